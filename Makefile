@@ -1,0 +1,46 @@
+# From a fresh clone: `make lab` opens the lessons, `make test` checks the package.
+# Both build the environment in .venv first, from plain python3, and again when pyproject.toml changes.
+#
+#   make lab LAB_ARGS="--no-browser --port 9999"    any option of `jupyter lab`
+#   make lab LESSON=lessons/03_removing_weights.ipynb
+#   make test TEST_ARGS="tests/nn -x"               any option of pytest
+
+PYTHON ?= python3
+VENV   ?= .venv
+LESSON ?= $(firstword $(sort $(wildcard lessons/*.ipynb)))
+
+PY   := $(VENV)/bin/python
+# JupyterLab refuses to run as root (the user of most containers) unless it is told that this is meant.
+ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: help lab test lint bench clean
+
+help:
+	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
+	@echo 'Targets: lab  test  lint  bench  clean'
+
+lab: $(VENV)/lab.stamp
+	$(PY) -m jupyterlab $(ROOT) --LabApp.default_url='/lab/tree/$(LESSON)' $(LAB_ARGS)
+
+test: $(VENV)/test.stamp
+	$(PY) -m pytest $(TEST_ARGS)
+
+lint: $(VENV)/test.stamp
+	$(PY) -m ruff check .
+
+bench: $(VENV)/test.stamp
+	for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=. $(PY) "$$script" || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find minnet tests benchmarks lessons -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp is the file that says: this part of the environment is complete and not older than pyproject.toml.
+$(VENV)/lab.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/lab.stamp
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
