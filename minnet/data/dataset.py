@@ -1,0 +1,43 @@
+"""What every data set looks like: three named parts, and how to show a sample.
+
+Learn on ``train``, choose on ``val``, and open ``test`` once, at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of a data set: samples ``x`` (n, features) and labels ``y`` (n,), both read-only."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def __post_init__(self):
+        self.x.flags.writeable = self.y.flags.writeable = False
+
+    def __len__(self):
+        return len(self.y)
+
+    def __repr__(self):
+        return f"Split({len(self)} samples, x {self.x.shape} {self.x.dtype}, y {self.y.shape} {self.y.dtype})"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Three parts and what is needed to show them."""
+
+    name: str
+    train: Split
+    val: Split
+    test: Split
+    image_shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+
+    def __repr__(self):
+        parts = ", ".join(f"{part} {len(getattr(self, part))}" for part in ("train", "val", "test"))
+        return f"Dataset({self.name}: {parts}; samples {self.image_shape}; {len(self.class_names)} classes)"

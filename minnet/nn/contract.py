@@ -1,0 +1,78 @@
+"""The one place where a weight meets its input.
+
+Dense layers, convolutions and attention all come here to multiply, so whoever wants to see what flows
+into a weight can watch here.  Watching is how data-aware criteria, operation counts and attention pictures
+get their evidence, without any layer having to remember it.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
+
+_observer: ContextVar[list | None] = ContextVar("observer", default=None)
+
+
+@contextmanager
+def observing():
+    """Collect what flows through a network inside the ``with`` block.
+
+    Yields
+    ------
+    list of (source, x, y)
+        ``source`` is a weight (`Param`) with its input ``x`` (n, K) and output ``y`` (n, N), or a layer
+        that has something to show, such as an attention pattern.  In the order of computation, for this
+        thread only.
+    """
+    token = _observer.set(seen := [])
+    try:
+        yield seen
+    finally:
+        _observer.reset(token)
+
+
+def show(source, x, y):
+    """Hand what flows here to whoever is watching."""
+    seen = _observer.get()
+    if seen is not None:
+        seen.append((source, x, y))
+
+
+def contract(x, weight, bias=None):
+    """Multiply an input with a weight and add a bias.
+
+    Parameters
+    ----------
+    x : ndarray, (..., K)
+        K is the product of the weight's contracted axes.
+    weight, bias : Param, Param or None
+
+    Returns
+    -------
+    y : ndarray, (..., N)
+    back : function
+        ``back(dy, need_dx=True)`` adds the gradients and returns ``dx`` (None if it is not needed).
+    """
+    w = weight.matrix(weight.value)  # (K, N), bound once for both directions
+    k, n = w.shape
+    x = np.asarray(x, dtype=w.dtype)
+    if x.ndim < 2 or x.shape[-1] != k:
+        advice = "pass a batch, for example x[None] for one sample" if x.ndim < 2 else f"give it {k} features"
+        raise ValueError(f"{weight.path or 'this layer'} expects an input of shape (..., {k}), got {x.shape}; {advice}")
+    rows = x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), k)
+    y = rows @ w
+    if bias is not None:
+        y += bias.value
+    show(weight, rows, y)
+
+    def back(dy, need_dx=True):
+        dy = np.asarray(dy, dtype=w.dtype).reshape(rows.shape[0], n)
+        weight.add_product(rows, dy)  # y = x·w  =>  dL/dw = xᵀ·dy
+        if bias is not None:
+            bias.add(dy.sum(axis=0))  # y = … + b  =>  dL/db = Σ dy
+        return (dy @ w.T).reshape(x.shape) if need_dx else None  # dL/dx = dy·wᵀ
+
+    return y.reshape(*x.shape[:-1], n), back

@@ -1,0 +1,62 @@
+"""Losses: how wrong an answer is, and in which direction it should move.
+
+Each returns ``(loss, gradient)``, the mean over the batch and its derivative with respect to the answers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def cross_entropy(y, labels):
+    """Softmax cross-entropy of the scores ``y`` against the true classes.
+
+    Parameters
+    ----------
+    y : ndarray, (n, classes)
+        Scores before the softmax ("logits").
+    labels : ndarray of int, (n,)
+
+    Returns
+    -------
+    loss : float
+        Mean of −log p(true class), in nats.
+    gradient : ndarray, (n, classes)
+        (p − one_hot) / n.
+    """
+    y = np.asarray(y)
+    labels = _checked(labels, y)
+    rows = np.arange(len(y))
+    z = y - y.max(axis=1, keepdims=True)  # the largest score becomes 0, so exp cannot overflow
+    p = np.exp(z)
+    total = p.sum(axis=1, keepdims=True)
+    loss = np.log(total[:, 0]).mean() - z[rows, labels].mean()
+    p /= total
+    p[rows, labels] -= 1  # d(−log softmax)/dz = p − one_hot
+    p /= len(y)
+    return float(loss), p
+
+
+def mean_squared_error(y, target):
+    """Mean of (y − target)² over all numbers, and its gradient 2 (y − target) / size."""
+    y, target = np.asarray(y), np.asarray(target)
+    if y.shape != target.shape:
+        raise ValueError(f"answers have shape {y.shape} and targets {target.shape}; they must be equal")
+    if not y.size:
+        raise ValueError("an empty batch has no mean loss; pass at least one sample")
+    gap = y - target.astype(y.dtype)
+    return float(np.mean(gap * gap)), gap * (2 / y.size)
+
+
+def _checked(labels, y):
+    labels = np.asarray(labels)
+    if y.ndim != 2 or labels.shape != y.shape[:1]:
+        raise ValueError(f"scores (n, classes) and labels (n,) must agree, got {y.shape} and {labels.shape}")
+    if not len(labels):
+        raise ValueError("an empty batch has no mean loss; pass at least one sample")
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"labels are whole numbers (class indices), got {labels.dtype}; write labels.astype(int)")
+    if labels.min() < 0 or labels.max() >= y.shape[1]:
+        raise ValueError(f"labels run from {labels.min()} to {labels.max()}, but the network has {y.shape[1]} outputs "
+                         f"(classes 0 … {y.shape[1] - 1})")
+    return labels

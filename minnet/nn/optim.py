@@ -1,0 +1,135 @@
+"""Optimisers: recipes for turning a gradient into a step.
+
+A recipe is a few numbers; what it remembers between steps (momentum, moments) belongs to the run that uses
+it.  Each keeps removed weights and their momentum at zero, so pruning stays pruned however long one trains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent: ``v ← momentum · v + g``, ``w ← w − lr · v``.
+
+    Parameters
+    ----------
+    lr : float or function of the step
+        Learning rate; `minnet.lr` has schedules.
+    momentum : float
+    nesterov : bool
+        Look ahead along the momentum (Sutskever et al. 2013): the step is ``g + momentum · v``.
+    weight_decay : float
+        Adds ``weight_decay · w`` to the gradient of every parameter (an L2 penalty).
+    l1 : float
+        Penalty ``l1 · Σ|w|`` on the weights, as a proximal step: after each update every weight moves by
+        ``lr · l1`` towards zero and stops there, so zeros become exact (ISTA, Daubechies et al. 2004).
+    """
+
+    lr: float | Callable[[int], float] = 0.1
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    l1: float = 0.0
+
+    def begin(self, run):
+        """Start a run: returns ``update(index)``, which takes one step on ``run.data``."""
+        velocity, step = run.vector(), run.vector()
+
+        def update(index):
+            lr = rate(self.lr, index)
+            gradient = run.grad
+            if self.weight_decay:
+                gradient = np.multiply(run.data, self.weight_decay, out=step)
+                gradient += run.grad
+            if self.momentum:
+                np.multiply(velocity, self.momentum, out=velocity)
+                np.add(velocity, gradient, out=velocity)
+                run.silence(velocity)
+                if self.nesterov:
+                    np.add(gradient, self.momentum * velocity, out=step)
+                    run.silence(step)
+                    np.multiply(step, lr, out=step)
+                else:
+                    np.multiply(velocity, lr, out=step)
+            else:
+                np.multiply(gradient, lr, out=step)
+                run.silence(step)
+            if self.l1:
+                np.subtract(run.data, step, out=step)
+                weights = step[: run.weights]
+                np.copysign(np.maximum(np.abs(weights) - lr * self.l1, 0), weights, out=weights)
+                np.copyto(run.data, step, where=True if run.mask is None else run.mask)
+            else:
+                np.subtract(run.data, step, out=run.data)
+
+        return update
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma & Ba 2015, algorithm 1): each weight has a step size of its own.
+
+    Parameters
+    ----------
+    lr : float or function of the step
+    beta1, beta2 : float
+        How slowly the running means of g and g² forget.
+    eps : float
+    weight_decay : float
+        Added to the gradient, as in `SGD`; `AdamW` has the decoupled form.
+    """
+
+    lr: float | Callable[[int], float] = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    decoupled = False
+
+    def begin(self, run):
+        """Start a run: returns ``update(index)``, which takes one step on ``run.data``."""
+        mean, square, step = run.vector(), run.vector(), run.vector()
+        scratch = run.vector()
+
+        def update(index):
+            lr = rate(self.lr, index)
+            gradient = run.grad
+            if self.weight_decay and not self.decoupled:
+                gradient = np.multiply(run.data, self.weight_decay, out=scratch)
+                gradient += run.grad
+            # mean ← β₁ mean + (1 − β₁) g  and  square ← β₂ square + (1 − β₂) g²
+            np.multiply(mean, self.beta1, out=mean)
+            np.add(mean, np.multiply(gradient, 1 - self.beta1, out=step), out=mean)
+            run.silence(mean)
+            np.multiply(square, self.beta2, out=square)
+            np.multiply(gradient, gradient, out=step)
+            np.add(square, np.multiply(step, 1 - self.beta2, out=step), out=square)
+            # step = lr · mean̂ / (√squarê + ε); the hats undo the start from zero
+            unbias = 1 - self.beta2 ** (index + 1)
+            np.sqrt(np.multiply(square, 1 / unbias, out=step), out=step)
+            np.add(step, self.eps, out=step)
+            np.divide(mean, step, out=step)
+            np.multiply(step, lr / (1 - self.beta1 ** (index + 1)), out=step)
+            if self.weight_decay and self.decoupled:
+                np.add(step, np.multiply(run.data, lr * self.weight_decay, out=scratch), out=step)
+                run.silence(step)
+            np.subtract(run.data, step, out=run.data)
+
+        return update
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019): the decay bypasses the moments."""
+
+    decoupled = True
+
+
+def rate(lr, index):
+    """The learning rate at a step: a number, or a schedule asked for one."""
+    return float(lr(index) if callable(lr) else lr)

@@ -1,0 +1,146 @@
+"""A parameter: the numbers that a layer learns, and which of them are still in use.
+
+``data`` holds the trained numbers and is never erased by pruning; ``mask`` says which of them count.
+What a layer computes with is ``value``, the product of both, so to prune is to write a mask and to
+restore is to take it away.  Everything above this file goes through these few attributes.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+SUMMED = ("in", "row", "col")  # the axes over which a layer usually sums
+
+
+class Param:
+    """Trained numbers with a mask, a gradient and names for their axes.
+
+    Parameters
+    ----------
+    data : ndarray
+        The initial numbers; kept, not copied.
+    axes : tuple of str
+        One name for each axis, for example ``("in", "out")`` or ``("out", "in", "row", "col")``.
+    contracted : tuple of str, optional
+        The axes that are summed over when the weight meets its input.  They stand together, first or
+        last.  By default those named ``in``, ``row`` and ``col``.
+    prunable : bool
+        False for biases, gains and positions: they fall only as part of a unit, and are not counted as
+        weights.
+    """
+
+    def __init__(self, data, axes, *, contracted=None, prunable=True):
+        if data.ndim != len(axes):
+            raise ValueError(f"a Param needs one name for each axis: shape {data.shape}, names {axes}")
+        self.axes = tuple(axes)
+        self.contracted = tuple(a for a in axes if a in SUMMED) if contracted is None else tuple(contracted)
+        self.prunable = prunable
+        self.path = ""
+        self._data = data
+        self._mask = None
+        self._grad = None  # a buffer that outlives one step ...
+        self._has_grad = False  # ... and whether it holds anything yet
+
+    # ---- the numbers ------------------------------------------------------------------------------
+
+    @property
+    def data(self):
+        """The trained numbers.  Assigning an array of the same shape copies its numbers in."""
+        return self._data
+
+    @data.setter
+    def data(self, new):
+        self._data[...] = self._same_shape(new, "data")
+
+    @property
+    def mask(self):
+        """None (all in use) or a read-only bool array, True = kept.  Assign a new array to change it."""
+        return self._mask
+
+    @mask.setter
+    def mask(self, new):
+        if new is not None:
+            new = self._same_shape(new, "mask")
+            if new.dtype != bool:
+                raise TypeError(f"{self.path or 'mask'}: a mask is bool (True = kept), got {new.dtype}; "
+                                "write for example `weight.data != 0`")
+            new = new.copy()
+            new.flags.writeable = False
+        self._mask = new
+
+    @property
+    def value(self):
+        """What the layer computes with: ``data`` where kept, 0 where removed."""
+        return self._data if self._mask is None else self._data * self._mask
+
+    shape = property(lambda self: self._data.shape)
+    size = property(lambda self: self._data.size)
+    dtype = property(lambda self: self._data.dtype)
+
+    @property
+    def kept(self):
+        """How many of the numbers are in use."""
+        return self.size if self._mask is None else int(np.count_nonzero(self._mask))
+
+    # ---- the gradient -----------------------------------------------------------------------------
+
+    @property
+    def grad(self):
+        """Gradient of the loss with respect to ``value``, dense (also where removed); None before a backward."""
+        return self._grad if self._has_grad else None
+
+    @grad.setter
+    def grad(self, new):
+        self._has_grad = False
+        if new is not None:
+            self.add(self._same_shape(new, "grad"))
+
+    def add(self, gradient):
+        """Add a gradient of the parameter's own shape."""
+        if self._has_grad:
+            self._grad += gradient
+        else:
+            self._buffer()[...] = gradient
+            self._has_grad = True
+
+    def add_product(self, x, dy):
+        """Add ``xᵀ · dy``, the gradient of ``y = x · matrix(value)``; x is (n, K) and dy is (n, N)."""
+        if self._has_grad:
+            self.matrix(self._grad)[...] += x.T @ dy
+            return
+        # The first product of a step is written straight into place: one pass over memory instead of three.
+        out = self.matrix(self._buffer())
+        if out.flags.c_contiguous:
+            np.dot(x.T, dy, out=out)
+        else:
+            np.dot(dy.T, x, out=out.T)
+        self._has_grad = True
+
+    def _buffer(self):
+        if self._grad is None:
+            self._grad = np.empty_like(self._data)
+        return self._grad
+
+    # ---- shape ------------------------------------------------------------------------------------
+
+    def matrix(self, array):
+        """View an array of this parameter's shape as (K, N): summed axes first, the others behind."""
+        k = math.prod(n for n, a in zip(self.shape, self.axes, strict=True) if a in self.contracted)
+        n = math.prod(n for n, a in zip(self.shape, self.axes, strict=True) if a not in self.contracted)
+        if self.axes[: len(self.contracted)] == self.contracted:
+            return array.reshape(k, n)
+        return array.reshape(n, k).T
+
+    def _same_shape(self, new, what):
+        new = np.asarray(new)
+        if new.shape != self.shape:
+            raise ValueError(f"{self.path or 'Param'}.{what} has shape {self.shape}, got {new.shape}; "
+                             "build a new layer for another shape")
+        return new
+
+    def __repr__(self):
+        named = ", ".join(f"{a}={n}" for a, n in zip(self.axes, self.shape, strict=True))
+        removed = "" if self._mask is None else f", {1 - self.kept / max(self.size, 1):.1%} removed"
+        return f"Param({self.path or '?'}: {named}{removed})"

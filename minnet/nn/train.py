@@ -1,0 +1,198 @@
+"""The training loop is a generator: one `Step` comes out for each update that went in.
+
+So "when to prune" needs no machinery: prune before the loop, inside it, after it, or around it.
+`fit` is the short form of the loop, with a progress bar and a history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minnet.nn.flat import Flat
+from minnet.nn.losses import cross_entropy
+from minnet.nn.optim import Adam
+
+
+@dataclass(frozen=True)
+class Step:
+    """One completed update.
+
+    Attributes
+    ----------
+    index : int
+        0 for the first step.
+    loss : float
+        Mean loss of the step's batch, before the update.
+    epoch : float
+        How many times the data have been gone through, this step included.
+    """
+
+    index: int
+    loss: float
+    epoch: float
+
+
+@dataclass
+class History:
+    """What `fit` saw: one entry an epoch (``accuracy`` only where validation data were given)."""
+
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    steps: int = 0
+
+    def __repr__(self):
+        said = f"{len(self.loss)} epochs, {self.steps} steps"
+        if self.loss:
+            said += f", loss {self.loss[0]:.3f} → {self.loss[-1]:.3f}"
+        if self.accuracy:
+            said += f", validation accuracy {self.accuracy[-1]:.1%}"
+        return f"History({said})"
+
+
+def steps(net, data, optimiser=None, *, count, batch=32, rng=None, loss=cross_entropy):
+    """Train, one update at a time.
+
+    Parameters
+    ----------
+    net : Layer
+    data : object with ``.x`` and ``.y``, or pair (x, y)
+    optimiser : SGD, Adam, …
+        By default ``Adam(3e-3)``, which suits small networks on small data.
+    count : int
+        Number of updates.
+    batch : int
+        Samples in an update; each epoch is shuffled anew, its last batch may be smaller.
+    rng : numpy.random.Generator, seed or None
+        Dice for batches and for dropout (two streams: dropout does not change the batches).
+    loss : function
+        ``loss(y, target) -> (loss, gradient)``.
+
+    Yields
+    ------
+    Step
+
+    Raises
+    ------
+    ValueError, TypeError
+        For data that don't fit the network or each other, before anything has changed.
+    """
+    x, y = pair(data)
+    for name, number in (("count", count), ("batch", batch)):
+        if not isinstance(number, (int, np.integer)) or number < (name == "batch"):
+            raise ValueError(f"{name} is a whole number, at least {int(name == 'batch')}, got {number!r}")
+    if not net.params():
+        raise ValueError(f"{net!r} has no parameters to train")
+    if len(x) == 0:
+        raise ValueError("there are no samples to train on")
+    # A dry run: wrong shapes and labels are found here, not in the middle of an epoch.
+    loss(np.repeat(net(x[:1]), len(x), axis=0), y)
+    return _run(net, x, y, optimiser or Adam(3e-3), count, batch, rng, loss)
+
+
+def _run(net, x, y, optimiser, count, batch, rng, loss):
+    order, dice = np.random.default_rng(rng).spawn(2)
+    run = Flat(net.params())
+    update = optimiser.begin(run)
+    batches = _batches(len(x), batch, order)
+    for index in range(count):
+        rows, epoch = next(batches)
+        answers, back = net.forward(x[rows], dice)
+        now, gradient = loss(answers, y[rows])
+        run.forget_gradients()
+        back(gradient, False)
+        run.collect()
+        update(index)
+        yield Step(index, now, epoch)
+
+
+def _batches(n, size, order):
+    done = 0
+    while True:
+        shuffled = order.permutation(n)
+        for start in range(0, n, size):
+            rows = shuffled[start : start + size]
+            yield rows, done + (start + len(rows)) / n
+        done += 1
+
+
+def fit(net, data, *, epochs=10, batch=32, optimiser=None, rng=None, validation=None, patience=None,
+        stop=None, progress=True, loss=cross_entropy):
+    """Train for a number of epochs.
+
+    Parameters
+    ----------
+    net, data, batch, optimiser, rng, loss
+        As in `steps`.
+    epochs : int
+    validation : data, optional
+        Its accuracy is measured after each epoch.
+    patience : int, optional
+        Stop when the validation accuracy has not risen for so many epochs.
+    stop : threading.Event, optional
+        Set it from another thread to end the training after the present step.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    History
+    """
+    if patience is not None and validation is None:
+        raise ValueError("patience needs validation=…, the data whose accuracy it watches")
+    per_epoch = -(-len(pair(data)[0]) // batch)
+    history, best, losses = History(), (-1.0, 0), []
+    run = steps(net, data, optimiser, count=epochs * per_epoch, batch=batch, rng=rng, loss=loss)
+    for step in _bar(run, epochs * per_epoch, progress):
+        history.steps += 1
+        losses.append(step.loss)
+        if history.steps % per_epoch == 0:
+            history.loss.append(float(np.mean(losses)))
+            losses.clear()
+            if validation is not None:
+                history.accuracy.append(accuracy(net, validation))
+                best = max(best, (history.accuracy[-1], -len(history.loss)))
+                if patience is not None and len(history.loss) + best[1] >= patience:
+                    break
+        if stop is not None and stop.is_set():
+            break
+    return history
+
+
+def _bar(iterable, total, progress):
+    if not progress:
+        return iterable
+    from tqdm.auto import tqdm  # loads slowly, and only those who watch need it
+
+    return tqdm(iterable, total=total, desc="training", unit="step", leave=False)
+
+
+def predict(net, x, batch=1024):
+    """The network's answers for any number of samples, computed in pieces to bound the memory."""
+    return np.concatenate([net(x[i : i + batch]) for i in range(0, max(len(x), 1), batch)])
+
+
+def accuracy(net, data, batch=1024):
+    """Fraction of samples (0 to 1) whose highest score is the true class.
+
+    ``net`` is anything that maps a batch to scores: a network or a compiled predictor.
+    """
+    x, y = pair(data)
+    if not len(x):
+        raise ValueError("there are no samples to measure the accuracy on")
+    return float(np.mean(predict(net, x, batch).argmax(axis=1) == y))
+
+
+def pair(data):
+    """``(x, y)`` as arrays, from anything with ``.x`` and ``.y`` or from a pair."""
+    if hasattr(data, "train") and not hasattr(data, "x"):
+        raise TypeError(f"got a whole data set; say which part: {getattr(data, 'name', 'data')}.train, .val or .test")
+    try:
+        x, y = (data.x, data.y) if hasattr(data, "x") else data
+    except (TypeError, ValueError):
+        raise TypeError(f"data has .x and .y, or is a pair (x, y); got {type(data).__name__}") from None
+    x, y = np.asarray(x), np.asarray(y)
+    if len(x) != len(y):
+        raise ValueError(f"x has {len(x)} samples and y has {len(y)}; each sample needs one label")
+    return x, y

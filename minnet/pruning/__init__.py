@@ -1,0 +1,1 @@
+"""Pruning: *what* may fall (structure), *how* it is chosen (criteria, scope), *when and how often* (schedule)."""

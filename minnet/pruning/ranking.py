@@ -1,0 +1,207 @@
+"""The one mechanism behind every kind of pruning: score the units, let the lowest fall.
+
+`rank` asks the criterion once and gives a `Ranking`; ``ranking.apply(s)`` then writes masks for any sparsity,
+up and down, as often as a slider moves.  `prune` is the form for training loops: it only ever removes.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from minnet.pruning import criteria, evidence
+from minnet.pruning import scope as scopes
+from minnet.pruning import structure as structures
+from minnet.pruning.units import Units
+from minnet.words import closest, fraction
+
+FEW = 64  # so many groups are partitioned one by one; where there are more, all are sorted once
+
+
+def prune(net, sparsity, criterion=criteria.magnitude, structure=structures.weights, scope=scopes.network,
+          *, data=None, rng=None, combine="mean"):
+    """Remove the lowest-ranking units until a fraction ``sparsity`` of them is gone.
+
+    Only masks are written; the numbers stay in ``param.data``.  What is gone stays gone and counts: a second
+    call with the same sparsity does nothing, and one with another structure adds to the first.
+
+    Parameters
+    ----------
+    net : Layer
+        Changed in place.
+    sparsity : float, or dict of {layer: float}
+        Fraction (0 to 1) of all units of the dense network, never "of what is left".
+    criterion : function or str
+        *How* to choose, see `minnet.pruning.criteria`.
+    structure : function
+        *What* falls together: `weights`, ``blocks(4, 4)``, ``along("out")``, `branches`.
+    scope : function
+        Who competes with whom: `network`, `layer`, ``window(4)``.
+    data : data, optional
+        For criteria that look at data.
+    rng : numpy.random.Generator, seed or None
+        For criteria that throw dice.
+    combine : {"mean", "sum", "l2"}
+        How a unit's score comes from the scores of its weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        The network is then unchanged.
+    """
+    units = Units(net, structure, scope)
+    wanted = Budget(units, sparsity)
+    if wanted.met_by(units.gone()):
+        evidence.by_name(criterion)
+        return
+    ranking = Ranking(units, evidence.scores(net, criterion, data, rng), combine)
+    for path, mask in ranking.masks(sparsity).items():
+        param = units.params[path]
+        if not mask.all():
+            param.mask = mask if param.mask is None else mask & param.mask
+
+
+def rank(net, criterion=criteria.magnitude, structure=structures.weights, scope=scopes.network,
+         *, data=None, rng=None, combine="mean"):
+    """Rank all units once, for any number of sparsities.  The arguments are those of `prune`.
+
+    Returns
+    -------
+    Ranking
+    """
+    return Ranking(Units(net, structure, scope), evidence.scores(net, criterion, data, rng), combine)
+
+
+def restore(net):
+    """Bring back everything that was removed: all masks are cleared."""
+    for param in net.params():
+        param.mask = None
+
+
+def sparsity(net):
+    """Fraction of the prunable weights that are removed; biases and gains are not counted."""
+    weights = [p for p in net.params() if p.prunable]
+    return 1 - sum(p.kept for p in weights) / max(sum(p.size for p in weights), 1)
+
+
+class Budget:
+    """How many units fall in each group: round(sparsity · n)."""
+
+    def __init__(self, units, sparsity):
+        self.group = units.group
+        if isinstance(sparsity, dict):
+            self.group, sparsity = units.layer, self._by_layer(units, sparsity)
+        else:
+            sparsity = fraction(sparsity)
+        self.groups = 1 + int(self.group.max(initial=-1))
+        size = np.bincount(self.group[self.group >= 0], minlength=self.groups)
+        self.count = np.rint(sparsity * size).astype(int)
+
+    def met_by(self, gone):
+        """Whether so many units are gone already."""
+        return bool(np.all(np.bincount(self.group[gone], minlength=self.groups) >= self.count))
+
+    @staticmethod
+    def _by_layer(units, wanted):
+        each = np.zeros(1 + int(units.layer.max(initial=-1)))
+        numbers = {name: number for number, name in units.layer_names.items()}
+        for name, part in wanted.items():
+            if name not in numbers:
+                raise ValueError(f"no layer {name!r} with units of this structure." + closest(name, numbers))
+            each[numbers[name]] = fraction(part, f"sparsity of {name}")
+        return each
+
+
+class Ranking:
+    """Units in the order in which they fall.
+
+    Attributes
+    ----------
+    units : Units
+    score : ndarray, (units,)
+        High = keep; −inf for what was gone already when the ranking was made.
+    fixed : ndarray of bool, (units,)
+        Never falls: a structured ranking keeps the best unit of each layer.
+    """
+
+    def __init__(self, units, scores, combine="mean"):
+        self.units = units
+        self.score = _combine(units, scores, combine)
+        self.fixed = units.size == 0
+        if units.keeps_one:
+            order = np.lexsort((self.score, units.layer))
+            best_of_layer = np.flatnonzero(np.diff(units.layer[order], append=-2))
+            self.fixed[order[best_of_layer]] = True
+        self.score[units.gone()] = -np.inf
+
+    def masks(self, sparsity=None, *, weights=None):
+        """Masks for a sparsity, without writing them.
+
+        Parameters
+        ----------
+        sparsity : float, or dict of {layer: float}
+            Fraction of the units.
+        weights : float
+            Instead: units fall until at least this fraction of the *weights* is gone, for comparing
+            structures at equal size.
+
+        Returns
+        -------
+        dict of {path: ndarray of bool}
+            True = kept.  Masks of a larger sparsity lie inside those of a smaller one.
+        """
+        if (sparsity is None) == (weights is None):
+            raise TypeError("say either a fraction of units, masks(0.5), or of weights, masks(weights=0.5)")
+        fallen = self._lowest(Budget(self.units, sparsity)) if weights is None else self._lightest(fraction(weights))
+        return self.units.masks(fallen)
+
+    def apply(self, sparsity=None, *, weights=None):
+        """Write the masks for a sparsity.  A smaller one than before gives units back."""
+        for path, mask in self.masks(sparsity, weights=weights).items():
+            self.units.params[path].mask = None if mask.all() else mask
+
+    def _lowest(self, budget):
+        """The lowest of each group, as many as the budget says; of equals, the one with the lower index."""
+        if budget.groups > FEW:
+            return ~self.fixed & (self._place_in_group < budget.count[budget.group])
+        fallen = np.zeros(self.units.count, bool)
+        for group, count in enumerate(budget.count):
+            members = np.flatnonzero((budget.group == group) & ~self.fixed)
+            count = min(count, len(members))
+            if count:
+                score = self.score[members]
+                edge = np.partition(score, count - 1)[count - 1]
+                below = members[score < edge]
+                fallen[below] = True
+                fallen[members[score == edge][: count - len(below)]] = True
+        return fallen
+
+    @cached_property
+    def _place_in_group(self):
+        """0 for the lowest unit of each group, 1 for the next …; only for scopes with many small groups."""
+        group = np.where(self.fixed, -1, self.units.group)
+        order = np.lexsort((self.score, group))
+        start = np.searchsorted(group[order], group[order])
+        place = np.empty(len(order), int)
+        place[order] = np.arange(len(order)) - start
+        return place
+
+    def _lightest(self, part):
+        """The lowest units of the whole network that hold at least this fraction of all weights."""
+        size = np.where(self.fixed, 0, self.units.size)
+        order = np.argsort(np.where(self.fixed, np.inf, self.score), kind="stable")
+        before = np.cumsum(size[order]) - size[order]
+        fallen = np.zeros(self.units.count, bool)
+        fallen[order] = before < part * self.units.weights - 1e-9
+        return fallen & ~self.fixed
+
+
+def _combine(units, scores, how):
+    """A score for each unit from the scores of its weights."""
+    if how == "l2":
+        return np.sqrt(units.total({path: np.square(score) for path, score in scores.items()}))
+    if how not in ("mean", "sum"):
+        raise ValueError(f"combine is 'mean', 'sum' or 'l2', got {how!r}." + closest(how, ("mean", "sum", "l2")))
+    total = units.total(scores)
+    return total / np.maximum(units.size, 1) if how == "mean" else total

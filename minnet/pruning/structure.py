@@ -1,0 +1,102 @@
+"""*What* is removed: which weights fall together.
+
+A structure is a function ``structure(net) -> {path: unit ids}``.  The ids are whole numbers that broadcast to
+the parameter; the same id is the same unit, wherever it stands, and −1 is never pruned.  A structure sees
+the tree and the names of the axes, never the kinds of layers, so it works for layers not yet written.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from minnet.words import closest
+
+
+def weights(net):
+    """Every weight by itself: unstructured pruning."""
+    ids, start = {}, 0
+    for param in net.params():
+        if param.prunable:
+            ids[param.path] = np.arange(start, start + param.size).reshape(param.shape)
+            start += param.size
+    return ids
+
+
+def blocks(rows, columns):
+    """Rectangles of the weight matrix (inputs × outputs); those at the edge may be smaller.
+
+    ``blocks(1, 4)`` is four neighbouring outputs that share an input, ``blocks(4, 4)`` a square.
+    """
+    if rows < 1 or columns < 1:
+        raise ValueError(f"a block has at least one row and one column, got blocks({rows}, {columns})")
+
+    def structure(net):
+        ids, start = {}, 0
+        for param in net.params():
+            if param.prunable:
+                ids[param.path] = np.empty(param.shape, int)
+                matrix = param.matrix(ids[param.path])
+                down, across = (np.arange(n) // size for n, size in zip(matrix.shape, (rows, columns), strict=True))
+                matrix[...] = start + down[:, None] * (across[-1] + 1) + across if matrix.size else 0
+                start = int(matrix.max(initial=start - 1)) + 1
+        return ids
+
+    return structure
+
+
+def along(*axes):
+    """Slices of a layer: all its numbers with the same index along the named axes fall together.
+
+    ``along("out")`` removes neurons of dense layers and filters of convolutions with their biases,
+    ``along("in")`` channels, ``along("in", "row", "col")`` shapes, ``along("head")`` attention heads.
+    The last layer with such an axis that is the network's last altogether is left alone, and every layer
+    keeps at least one unit.
+    """
+    if not axes:
+        raise ValueError('along needs the name of an axis, for example along("out")')
+
+    def structure(net):
+        layers = [layer for _, layer in net.walk() if any(p.prunable for p in layer.own_params().values())]
+        ids, start = {}, 0
+        net.params()  # sets the paths
+        for layer in layers[:-1]:
+            having = [p for p in layer.own_params().values() if set(axes) <= set(p.axes)]
+            if not any(p.prunable for p in having):
+                continue
+            shape = tuple(having[0].shape[having[0].axes.index(a)] for a in axes)
+            units = np.arange(start, start + math.prod(shape)).reshape(shape)
+            start += units.size
+            for param in having:
+                ids[param.path] = _spread(units, axes, param)
+        if not ids:
+            known = {a for layer in layers[:-1] for p in layer.own_params().values() for a in p.axes}
+            raise ValueError(f"no layer but the last has the axes {axes}." + closest(axes[0], sorted(known)))
+        return ids
+
+    structure.keeps_one = True
+    return structure
+
+
+def branches(net):
+    """Whole residual branches: a layer of the network goes, the shortcut around it stays."""
+    ids, start = {}, 0
+    for path, layer in net.walk():
+        if hasattr(layer, "branch"):
+            inside = [p for _, inner in layer.branch.walk() for p in inner.own_params().values()]
+            net.params()
+            for param in inside:
+                ids.setdefault(param.path, np.full((1,) * param.data.ndim, start))
+            start += bool(inside)
+    if not ids:
+        raise ValueError("this network has no residual branches; build it with Residual(...), "
+                         "for example mn.models.residual_mlp()")
+    return ids
+
+
+def _spread(units, axes, param):
+    """Lay out the ids of units, indexed by ``axes``, so that they broadcast to ``param``."""
+    order = sorted(range(len(axes)), key=lambda i: param.axes.index(axes[i]))
+    shape = [n if a in axes else 1 for n, a in zip(param.shape, param.axes, strict=True)]
+    return units.transpose(order).reshape(shape)

@@ -1,0 +1,82 @@
+"""The units of a network: what a structure names, counted, and sorted into the groups that compete.
+
+A structure and a scope speak in tables ``{path: ids}``; here both become plain vectors with one entry a unit,
+so that everything after this file is arithmetic on vectors.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from minnet.pruning import scope as scopes
+
+
+class Units:
+    """Units of a network.
+
+    Attributes
+    ----------
+    params : dict of {path: Param}
+        Those that hold units, biases that fall with one included.
+    ids : dict of {path: ndarray of int}
+        The unit of every number, of the parameter's shape; −1 = never pruned.
+    size : ndarray, (units,)
+        Weights in each unit.
+    weights : int
+        Prunable weights of the whole network, those outside all units included.
+    group, layer : ndarray of int, (units,)
+        In which group a unit competes, and which layer it belongs to.
+    layer_names : dict of {int: str}
+    """
+
+    def __init__(self, net, structure, scope):
+        ids, owners = structure(net), scopes.layer(net)
+        self.params = {p.path: p for p in net.params() if p.path in ids}
+        self.ids = {path: np.broadcast_to(ids[path], p.shape) for path, p in self.params.items()}
+        self.count = 1 + max((int(table.max(initial=-1)) for table in ids.values()), default=-1)
+        self.weights = sum(p.size for p in net.params() if p.prunable)
+        self.keeps_one = getattr(structure, "keeps_one", False)
+        self.group = self._read(scope(net))
+        self.layer = self._read(owners)
+        self.layer_names = {int(owners[path].flat[0]): path.rpartition(".")[0] for path in reversed(self.params)}
+
+    def _read(self, table):
+        """The number that ``table`` has where a unit stands, for each unit."""
+        found = np.full(self.count, -1)
+        for path in reversed([path for path, param in self.params.items() if param.prunable]):
+            ids, numbers = self.ids[path], table[path]
+            spread = np.broadcast_to(numbers, ids.shape)
+            member = ids >= 0
+            found[ids[member]] = spread[member]
+            if numbers.size > 1 and np.any(found[ids[member]] != spread[member]):
+                raise ValueError("a unit of this structure reaches over several windows; "
+                                 "window(m) goes with structure=weights")
+        return found
+
+    def total(self, values):
+        """Add up ``{path: array}`` over the weights of each unit."""
+        pairs = [(self.ids[path].ravel(), np.broadcast_to(values[path], param.shape).ravel())
+                 for path, param in self.params.items() if param.prunable]
+        ids, flat = (np.concatenate(part) for part in zip(*pairs, strict=True))
+        if ids.size == self.count and ids[0] == 0 and np.all(np.diff(ids) == 1):
+            return flat.astype(np.float64)  # every unit is one weight, in order
+        member = ids >= 0
+        return np.bincount(ids[member], flat[member], minlength=self.count)
+
+    @cached_property
+    def size(self):
+        return self.total(dict.fromkeys(self.params, 1.0))
+
+    def gone(self):
+        """Which units have no weight left."""
+        masks = {path: 1.0 if p.mask is None else p.mask for path, p in self.params.items()}
+        if all(p.mask is None for p in self.params.values()):
+            return np.zeros(self.count, bool)
+        return (self.total(masks) == 0) & (self.size > 0)
+
+    def masks(self, fallen):
+        """Write "these units fall" as ``{path: mask}``, True = kept."""
+        kept = np.append(~fallen, True)  # the last entry answers for −1
+        return {path: kept[ids] for path, ids in self.ids.items()}

@@ -1,0 +1,86 @@
+"""How minnet hands a function to numba: one signature, compiled when first called, kept on disk if that is possible.
+
+numba translates a Python function into machine code, which takes half a second or so, once. With `cache=True` it keeps
+the result in a `__pycache__` folder, and the next Python process loads it in a hundredth of that time. This file holds
+the options that all kernels share and makes sure that a folder without write permission, or a damaged cache file, costs
+time but never a prediction.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numba
+
+# nogil: other threads may run meanwhile.  error_model "numpy": no test for division by zero in front of every division.
+OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+inner = numba.njit(**OPTIONS)       # for functions that only other kernels call: they become a part of their callers
+
+_warned = False
+
+
+class entry:
+    """Decorator for a kernel that Python calls. It has exactly one signature, so it is compiled exactly once.
+
+    The first call compiles it or loads it from the cache on disk. Where no folder is writable it is compiled in each
+    process anew, and one warning (for all kernels together) says so.
+
+    Parameters
+    ----------
+    signature : tuple of numba types, one per argument
+    """
+
+    def __init__(self, *signature):
+        self.signature = signature
+
+    def __call__(self, function):
+        self.function = function
+        self.__doc__ = function.__doc__
+        return _Kernel(function, self.signature)
+
+
+class _Kernel:
+    """A function that becomes machine code when it is called for the first time."""
+
+    def __init__(self, function, signature):
+        self.python = function
+        self.signature = signature
+        self.__doc__ = function.__doc__
+        self.call = self._first_call
+
+    def _first_call(self, *arguments):
+        self.ready()
+        return self.call(*arguments)
+
+    def ready(self):
+        """Compile now, instead of at the first call. Returns the compiled function."""
+        if self.call == self._first_call:
+            self.call = self._cached() or self._uncached()
+        return self.call
+
+    def _cached(self):
+        try:
+            compiled = numba.njit(cache=True, **OPTIONS)(self.python)
+            compiled.compile(self.signature)
+        except (RuntimeError, OSError) as problem:      # nowhere to write, or the disk is full
+            _warn_once(problem)
+            return None
+        except Exception:       # a damaged file can fail in many ways; a real mistake in a kernel fails again, uncached
+            return None
+        return compiled
+
+    def _uncached(self):
+        compiled = numba.njit(**OPTIONS)(self.python)
+        compiled.compile(self.signature)
+        return compiled
+
+
+def _warn_once(problem):
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            "minnet's compiled kernels can't be kept on disk, so each Python process compiles them again (some "
+            "seconds). To avoid that, set the environment variable NUMBA_CACHE_DIR to a folder that you may write to. "
+            f"({problem})", RuntimeWarning, stacklevel=2)

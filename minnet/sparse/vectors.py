@@ -1,0 +1,212 @@
+"""Short vectors: sixteen numbers that the processor multiplies with one instruction.
+
+A modern core multiplies and adds 8 (sometimes 16) float32 numbers as fast as a single one, if they lie side by side.
+The compiler behind numba (LLVM) sees this chance in simple loops but misses it in sparse ones, so this file gives our
+kernels the vectors by name: `load`, `fma`, `store` and a few more, each of which becomes one or two instructions.
+
+How to read this file
+---------------------
+numba turns Python into LLVM's own language step by step. An `@intrinsic` is a function that hooks into the last step:
+instead of Python to be translated it *writes the LLVM instructions itself*. Each one has two halves:
+
+* the outer function is called with the **types** of the arguments while numba infers types. It answers "given these
+  types, my result has that type" by returning a signature;
+* the inner function, `emit`, is called later, when code is written. It gets a `builder`, whose methods append one LLVM
+  instruction each (`builder.load`, `builder.fadd`, …), and the arguments as LLVM **values**. What it returns is the result.
+
+So this kernel line
+
+    total = fma(splat(16, values, p), load(16, x, i), total)
+
+becomes, on a processor with 8-float registers, two multiply-adds (16 lanes = 2 registers): about one clock cycle for 32
+floating-point operations. Written with ordinary numba loops the same work takes four to ten times as long.
+
+LLVM's `<16 x float>` is portable: where registers hold 4 floats it uses four of them, where they hold 16, one. Nothing
+here names a particular processor.
+
+Two warnings. `load` and `store` check no bounds and don't wrap negative indices: that is part of why they are fast, and
+it is why the tests hold every kernel against a plain Python twin with checks. And numba's cache on disk notices changes
+only in the file of the kernel itself: after editing this file, delete `minnet/sparse/__pycache__`.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic, models, register_model
+
+FLOAT = ir.FloatType()
+INT32 = ir.IntType(32)
+INT64 = ir.IntType(64)
+
+
+class Vector(types.Type):
+    """numba's name for the type of a vector: `Vector(16)` holds 16 float32 lanes."""
+
+    def __init__(self, lanes: int):
+        self.lanes = lanes
+        super().__init__(name=f"Vector({lanes})")
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    """Says how a Vector looks to LLVM: as `<lanes x float>`, which fits registers."""
+
+    def __init__(self, manager, vector):
+        super().__init__(manager, vector, ir.VectorType(FLOAT, vector.lanes))
+
+
+def _address(context, builder, array_type, array, index_type, index):
+    """Pointer to array[index] (of an array in C order, counted along its memory), without any check."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [context.cast(builder, index, index_type, types.intp)])
+
+
+def _load(builder, pointer, llvm_type, alignment):
+    """Read `llvm_type` from a pointer to something else, promising LLVM no more alignment (bytes) than there is."""
+    loaded = builder.load(builder.bitcast(pointer, llvm_type.as_pointer()))
+    loaded.align = alignment
+    return loaded
+
+
+def _store(builder, value, pointer):
+    stored = builder.store(value, builder.bitcast(pointer, value.type.as_pointer()))
+    stored.align = 4
+
+
+@intrinsic(prefer_literal=True)
+def load(typing, lanes, array, index):
+    """load(lanes, array, i): array[i : i + lanes] as a vector. `lanes` is a number known when compiling."""
+    vector = Vector(lanes.literal_value)
+
+    def emit(context, builder, signature, values):
+        pointer = _address(context, builder, signature.args[1], values[1], signature.args[2], values[2])
+        return _load(builder, pointer, ir.VectorType(FLOAT, vector.lanes), 4)
+    return vector(lanes, array, index), emit
+
+
+@intrinsic
+def store(typing, array, index, vector):
+    """store(array, i, v): write the lanes of v to array[i], array[i + 1], …"""
+    def emit(context, builder, signature, values):
+        _store(builder, values[2],
+               _address(context, builder, signature.args[0], values[0], signature.args[1], values[1]))
+        return context.get_dummy_value()
+    return types.void(array, index, vector), emit
+
+
+@intrinsic(prefer_literal=True)
+def splat(typing, lanes, array, index):
+    """splat(lanes, array, i): array[i] in every lane. A weight is the same for all samples of a tile."""
+    vector = Vector(lanes.literal_value)
+
+    def emit(context, builder, signature, values):
+        nothing = ir.Constant(ir.VectorType(FLOAT, vector.lanes), ir.Undefined)
+        number = builder.load(_address(context, builder, signature.args[1], values[1],
+                                       signature.args[2], values[2]))
+        first = builder.insert_element(nothing, number, INT32(0))
+        zeros = ir.Constant(ir.VectorType(INT32, vector.lanes), [0] * vector.lanes)
+        return builder.shuffle_vector(first, nothing, zeros)
+    return vector(lanes, array, index), emit
+
+
+@intrinsic
+def fma(typing, a, b, c):
+    """fma(a, b, c): a * b + c, lane by lane; one instruction, rounded once, on processors that can (most)."""
+    def emit(context, builder, signature, values):
+        vector = values[0].type
+        multiply_add = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fmuladd.v{vector.count}f32")
+        return builder.call(multiply_add, values)
+    return a(a, b, c), emit
+
+
+@intrinsic
+def relu(typing, vector):
+    """relu(v): each lane, or 0 where it is negative. "Not a number" stays what it is, as in NumPy."""
+    def emit(context, builder, signature, values):
+        zero = ir.Constant(values[0].type, [0.0] * values[0].type.count)
+        return builder.select(builder.fcmp_ordered("<", values[0], zero), zero, values[0])
+    return vector(vector), emit
+
+
+@intrinsic
+def four(typing, array, index):
+    """four(columns, p): the four uint16 numbers columns[p : p + 4] in a single 64-bit integer, the first one lowest.
+
+    One load instead of four. `(word >> 16) & 0xFFFF` takes the second one out again. (All processors that numba runs
+    on store the lowest byte first.)
+    """
+    def emit(context, builder, signature, values):
+        pointer = _address(context, builder, signature.args[0], values[0], signature.args[1], values[1])
+        return _load(builder, pointer, INT64, 2)
+    return types.int64(array, index), emit
+
+
+@intrinsic
+def pick(typing, array, a, b, c, d):
+    """pick(x, a, b, c, d): the vector (x[a], x[b], x[c], x[d]).
+
+    Four ordinary loads. There is a "gather" instruction for this, which is slower on most processors.
+    """
+    def emit(context, builder, signature, values):
+        vector = ir.Constant(ir.VectorType(FLOAT, 4), ir.Undefined)
+        for lane in range(4):
+            pointer = _address(context, builder, signature.args[0], values[0],
+                               signature.args[1 + lane], values[1 + lane])
+            vector = builder.insert_element(vector, builder.load(pointer), INT32(lane))
+        return vector
+    return Vector(4)(array, a, b, c, d), emit
+
+
+@intrinsic
+def put(typing, array, a, b, c, d, vector):
+    """put(y, a, b, c, d, v): y[a], y[b], y[c], y[d] = the four lanes of v."""
+    def emit(context, builder, signature, values):
+        for lane in range(4):
+            pointer = _address(context, builder, signature.args[0], values[0],
+                               signature.args[1 + lane], values[1 + lane])
+            builder.store(builder.extract_element(values[5], INT32(lane)), pointer)
+        return context.get_dummy_value()
+    return types.void(array, a, b, c, d, vector), emit
+
+
+@intrinsic
+def transpose(typing, source, start, step, last, target, to, to_step):
+    """Turn an 8 × 8 block: target[to + j * to_step + i] = source[start + min(i, last) * step + j] for i, j in 0 … 7.
+
+    (`last` < 7 repeats a row instead of reading beyond the last sample.) Samples arrive one after the other, but the
+    kernels want one feature after the other. Number by number that costs 64 loads and 64 stores. Here 8 rows are
+    loaded whole and then shuffled three times, like cards: first single numbers change places between two rows, then
+    pairs, then halves.
+    """
+    def emit(context, builder, signature, values):
+        source, start, step, last, target, to, to_step = (
+            value if isinstance(kind, types.Array) else context.cast(builder, value, kind, types.intp)
+            for value, kind in zip(values, signature.args, strict=True))
+        eight = ir.VectorType(FLOAT, 8)
+
+        def shuffle(a, b, lanes):
+            return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, 8), lanes))
+
+        rows = []
+        for i in range(8):
+            row = builder.select(builder.icmp_signed("<", last, INT64(i)), last, INT64(i))
+            place = builder.add(start, builder.mul(row, step))
+            pointer = _address(context, builder, signature.args[0], source, types.intp, place)
+            rows.append(_load(builder, pointer, eight, 4))
+        singles = []
+        for i in (0, 2, 4, 6):
+            singles.append(shuffle(rows[i], rows[i + 1], [0, 8, 1, 9, 4, 12, 5, 13]))
+            singles.append(shuffle(rows[i], rows[i + 1], [2, 10, 3, 11, 6, 14, 7, 15]))
+        pairs = []
+        for i in (0, 1, 4, 5):
+            pairs.append(shuffle(singles[i], singles[i + 2], [0, 1, 8, 9, 4, 5, 12, 13]))
+            pairs.append(shuffle(singles[i], singles[i + 2], [2, 3, 10, 11, 6, 7, 14, 15]))
+        columns = [shuffle(pairs[i], pairs[i + 4], [0, 1, 2, 3, 8, 9, 10, 11]) for i in range(4)]
+        columns += [shuffle(pairs[i], pairs[i + 4], [4, 5, 6, 7, 12, 13, 14, 15]) for i in range(4)]
+        for column in columns:
+            _store(builder, column, _address(context, builder, signature.args[4], target, types.intp, to))
+            to = builder.add(to, to_step)
+        return context.get_dummy_value()
+    return types.void(source, start, step, last, target, to, to_step), emit

@@ -1,0 +1,26 @@
+"""Small helpers for error messages: what was passed, what was expected, what to type instead."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from numbers import Real
+
+
+def closest(word, known):
+    """`` Did you mean 'x'?`` with the nearest known word, and the list of all."""
+    known = [str(k) for k in known]
+    near = difflib.get_close_matches(str(word), known, n=1, cutoff=0.5)
+    return (f" Did you mean {near[0]!r}?" if near else "") + f" There are: {', '.join(known)}."
+
+
+def fraction(value, name="sparsity"):
+    """Return ``value`` as a float if it is a fraction between 0 and 1, else say what it should have been."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} is a number between 0 and 1, got {value!r} ({type(value).__name__}); "
+                        "write for example 0.9")
+    value = float(value)
+    if not 0 <= value <= 1:
+        hint = f"; did you mean {value / 100:g}?" if 1 < value <= 100 else "; write for example 0.9"
+        raise ValueError(f"{name} is a fraction between 0 and 1, got {'NaN' if math.isnan(value) else f'{value:g}'}{hint}")
+    return value
