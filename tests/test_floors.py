@@ -1,0 +1,88 @@
+"""Holds the order of the house: imports go down only, and heavy libraries stay in the rooms that need them.
+
+The files are read, not run, so that an import hidden inside a function counts as well.
+"""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from tests.notebooks import ROOT
+
+# The floor of a module or of a whole room; the longest name that fits decides. A new file in a room needs no entry.
+FLOORS = {
+    "minnet.words": 0, "minnet.nn.param": 0,
+    "minnet.nn": 1, "minnet.data": 1,
+    "minnet.nn.flat": 2, "minnet.nn.lr": 2, "minnet.nn.models": 2, "minnet.nn.optim": 2, "minnet.nn.train": 2,
+    "minnet.formats": 2, "minnet.measure": 2, "minnet.store": 2,
+    "minnet.pruning": 3,
+    "minnet.draw": 4, "minnet.sparse": 4,
+    "minnet.explore": 5, "minnet.exercises": 5,
+    "minnet": 6,  # minnet/__init__.py, which opens every room
+}
+# Rooms on one floor that don't know each other.
+STRANGERS = [{"minnet.draw", "minnet.sparse"}, {"minnet.nn", "minnet.data"}, {"minnet.explore", "minnet.exercises"}]
+# Libraries that are slow to load, and the only rooms that may ask for them.
+HEAVY = {
+    "numba": {"minnet.sparse"}, "llvmlite": {"minnet.sparse"},
+    "matplotlib": {"minnet.draw", "minnet.explore"},
+    "ipywidgets": {"minnet.explore", "minnet.exercises"}, "IPython": {"minnet.explore", "minnet.exercises"},
+    "sklearn": {"minnet.data"},
+    "scipy": set(),
+}
+
+
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(path): path for path in sorted((ROOT / "minnet").rglob("*.py"))}
+
+
+def place(module):
+    """The entry of FLOORS that a module belongs to."""
+    names = [name for name in FLOORS if module == name or (name != "minnet" and module.startswith(name + "."))]
+    assert names, f"{module} stands on no floor: say in FLOORS which one"
+    return max(names, key=len)
+
+
+def room(module):
+    return ".".join(module.split(".")[:2])
+
+
+def imports(module):
+    """The full names of all modules that a module imports, wherever in the file."""
+    path = FILES[module]
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            source = package[:len(package) - node.level + 1] if node.level else []
+            source = ".".join(source + (node.module.split(".") if node.module else []))
+            for alias in node.names:  # `from package import x`: a module of that name, or a name inside the package
+                inner = f"{source}.{alias.name}"
+                yield inner if inner in FILES else source
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if name != "minnet"])
+def test_imports_go_down_only(module):
+    floor = FLOORS[place(module)]
+    for other in imports(module):
+        if room(other).startswith("minnet"):
+            there = FLOORS[place(other)]
+            assert there <= floor, f"{module} (floor {floor}) imports {other} (floor {there})"
+            if room(module) != room(other):
+                assert {room(module), room(other)} not in STRANGERS, f"{module} must not know {other}"
+        for library, rooms in HEAVY.items():
+            if other.split(".")[0] == library:
+                assert room(module) in rooms, f"{module} imports {library}; only {sorted(rooms)} may"
+
+
+def test_import_minnet_loads_no_heavy_library():
+    code = f"import sys, minnet; print(sorted({set(HEAVY)!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")

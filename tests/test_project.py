@@ -1,0 +1,68 @@
+"""Keeps what is written twice in step, and the notebooks in git clean."""
+
+import ast
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from tests.notebooks import LESSONS, ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SETTINGS = ROOT / "jupyter" / "overrides.d" / "minnet.json"
+
+
+def test_environment_yml_asks_for_what_pyproject_asks_for():
+    *packages, last = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    assert set(packages) == {"python" + PROJECT["requires-python"], "pip", *PROJECT["dependencies"]}
+    assert last == {"pip": ["-e ."]}
+
+
+def test_citation_names_this_version():
+    source = ast.parse((ROOT / "minnet" / "__init__.py").read_text())
+    version = next(node.value.value for node in source.body
+                   if isinstance(node, ast.Assign) and node.targets[0].id == "__version__")
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == version
+
+
+def test_jupyterlab_knows_every_setting_that_we_ship():
+    """A misspelt setting would be ignored without a word; the installed JupyterLab's own schemas tell."""
+    schemas = Path(sys.prefix) / "share" / "jupyter" / "lab" / "schemas"
+    if not schemas.is_dir():
+        pytest.skip(f"JupyterLab's schemas are not in {schemas}")
+    for plugin, settings in json.loads(SETTINGS.read_text()).items():
+        package, name = plugin.split(":")
+        schema = json.loads((schemas / package / f"{name}.json").read_text())
+        for setting, value in settings.items():
+            known = schema["properties"][setting]
+            allowed = [choice["const"] for choice in known.get("oneOf", [])] or [True, False]
+            assert value in allowed, f"{plugin} {setting}"
+
+
+def test_an_installed_minnet_brought_its_settings_along():
+    installed = Path(sys.prefix) / "share" / "jupyter" / "lab" / "settings" / "overrides.d" / "minnet.json"
+    if not installed.exists():
+        pytest.skip("minnet is not installed in this environment")
+    assert json.loads(installed.read_text()) == json.loads(SETTINGS.read_text())
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.name)
+def test_lesson_is_clean_in_git(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "widgets" not in notebook.metadata
+    for number, cell in enumerate(notebook.cells):
+        assert not cell.get("outputs") and cell.get("execution_count") is None, f"cell {number} has outputs"
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= 25, f"cell {number} is too long for a page"
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.name)
+def test_lesson_name_gives_its_place_in_the_course(path):
+    assert re.fullmatch(r"\d\d_[a-z0-9_]+\.ipynb", path.name)
