@@ -16,21 +16,22 @@ from minnet.nn.losses import cross_entropy, mean_squared_error
 from minnet.nn.optim import SGD, Adam, AdamW
 from minnet.nn.param import Param
 from minnet.nn.train import History, Step, accuracy, fit, predict, steps
-from minnet.pruning.criteria import magnitude, random
+from minnet.pruning import criteria as _criteria
+from minnet.pruning import schedule as _schedule
+from minnet.pruning import scope as _scope
+from minnet.pruning import structure as _structure
 from minnet.pruning.ranking import Ranking, prune, rank, restore, sparsity
-from minnet.pruning.schedule import cubic, geometric, linear, one_shot
-from minnet.pruning.scope import layer, network, window
-from minnet.pruning.structure import along, blocks, branches, weights
-from minnet.words import closest
+from minnet.words import closest as _closest
+from minnet.words import functions_of as _functions_of
 
 __version__ = "0.1.0"
 
+# Write a function in one of these files, and it is here: mn.magnitude, mn.along, mn.window, mn.cubic …
+for _module in (_criteria, _structure, _scope, _schedule):
+    globals().update(_functions_of(_module))
+
 _ROOMS = {"data", "sparse", "draw", "explore"}
 _LAZY = {"check": "exercises", "hint": "exercises", "solution": "exercises"}
-
-__all__ = [name for name in dir() if not name.startswith("_") and name not in ("annotations", "closest", "importlib",
-                                                                               "nn", "pruning", "words")]
-__all__ += sorted(_ROOMS | set(_LAZY))
 
 
 def __getattr__(name):
@@ -38,8 +39,9 @@ def __getattr__(name):
         return importlib.import_module(f"minnet.{name}")
     if name in _LAZY:
         return getattr(importlib.import_module(f"minnet.{_LAZY[name]}"), name)
-    raise AttributeError(f"minnet has no {name!r}." + closest(name, __all__).split(" There are")[0])
+    raise AttributeError(f"minnet has no {name!r}." + _closest(name, __dir__()).split(" There are")[0])
 
 
 def __dir__():
-    return __all__
+    hidden = {"annotations", "importlib", "nn", "pruning", "words"}
+    return sorted({n for n in globals() if not n.startswith("_")} - hidden | _ROOMS | set(_LAZY))

@@ -1,8 +1,9 @@
-"""Small helpers for error messages: what was passed, what was expected, what to type instead."""
+"""Small helpers with names and words: what was passed, what was expected, what to type instead."""
 
 from __future__ import annotations
 
 import difflib
+import inspect
 import math
 from numbers import Real
 
@@ -22,5 +23,12 @@ def fraction(value, name="sparsity"):
     value = float(value)
     if not 0 <= value <= 1:
         hint = f"; did you mean {value / 100:g}?" if 1 < value <= 100 else "; write for example 0.9"
-        raise ValueError(f"{name} is a fraction between 0 and 1, got {'NaN' if math.isnan(value) else f'{value:g}'}{hint}")
+        said = "NaN" if math.isnan(value) else f"{value:g}"
+        raise ValueError(f"{name} is a fraction between 0 and 1, got {said}{hint}")
     return value
+
+
+def functions_of(module):
+    """The public functions that a module defines, as {name: function}."""
+    return {name: f for name, f in vars(module).items()
+            if inspect.isfunction(f) and f.__module__ == module.__name__ and not name.startswith("_")}

@@ -1,8 +1,8 @@
 """*How* it is chosen: a score for each weight; high means keep.
 
-A criterion is a plain function.  The names of its arguments say which evidence it needs (see `evidence`):
-``weight``, ``rng``, ``grad``, ``act`` … each an array that broadcasts to the weight.  To add a criterion, write a function
-here.
+A criterion is a plain function, and the names of its arguments say which evidence it needs: ``weight``,
+``grad``, ``act``, ``hessian``, ``active``, ``rng`` (see `evidence`).  Each arrives as an array that broadcasts
+to the weight.  To add a criterion, write a function here; nothing else has to know.
 """
 
 from __future__ import annotations
@@ -10,11 +10,56 @@ from __future__ import annotations
 import numpy as np
 
 
-def magnitude(weight):
-    """``|w|``: what is near zero matters least.  Han et al. 2015, "Learning both weights and connections"."""
-    return np.abs(weight)
-
-
 def random(weight, rng):
     """Dice: the control that every other criterion has to beat."""
     return rng.random(weight.shape)
+
+
+def magnitude(weight):
+    """``|w|``: what is near zero matters least (Han et al. 2015, section 3)."""
+    return np.abs(weight)
+
+
+def gradient(grad):
+    """``|∂L/∂w|``: where the loss would change fastest."""
+    return np.abs(grad)
+
+
+def taylor(weight, grad):
+    """``(w · ∂L/∂w)²``: the squared change of the loss, to first order, when w is set to 0.
+
+    Molchanov et al. 2019, "Importance estimation for neural network pruning", the first-order criterion.
+    """
+    return np.square(weight * grad)
+
+
+def snip(weight, grad):
+    """``|w · ∂L/∂w|``, as used before training (Lee et al. 2019, eq. 6, without the common divisor).
+
+    The paper divides by the sum over all weights, which does not change the order.
+    """
+    return np.abs(weight * grad)
+
+
+def obd(weight, hessian):
+    """``h · w² / 2``: the change of the loss, to second order, when w is set to 0 at a minimum.
+
+    Optimal Brain Damage, LeCun et al. 1990; ``h`` is the diagonal of the Hessian.
+    """
+    return hessian * np.square(weight) / 2
+
+
+def wanda(weight, act):
+    """``|w| · ‖x‖₂``: a small weight on a loud input may matter more than a large one on a silent input.
+
+    Sun et al. 2024, eq. 1.  The paper lets the weights of one output compete with each other.
+    """
+    return np.abs(weight) * act
+
+
+def apoz(active):
+    """How often the neuron fires: 1 − the average percentage of zeros (Hu et al. 2016, eq. 1).
+
+    The same for all weights of a neuron, so it goes with ``structure=along("out")``.
+    """
+    return active

@@ -1,7 +1,7 @@
 """What a criterion may ask for, and where it comes from.
 
 A criterion names its evidence by its arguments; here each name has one function that gathers it for all
-prunable parameters.  Gathering leaves the network as it was, its running gradients included.
+parameters.  Gathering works on a copy or only watches, so a network's running gradients are never touched.
 """
 
 from __future__ import annotations
@@ -10,30 +10,59 @@ import inspect
 
 import numpy as np
 
+from minnet.nn.contract import observing
+from minnet.nn.losses import cross_entropy
+from minnet.nn.train import pair
 from minnet.pruning import criteria
-from minnet.words import closest
+from minnet.words import closest, functions_of
+
+BATCH = 256
 
 
-def weight(net, data, rng):
+def weight(net):
     """What each layer computes with: the numbers, 0 where removed."""
     return {p.path: p.value for p in net.params()}
 
 
-def dice(net, data, rng):
-    """One stream of random numbers for all parameters."""
+def dice(net, rng):
+    """One stream of random numbers, shared by all parameters."""
     rng = np.random.default_rng(rng)
     return {p.path: rng for p in net.params()}
 
 
-GATHER = {"weight": weight, "rng": dice}
-FROM_DATA = ()  # those that need data=
+def grad(net, data):
+    """Gradient of the mean loss over the data."""
+    return _sum_over_batches(net, data, BATCH, lambda gradient, share: gradient * share)
 
 
-def by_name(criterion):
+def hessian(net, data):
+    """Diagonal of the Hessian, by the outer-product approximation: mean over samples of (∂Lᵢ/∂w)².
+
+    Hassibi & Stork 1993, eq. 6; exact for the expected loss of a model that fits its data.
+    """
+    return _sum_over_batches(net, data, 1, lambda gradient, share: np.square(gradient) * share)
+
+
+def act(net, data):
+    """‖x‖₂ of each input of a weight, over all samples (and positions, for a convolution)."""
+    squares = _watch(net, data, lambda x, y: np.square(x).sum(axis=0))
+    return {p.path: _facing(p, np.sqrt(squares[p.path][0]), True) for p in net.params() if p.path in squares}
+
+
+def active(net, data):
+    """How often each output of a weight is above zero, so that a ReLU behind it fires: 0 to 1."""
+    fired = _watch(net, data, lambda x, y: (y > 0).sum(axis=0))
+    return {p.path: _facing(p, fired[p.path][0] / fired[p.path][1], False) for p in net.params() if p.path in fired}
+
+
+GATHER = {"weight": weight, "rng": dice, "grad": grad, "hessian": hessian, "act": act, "active": active}
+
+
+def named(criterion):
     """A criterion from its name, or as it is."""
     if callable(criterion):
         return criterion
-    known = {n: f for n, f in vars(criteria).items() if inspect.isfunction(f) and not n.startswith("_")}
+    known = functions_of(criteria)
     if criterion not in known:
         raise ValueError(f"unknown criterion {criterion!r}." + closest(criterion, known))
     return known[criterion]
@@ -47,21 +76,59 @@ def scores(net, criterion, data=None, rng=None):
     dict of {path: ndarray}
         A score for each weight, of the weight's shape.
     """
-    criterion = by_name(criterion)
-    name = getattr(criterion, "__name__", "criterion")
+    criterion = named(criterion)
+    name = getattr(criterion, "__name__", "the criterion")
     gathered = {}
     for word in inspect.signature(criterion).parameters:
         if word not in GATHER:
             raise TypeError(f"{name} asks for {word!r}, which nobody gathers." + closest(word, GATHER))
-        if word in FROM_DATA and data is None:
-            raise TypeError(f"{name} needs data to gather {word!r}: "
-                            f"mn.prune(net, 0.5, criterion=mn.{name}, data=digits.train)")
-        gathered[word] = GATHER[word](net, data, rng)
+        wants = inspect.signature(GATHER[word]).parameters
+        if "data" in wants and data is None:
+            raise TypeError(f"{name} looks at data to gather {word!r}, and data= is missing; "
+                            f"write mn.prune(net, 0.5, criterion=mn.{name}, data=digits.train)")
+        gathered[word] = GATHER[word](net, **{k: v for k, v in (("data", data), ("rng", rng)) if k in wants})
     found = {}
     for param in net.params():
         if param.prunable:
-            score = np.asarray(criterion(**{word: of[param.path] for word, of in gathered.items()}))
+            score = np.asarray(criterion(**{word: table[param.path] for word, table in gathered.items()}))
             if np.isnan(score).any():
-                raise ValueError(f"{name} gave NaN for {param.path}: a score is a number for each weight, high = keep")
+                raise ValueError(f"{name} gave NaN for {param.path}; a score is a number for each weight, high = keep")
             found[param.path] = np.broadcast_to(score, param.shape)
     return found
+
+
+def _sum_over_batches(net, data, size, take):
+    x, y = pair(data)
+    twin = net.copy()
+    total = {p.path: np.zeros(p.shape, p.dtype) for p in twin.params()}
+    for start in range(0, len(x), size):
+        part = slice(start, start + size)
+        answers, back = twin.forward(x[part])
+        for param in twin.params():
+            param.grad = None
+        back(cross_entropy(answers, y[part])[1], False)
+        for param in twin.params():
+            if param.grad is not None:
+                total[param.path] += take(param.grad, len(answers) / len(x))
+    return total
+
+
+def _watch(net, data, count):
+    """Add up ``count(x, y)`` over everything that flows through each weight; {path: (sum, rows)}."""
+    x, _ = pair(data)
+    net.params()
+    total = {}
+    for start in range(0, len(x), BATCH):
+        with observing() as seen:
+            net(x[start : start + BATCH])
+        for source, into, out in seen:
+            if hasattr(source, "prunable"):
+                before, rows = total.get(source.path, (0, 0))
+                total[source.path] = before + count(into, out), rows + len(into)
+    return total
+
+
+def _facing(param, vector, inputs):
+    """Shape a vector over the inputs (or outputs) of a weight so that it broadcasts to it."""
+    return vector.reshape([n if (a in param.contracted) == inputs else 1
+                           for n, a in zip(param.shape, param.axes, strict=True)])

@@ -53,7 +53,7 @@ def prune(net, sparsity, criterion=criteria.magnitude, structure=structures.weig
     units = Units(net, structure, scope)
     wanted = Budget(units, sparsity)
     if wanted.met_by(units.gone()):
-        evidence.by_name(criterion)
+        evidence.named(criterion)
         return
     ranking = Ranking(units, evidence.scores(net, criterion, data, rng), combine)
     for path, mask in ranking.masks(sparsity).items():

@@ -51,8 +51,7 @@ def along(*axes):
 
     ``along("out")`` removes neurons of dense layers and filters of convolutions with their biases,
     ``along("in")`` channels, ``along("in", "row", "col")`` shapes, ``along("head")`` attention heads.
-    The last layer with such an axis that is the network's last altogether is left alone, and every layer
-    keeps at least one unit.
+    The network's last layer is left alone, and every other layer keeps at least one unit.
     """
     if not axes:
         raise ValueError('along needs the name of an axis, for example along("out")')
@@ -82,7 +81,7 @@ def along(*axes):
 def branches(net):
     """Whole residual branches: a layer of the network goes, the shortcut around it stays."""
     ids, start = {}, 0
-    for path, layer in net.walk():
+    for _, layer in net.walk():
         if hasattr(layer, "branch"):
             inside = [p for _, inner in layer.branch.walk() for p in inner.own_params().values()]
             net.params()
