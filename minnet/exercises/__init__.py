@@ -1,0 +1,8 @@
+"""Exercises that check the learner's own answer: `check`, `hint` and `solution`, all called by an exercise's id.
+
+The exercises of a lesson stand in one file, for example `lesson03.py`; to add one, write one decorated function there.
+"""
+
+from minnet.exercises.teacher import check, hint, solution
+
+__all__ = ["check", "hint", "solution"]
