@@ -1,0 +1,69 @@
+"""Associative recall: a list of pairs, then a question about one of them.
+
+To answer, a network has to look up the place where the key of the question stood, which is what one head of
+attention does and what an MLP can't do well.  So it shows which heads matter: remove the one that
+looks things up and the answers are guesses; remove another and nothing happens.  After J. Ba et al. (2016), Using fast
+weights to attend to the recent past, arXiv:1610.06258, section 4.1, with keys and values as one token.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minnet.data.dataset import Dataset, Split
+
+
+def recall(pairs=4, keys=8, values=8, samples=(4000, 500, 1000), rng=0):
+    """Make sequences such as ``c→2  a→7  h→2  b→0  a?``, whose answer is 7.
+
+    The first ``pairs`` tokens each name a key and its value, the last one a key alone: one of those before.  A
+    token is a row of ``keys + values`` numbers: a 1 for the key, a 1 for the value (none in the question), else
+    0.  All keys of a sequence differ; values may come twice.  Whoever doesn't look at the question and names the
+    commonest value is right in 41 % of the default sequences.
+
+    Parameters
+    ----------
+    pairs : int
+        Pairs before the question.
+    keys, values : int
+        How many different ones there are; at least as many keys as pairs.
+    samples : (int, int, int)
+        Sequences for training, validation and test.
+    rng : numpy.random.Generator, seed or None
+        The dice; the same seed gives the same sequences.
+
+    Returns
+    -------
+    Dataset
+        ``x`` float32 (n, tokens · width), which ``image_shape`` (tokens, width) = (pairs + 1, keys + values)
+        turns back into rows; ``y`` int64 (n,), the value asked for.
+
+    Examples
+    --------
+    >>> data = recall(pairs=2, keys=3, values=2, samples=(100, 10, 10))
+    >>> data.train.x[0].reshape(data.image_shape)  # c→0  a→1  c?
+    array([[0., 0., 1., 1., 0.],
+           [1., 0., 0., 0., 1.],
+           [0., 0., 1., 0., 0.]], dtype=float32)
+    >>> int(data.train.y[0])
+    0
+    """
+    for name, count, least in (("pairs", pairs, 1), ("keys", keys, pairs), ("values", values, 1)):
+        if not isinstance(count, (int, np.integer)) or count < least:
+            raise ValueError(f"{name} is a whole number, at least {least}, got {count!r}; each pair needs a key of "
+                             "its own: write for example recall(pairs=4, keys=8, values=8)")
+    rng = np.random.default_rng(rng)
+    train, val, test = (Split(*_sequences(n, pairs, keys, values, rng)) for n in samples)
+    return Dataset("recall", train, val, test, (pairs + 1, keys + values), tuple(map(str, range(values))))
+
+
+def _sequences(n, pairs, keys, values, rng):
+    row, place = np.arange(n), np.arange(pairs)
+    key = rng.permuted(np.tile(np.arange(keys), (n, 1)), axis=1)[:, :pairs]
+    value = rng.integers(values, size=(n, pairs))
+    asked = rng.integers(pairs, size=n)
+    x = np.zeros((n, pairs + 1, keys + values), np.float32)
+    x[row[:, None], place, key] = 1
+    x[row[:, None], place, keys + value] = 1
+    x[row, -1, key[row, asked]] = 1
+    return x.reshape(n, -1), value[row, asked].astype(np.int64)

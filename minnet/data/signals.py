@@ -1,0 +1,113 @@
+"""MNIST-1D: ten digits drawn as short signals, made by a recipe in a tenth of a second, without a download.
+
+Unlike MNIST, it tells models apart: a linear model is right on 32 %, an MLP on 68 % and a convolutional
+network on 94 % of the test samples.  Source: S. Greydanus (2020), Scaling down deep learning,
+arXiv:2011.14439; the recipe, its constants and its seed are the author's (package mnist1d, Apache 2.0).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minnet.data.dataset import Dataset, Split
+
+SEED = 42  # the author's
+SAMPLES, TRAIN, TEST = 5000, 3500, 1000  # what lies between, the last 500 of the author's 4000, is for validation
+LENGTH = 40
+
+PADDING = 36, 60  # zeros behind the digit, least and most
+FULL = 12 + PADDING[1]  # points of the signal before the last step
+SCALE = 0.4  # the height varies by half of this, up and down
+MAX_SHIFT = 48
+SMOOTH_NOISE, NOISE, SMOOTHNESS = 0.25, 0.02, 2
+SHEAR = 0.75
+NOT_ZERO = 1e-8  # tells the digit's own zeros from those of the padding
+
+STROKES = np.array([  # the digits 0–9 as a pen on a rising sheet of paper would draw them
+    [5, 6, 6.5, 6.75, 7, 7, 7, 7, 6.75, 6.5, 6, 5],
+    [5, 3, 3, 3.4, 3.8, 4.2, 4.6, 5, 5.4, 5.8, 5, 5],
+    [5, 6, 6.5, 6.5, 6, 5.25, 4.75, 4, 3.5, 3.5, 4, 5],
+    [5, 6, 6.5, 6.5, 6, 5, 5, 6, 6.5, 6.5, 6, 5],
+    [5, 4.4, 3.8, 3.2, 2.6, 2.6, 5, 5, 5, 5, 5, 5],
+    [5, 3, 3, 3, 3, 5, 6, 6.5, 6.5, 6, 4.5, 5],
+    [5, 4, 3.5, 3.25, 3, 3, 3, 3, 3.25, 3.5, 4, 5],
+    [5, 7, 7, 6.6, 6.2, 5.8, 5.4, 5, 4.6, 4.2, 5, 5],
+    [5, 4, 3.5, 3.5, 4, 5, 5, 4, 3.5, 3.5, 4, 5],
+    [5, 4, 3.5, 3.5, 4, 5, 5, 5, 5, 4.7, 4.3, 5],
+])
+
+
+def mnist1d(shuffled=False):
+    """Signals of 40 points that show the digits 0–9, shifted, stretched, sheared and noisy.
+
+    Parameters
+    ----------
+    shuffled : bool
+        Put the 40 points into another order, the same for all samples.  Whatever uses neighbourhood, such as
+        a convolution, loses its advantage; an MLP doesn't notice.
+
+    Returns
+    -------
+    Dataset
+        ``x`` float32 (n, 40) with mean 0 and standard deviation 1 over all samples, ``y`` int64 (n,).  3500
+        samples for training, 500 for validation, 1000 for the test.  The first two are the 4000 on which the
+        paper trains; the test samples are the paper's own, number for number.
+    """
+    dice = np.random.RandomState(SEED)  # the old generator, because the author's samples hang on its stream
+    y = np.repeat(np.arange(10), SAMPLES // 10)
+    x = _signals(y, dice)
+    order = dice.permutation(SAMPLES)
+    x, y = x[order], y[order]
+    if shuffled:
+        x = x[:, dice.permutation(LENGTH)]
+    x = ((x - x.mean()) / x.std()).astype(np.float32)
+    ends = TRAIN, SAMPLES - TEST
+    train, val, test = map(Split, np.split(x, ends), np.split(y, ends))
+    return Dataset("mnist1d_shuffled" if shuffled else "mnist1d", train, val, test, (1, LENGTH),
+                   tuple("0123456789"))
+
+
+def _signals(labels, dice):
+    """One signal (LENGTH points) for each label, each with its own dice, which fall sample by sample."""
+    fell = [(dice.rand(), dice.rand(), dice.randint(MAX_SHIFT), dice.randn(2, FULL), dice.rand()) for _ in labels]
+    padding, height, shift, noise, slope = (np.array(column) for column in zip(*fell, strict=True))
+
+    padding = PADDING[0] + (padding * (PADDING[1] - PADDING[0] + 1)).astype(int)
+    x = _padded(_templates()[labels], padding)
+    x *= 1 + SCALE * (height[:, None] - 0.5)
+    x = np.take_along_axis(x, (np.arange(FULL) - shift[:, None]) % FULL, axis=1)  # move right, around the end
+    x = np.where(x == 0, _blurred(SMOOTH_NOISE * noise[:, 0]), x) + NOISE * noise[:, 1]
+    x -= SHEAR * (slope[:, None] - 0.5) * np.linspace(-0.5, 0.5, FULL)
+    return _resampled(x, LENGTH)
+
+
+def _templates():
+    """The ten strokes, (10, 12), each with standard deviation 1/6 and starting at 0."""
+    x = (STROKES - STROKES.mean(axis=1, keepdims=True)) / STROKES.std(axis=1, keepdims=True)
+    return (x - x[:, :1]) / 6
+
+
+def _padded(x, padding):
+    """Append so many zeros to each row, then stretch them all to the same length."""
+    out = np.empty((len(x), FULL))
+    for zeros in np.unique(padding):
+        rows = padding == zeros
+        out[rows] = _resampled(np.pad(x[rows] + NOT_ZERO, ((0, 0), (0, zeros))), FULL)
+    return out
+
+
+def _resampled(x, length):
+    """Each row at ``length`` evenly spaced places, on straight lines between its points."""
+    old, new = np.linspace(0, 1, x.shape[1]), np.linspace(0, 1, length)
+    left = np.searchsorted(old, new, side="right") - 1
+    right = np.minimum(left + 1, len(old) - 1)
+    part = (new - old[left]) / (old[1] - old[0])
+    return x[:, left] + part * (x[:, right] - x[:, left])
+
+
+def _blurred(x):
+    """Each row smoothed by a Gaussian that is cut off at four standard deviations; the ends are mirrored."""
+    reach = 4 * SMOOTHNESS
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / SMOOTHNESS) ** 2)
+    mirrored = np.pad(x, ((0, 0), (reach, reach)), "symmetric")
+    return sum(b * mirrored[:, i : i + x.shape[1]] for i, b in enumerate(bell / bell.sum()))
