@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import gc
 import statistics
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Callable, Iterator, NamedTuple
+from typing import NamedTuple
 
 
 class Timing(NamedTuple):
@@ -84,6 +85,6 @@ def threads(n: int | None) -> Iterator[None]:
     if n is None:
         yield
         return
-    from threadpoolctl import threadpool_limits     # it comes with scikit-learn
+    from threadpoolctl import threadpool_limits  # it comes with scikit-learn
     with threadpool_limits(limits=n):
         yield

@@ -13,9 +13,10 @@ import warnings
 import numba
 
 # nogil: other threads may run meanwhile.  error_model "numpy": no test for division by zero in front of every division.
-OPTIONS = {"nogil": True, "error_model": "numpy"}
+OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
-inner = numba.njit(**OPTIONS)       # for functions that only other kernels call: they become a part of their callers
+# For functions that only other kernels call: they become a part of their callers and need no door to Python.
+inner = numba.njit(no_cpython_wrapper=True, **OPTIONS)
 
 _warned = False
 
@@ -56,23 +57,22 @@ class _Kernel:
     def ready(self):
         """Compile now, instead of at the first call. Returns the compiled function."""
         if self.call == self._first_call:
-            self.call = self._cached() or self._uncached()
+            self.call = self._cached() or self._compile()
         return self.call
 
     def _cached(self):
         try:
-            compiled = numba.njit(cache=True, **OPTIONS)(self.python)
-            compiled.compile(self.signature)
+            return self._compile(cache=True)
         except (RuntimeError, OSError) as problem:      # nowhere to write, or the disk is full
             _warn_once(problem)
             return None
         except Exception:       # a damaged file can fail in many ways; a real mistake in a kernel fails again, uncached
             return None
-        return compiled
 
-    def _uncached(self):
-        compiled = numba.njit(**OPTIONS)(self.python)
+    def _compile(self, **options):
+        compiled = numba.njit(**OPTIONS, **options)(self.python)
         compiled.compile(self.signature)
+        compiled.disable_compile()      # other argument types are converted or refused, never compiled for
         return compiled
 
 

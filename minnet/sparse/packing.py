@@ -1,9 +1,13 @@
 """Write a network's remaining weights down in the order in which the kernels read them.
 
-The kernels take four rows of W at once, step by step: step k holds the k-th weight of each of the four rows and the
-columns where they stand. Rows of unequal length would leave gaps, so rows are sorted by length first and the few gaps
-that remain are filled with zeros. This is the *sliced ELLPACK* format of Monakov, Lokhmotov and Avetisyan (2010), with
-two changes: the columns are cut into bands narrow enough for the fastest cache, and a column is stored as a 16-bit number.
+The kernels take four rows of W at once, step by step: step k brings the k-th weight of each of the four rows and the
+columns where they stand. Rows of unequal length would leave gaps, so rows are sorted by length first, and the few gaps
+that remain hold zeros. This is the *sliced ELLPACK* format (Monakov, Lokhmotov and Avetisyan 2010) with two changes:
+the columns are cut into bands narrow enough for the fastest cache, and a column is a 16-bit number inside its band.
+
+There are two ways to pack a layer. "rows": each row has columns of its own (unstructured pruning). "blocks": four rows
+that follow each other share their columns (pruning by blocks, or not pruned at all), so one column number serves four
+weights; where one of the four lacks a weight, a zero is stored.
 """
 
 from __future__ import annotations
@@ -12,18 +16,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BAND = int(__import__("os").environ.get("BAND","400"))              # columns in a band at most: 400 columns × 16 samples × 4 bytes = 25 KB of the usual 32 KB
-GROUP = 4
+BAND = 400              # columns in a band, at most: 400 columns × 16 samples × 4 bytes = 25 of the usual 32 KB
+GROUP = 4               # rows in a group
 
 
 @dataclass(frozen=True)
 class Packed:
     """A run of dense layers as the kernels read it; `arrays` goes to a kernel as it is.
 
-    values (p,) float32 and columns (p,) uint16: weights and their columns, counted from the band's first column;
-    groups (g, 6) int32: number of steps, the band's first column, and the four rows, for each group;
-    biases (sum of outputs,) float32; layers (l, 4) int64: inputs, outputs, number of groups, 1 if ReLU follows.
-    A row number equal to the layer's number of outputs marks a gap: the kernels have room for one row too many.
+    Attributes
+    ----------
+    values (p,) float32 : the weights, four per step
+    columns (q,) uint16 : their columns, counted from the band's first; four per step, or one where rows share them
+    groups (g, 6) int32 : number of steps, first column of the band, and the four rows, for each group
+    biases float32 : all layers' biases in turn
+    layers (l, 5) int64 : outputs, number of groups, 1 if packed as blocks, 1 if ReLU follows, and the same in each row:
+        how much room the widest layer needs
+
+    A row number equal to the layer's number of outputs marks a gap: the kernels have a spare row there. The number of
+    groups in a band is even, and the second of two groups is never the longer: `predict_one` walks them in pairs.
     """
 
     values: np.ndarray
@@ -42,51 +53,85 @@ class Packed:
         return sum(array.nbytes for array in self.arrays)
 
 
+NOTHING = np.empty(0, np.float32), np.empty(0, np.uint16), np.empty((0, 2 + GROUP), np.int32)
+
+
 def pack_network(layers) -> Packed:
-    """Pack a list of (weight (in, out), bias (out,) or None, relu: bool); zeros in `weight` are left out."""
-    parts = [_pack_layer(np.asarray(weight, np.float32).T) for weight, _, _ in layers]
-    values, columns, groups = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    """Pack dense layers that follow each other.
+
+    Parameters
+    ----------
+    layers : list of (weight (in, out), bias (out,) or None, relu, format)
+        Zeros in `weight` are left out; `relu` says whether a ReLU follows; `format` is "rows" or "blocks".
+    """
+    parts = [pack_layer(np.asarray(weight, np.float32).T, format) for weight, _, _, format in layers]
     biases = [np.zeros(weight.shape[1], np.float32) if bias is None else np.asarray(bias, np.float32)
-              for weight, bias, _ in layers]
-    table = [(*weight.shape, len(part[2]), relu)
-             for (weight, _, relu), part in zip(layers, parts, strict=True)]
-    return Packed(values, columns, groups, np.concatenate(biases), np.array(table, np.int64))
+              for weight, bias, _, _ in layers]
+    widest = max(max(weight.shape) for weight, _, _, _ in layers) + 1       # gaps are added to a spare row
+    table = [(weight.shape[1], len(groups), format == "blocks", relu, widest)
+             for (weight, _, relu, format), (_, _, groups) in zip(layers, parts, strict=True)]
+    return Packed(*_join(parts), np.concatenate(biases), np.array(table, np.int64))
 
 
-def _pack_layer(w):
-    """values, columns and groups of one matrix w (out, in)."""
-    outputs, inputs = w.shape
-    parts = [(np.empty(0, np.float32), np.empty(0, np.uint16), np.empty((0, 2 + GROUP), np.int32))]
+def pack_layer(w, format):
+    """values, columns and groups of one matrix w (out, in), packed as "rows" or "blocks"."""
+    inputs = w.shape[1]
     bands = max(1, -(-inputs // BAND))
     width = max(1, -(-inputs // bands))
-    for first in range(0, inputs, width):
-        parts.append(_pack_band(w[:, first:first + width], first))
+    pack_band = {"rows": _pack_rows, "blocks": _pack_blocks}[format]
+    return _join([NOTHING] + [pack_band(w[:, first:first + width], first) for first in range(0, inputs, width)])
+
+
+def _join(parts):
     return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
-def _pack_band(w, first):
-    """values, columns and groups of the columns first, first + 1, … of a matrix."""
+def _pack_rows(w, first):
+    """One band, each row with columns of its own."""
     rows, columns = np.nonzero(w)
     lengths = np.bincount(rows, minlength=len(w))
-    order = np.argsort(-lengths, kind="stable")[:np.count_nonzero(lengths)]     # longest first; empty rows are left out
+    order = np.argsort(-lengths, kind="stable")[:np.count_nonzero(lengths)]     # longest first, without empty rows
     if not len(order):
-        return np.empty(0, np.float32), np.empty(0, np.uint16), np.empty((0, 2 + GROUP), np.int32)
+        return NOTHING
+    members = np.full(-(-len(order) // GROUP) * GROUP, len(w))
+    members[:len(order)] = order
+    steps = lengths[order[::GROUP]]                     # a group takes as many steps as its first, longest row
 
-    number = -(-len(order) // GROUP)
-    slots = np.full(number * GROUP, len(w))
-    slots[:len(order)] = order
-    steps = lengths[order[::GROUP]]                     # a group is as long as its first row
-    groups = np.column_stack([steps, np.full(number, first), slots.reshape(number, GROUP)]).astype(np.int32)
-
-    # The k-th weight of the row in slot s goes to place start[s // 4] + 4 k + s % 4.
+    # Weight k of the row in slot s goes to place start[s // 4] + 4 k + s % 4.
     start = GROUP * (np.cumsum(steps) - steps)
-    slot_of = np.empty(len(w), np.int64)
-    slot_of[order] = np.arange(len(order))
-    slot = slot_of[rows]
+    slots = np.empty(len(w), np.int64)
+    slots[order] = np.arange(len(order))
+    slot = slots[rows]
     k = np.arange(len(rows)) - (np.cumsum(lengths) - lengths)[rows]
     place = start[slot // GROUP] + GROUP * k + slot % GROUP
-    packed = np.zeros(GROUP * steps.sum(), np.float32)
-    where = np.zeros(len(packed), np.uint16)            # a gap multiplies column 0 by a weight of 0
-    packed[place] = w[rows, columns]
+    values = np.zeros(GROUP * steps.sum(), np.float32)
+    where = np.zeros(len(values), np.uint16)            # a gap multiplies the band's first input by 0
+    values[place] = w[rows, columns]
     where[place] = columns
-    return packed, where, groups
+    return values, where, _groups(steps, first, members, len(w))
+
+
+def _pack_blocks(w, first):
+    """One band, four rows with shared columns."""
+    outputs, width = w.shape
+    blocks = -(-outputs // GROUP)
+    padded = np.zeros((blocks * GROUP, width), np.float32)
+    padded[:outputs] = w
+    padded = padded.reshape(blocks, GROUP, width)
+    used = padded.any(axis=1)                           # (blocks, width): does any of the four rows use this column?
+    lengths = used.sum(axis=1)
+    order = np.argsort(-lengths, kind="stable")[:np.count_nonzero(lengths)]
+    if not len(order):
+        return NOTHING
+    block, columns = np.nonzero(used[order])
+    values = padded[order].transpose(0, 2, 1)[block, columns].ravel()
+    members = np.minimum(order[:, None] * GROUP + np.arange(GROUP), outputs)
+    return values, columns.astype(np.uint16), _groups(lengths[order], first, members, outputs)
+
+
+def _groups(steps, first, members, outputs):
+    """The table of groups of one band; an empty group makes their number even."""
+    table = np.column_stack([steps, np.full(len(steps), first), members.reshape(len(steps), GROUP)])
+    if len(steps) % 2:
+        table = np.vstack([table, [0, first] + [outputs] * GROUP])
+    return table.astype(np.int32)

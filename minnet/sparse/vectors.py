@@ -11,8 +11,9 @@ instead of Python to be translated it *writes the LLVM instructions itself*. Eac
 
 * the outer function is called with the **types** of the arguments while numba infers types. It answers "given these
   types, my result has that type" by returning a signature;
-* the inner function, `emit`, is called later, when code is written. It gets a `builder`, whose methods append one LLVM
-  instruction each (`builder.load`, `builder.fadd`, …), and the arguments as LLVM **values**. What it returns is the result.
+* the inner function, `emit`, is called later, when code is written. It gets a `builder`, whose methods append one
+  LLVM instruction each (`builder.load`, `builder.fadd`, …), and the arguments as LLVM **values**. What it returns
+  is the result.
 
 So this kernel line
 
@@ -141,6 +142,15 @@ def four(typing, array, index):
         pointer = _address(context, builder, signature.args[0], values[0], signature.args[1], values[1])
         return _load(builder, pointer, INT64, 2)
     return types.int64(array, index), emit
+
+
+@intrinsic
+def unaligned(typing, array):
+    """unaligned(array): how many numbers to skip until the next address that is a multiple of 64 (a cache line)."""
+    def emit(context, builder, signature, values):
+        address = builder.ptrtoint(context.make_array(signature.args[0])(context, builder, values[0]).data, INT64)
+        return builder.lshr(builder.and_(builder.neg(address), INT64(63)), INT64(2))
+    return types.int64(array), emit
 
 
 @intrinsic

@@ -1,0 +1,229 @@
+"""A predictor must answer what the network answers, whatever was pruned and whatever batch comes."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import minnet.sparse
+from minnet.nn.activations import ReLU
+from minnet.nn.layer import Layer
+from minnet.nn.layers import Dense, Dropout, Sequential
+from minnet.nn.models import mlp
+
+FORMATS = ("auto", "rows", "blocks", "dense", "csr")
+BATCHES = (0, 1, 7, 64, 1000)
+SPARSITIES = (0.0, 0.5, 0.9, 0.99, 1.0)
+
+
+def pruned(sizes, sparsity, seed, block=1, dropout=0.0):
+    """A network with random weights, random biases and random masks; `block` outputs share each mask entry."""
+    rng = np.random.default_rng(seed)
+    net = mlp(*sizes, dropout=dropout, rng=rng)
+    for param in net.params():
+        if param.prunable:
+            inputs, outputs = param.shape
+            kept = rng.random((inputs, -(-outputs // block))) >= sparsity
+            param.mask = np.repeat(kept, block, axis=1)[:, :outputs]
+        else:
+            param.data = rng.normal(size=param.shape)
+    return net
+
+
+def agree(found, expected):
+    """Equal to rtol 1e-5; sums that cancel are compared at the size of the numbers that went into them."""
+    assert found.dtype == np.float32 and found.shape == expected.shape
+    scale = np.abs(expected).max(initial=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * scale)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    sizes=st.lists(st.integers(1, 70), min_size=2, max_size=4),
+    sparsity=st.sampled_from(SPARSITIES),
+    n=st.sampled_from(BATCHES) | st.integers(0, 40),
+    format=st.sampled_from(FORMATS),
+    block=st.sampled_from((1, 3, 4)),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_predicts_what_the_network_predicts(sizes, sparsity, n, format, block, seed):
+    net = pruned(sizes, sparsity, seed, block)
+    x = np.random.default_rng(seed).normal(size=(n, sizes[0])).astype(np.float32)
+    agree(minnet.sparse.compile(net, format)(x), net(x))
+
+
+@pytest.mark.parametrize("sparsity", SPARSITIES)
+@pytest.mark.parametrize("n", BATCHES)
+def test_the_network_of_the_lesson(sparsity, n):
+    net = pruned((64, 32, 16, 10), sparsity, seed=n, dropout=0.2)
+    x = np.random.default_rng(n).random((n, 64), np.float32)
+    agree(minnet.sparse.compile(net)(x), net(x))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_more_columns_than_one_band(format):
+    net = pruned((1000, 5, 3), 0.8, seed=0)
+    x = np.random.default_rng(0).normal(size=(20, 1000)).astype(np.float32)
+    agree(minnet.sparse.compile(net, format)(x), net(x))
+
+
+@pytest.mark.parametrize("format", ("rows", "blocks"))
+def test_a_sample_does_not_depend_on_its_company(format):
+    predict = minnet.sparse.compile(pruned((50, 30, 9), 0.7, seed=1, block=4), format)
+    x = np.random.default_rng(1).normal(size=(100, 50)).astype(np.float32)
+    together = predict(x)
+    for step in (1, 5, 8, 33):
+        parts = np.concatenate([predict(x[i:i + step]) for i in range(0, len(x), step)])
+        np.testing.assert_array_equal(parts, together)
+
+
+@pytest.mark.parametrize("convert", [
+    lambda x: x.astype(np.float64), lambda x: x.astype(np.int64), lambda x: x > 0, lambda x: np.asfortranarray(x),
+    lambda x: x.repeat(2, axis=1)[:, ::2], lambda x: x.tolist(), lambda x: x[::-1],
+    lambda x: x.astype(">f4"),
+], ids=["float64", "int64", "bool", "column order", "every other column", "list", "backwards", "big endian"])
+@pytest.mark.parametrize("n", (1, 6, 30))
+def test_any_input_of_numbers(convert, n):
+    net = pruned((12, 8, 5), 0.5, seed=2)
+    x = convert(np.random.default_rng(2).normal(scale=3, size=(n, 12)).astype(np.float32))
+    agree(minnet.sparse.compile(net)(x), net(np.asarray(x, np.float32)))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_read_only_input_is_accepted_and_no_input_is_changed(format):
+    net = pruned((12, 8, 5), 0.5, seed=2)
+    x = np.random.default_rng(2).normal(size=(30, 12)).astype(np.float32)
+    before = x.copy()
+    predict = minnet.sparse.compile(net, format)
+    written = predict(x)
+    x.flags.writeable = False
+    np.testing.assert_array_equal(predict(x), written)
+    np.testing.assert_array_equal(x, before)
+
+
+def test_wrong_inputs_are_told_apart():
+    predict = minnet.sparse.compile(pruned((12, 8, 5), 0.5, seed=2))
+    with pytest.raises(ValueError, match=r"12"):
+        predict(np.zeros((3, 13), np.float32))
+    with pytest.raises(ValueError, match=r"x\[None\]"):
+        predict(np.zeros(12, np.float32))
+    with pytest.raises(TypeError, match="real numbers"):
+        predict(np.zeros((3, 12), complex))
+    bare = minnet.sparse.compile(Sequential(Dense(12, 5, rng=0)))
+    with pytest.raises(ValueError, match=r"\(\.\.\., 12\)"):
+        bare(np.zeros((3, 13), np.float32))
+    with pytest.raises(ValueError, match=r"x\[None\]"):
+        bare(np.zeros(12, np.float32))
+
+
+def test_wrong_arguments_are_told_apart():
+    net = mlp(4, 2, rng=0)
+    with pytest.raises(ValueError, match="Did you mean 'rows'"):
+        minnet.sparse.compile(net, "row")
+    with pytest.raises(TypeError, match="takes a network"):
+        minnet.sparse.compile(np.zeros((3, 3)))
+
+
+def test_not_a_number_comes_out_as_in_numpy():
+    net = pruned((6, 8, 3), 0.0, seed=3)
+    x = np.full((3, 6), np.nan, np.float32)
+    for format in FORMATS:
+        assert np.isnan(minnet.sparse.compile(net, format)(x)).all()
+
+
+def test_more_axes_are_kept_as_in_dense():
+    net = Sequential(Dense(6, 8, rng=0), ReLU(), Dense(8, 3, bias=False, rng=1))
+    x = np.random.default_rng(0).normal(size=(4, 5, 6)).astype(np.float32)
+    agree(minnet.sparse.compile(net)(x), net(x))
+
+
+class Swish(Layer):
+    """A layer that minnet.sparse has never heard of."""
+
+    def forward(self, x, rng=None):
+        return x / (1 + np.exp(-x)), None
+
+
+class Doubled(Dense):
+    """Looks like Dense but computes something else."""
+
+    def forward(self, x, rng=None):
+        y, back = super().forward(x, rng)
+        return 2 * y, back
+
+
+def test_unknown_layers_are_computed_by_themselves():
+    net = Sequential(ReLU(), Dense(6, 8, rng=0), Swish(), Sequential(Dense(8, 7, rng=1), Dropout(0.5), ReLU(), ReLU()),
+                     Doubled(7, 3, rng=2))
+    x = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
+    predict = minnet.sparse.compile(net)
+    agree(predict(x), net(x))
+    assert predict.formats["doubled1"] == predict.formats["swish1"] == "own"
+    assert len(predict.explain().splitlines()) == len(predict.formats)
+
+
+def test_a_lone_layer_and_an_empty_network():
+    layer = Dense(6, 3, rng=0)
+    x = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
+    agree(minnet.sparse.compile(layer)(x), layer(x))
+    np.testing.assert_array_equal(minnet.sparse.compile(Sequential())(x), x)
+
+
+def test_layers_without_neurons():
+    net = Sequential(Dense(6, 0, rng=0), ReLU(), Dense(0, 3, rng=0))
+    net.params()[-1].data = np.arange(3)
+    for n in (0, 1, 5, 20):
+        y = minnet.sparse.compile(net, "rows")(np.ones((n, 6), np.float32))
+        np.testing.assert_array_equal(y, np.tile([0, 1, 2], (n, 1)))
+
+
+def test_later_changes_of_the_network_do_not_reach_the_predictor():
+    net = Sequential(Dense(6, 8, rng=0), Swish(), Doubled(8, 3, rng=1))
+    x = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
+    for format in FORMATS:
+        predict = minnet.sparse.compile(net, format)
+        before = predict(x)
+        for param in net.params():
+            param.data = param.data + 1
+        np.testing.assert_array_equal(predict(x), before)
+
+
+def test_long_batches_are_cut(monkeypatch):
+    monkeypatch.setattr("minnet.sparse.predictor.LONGEST", 1000)
+    net = pruned((12, 8, 5), 0.5, seed=2)
+    x = np.random.default_rng(2).normal(size=(200, 12)).astype(np.float32)
+    predict = minnet.sparse.compile(net)
+    assert predict.steps[-1]._chunk == 64
+    agree(predict(x), net(x))
+
+
+def test_eight_threads_agree():
+    predict = minnet.sparse.compile(pruned((64, 100, 10), 0.8, seed=5), "rows")
+    batches = [np.random.default_rng(i).normal(size=(100 if i % 2 else 1, 64)).astype(np.float32) for i in range(8)]
+    alone = [predict(x) for x in batches]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(20):
+            for expected, found in zip(alone, pool.map(predict, batches), strict=True):
+                np.testing.assert_array_equal(found, expected)
+
+
+def test_bytes_are_those_that_are_stored():
+    def stored(predict):
+        return sum(array.nbytes for step in predict.steps if step.nbytes for array in step._arrays)
+
+    net = pruned((64, 32, 10), 0.9, seed=6)
+    predict = minnet.sparse.compile(net, "rows")
+    kept = sum(param.kept for param in net.params() if param.prunable)
+    assert predict.nbytes == stored(predict) > 6 * kept          # 4 bytes for the weight, 2 for its column
+    dense = minnet.sparse.compile(net, "dense")
+    assert dense.nbytes == sum(param.data.nbytes for param in net.params())
+    assert predict.nbytes < dense.nbytes
+
+
+def test_auto_leaves_large_dense_layers_to_blas():
+    full = minnet.sparse.compile(pruned((300, 300), 0.0, seed=7))
+    assert full.formats == {"dense1": "dense"} and "all of them" in full.explain()
+    assert minnet.sparse.compile(pruned((300, 300), 0.9, seed=7)).formats == {"dense1": "rows"}
+    assert minnet.sparse.compile(pruned((300, 300), 0.9, seed=7, block=4)).formats == {"dense1": "blocks"}
