@@ -34,11 +34,7 @@ WATCH = """async () => {
     });
 }"""
 
-RUN_ALL = """async seconds => {
-    const late = new Promise((_, fail) => setTimeout(
-        () => fail(new Error(`the notebook was still running after ${seconds} s`)), 1000 * seconds));
-    await Promise.race([jupyterapp.commands.execute('notebook:run-all-cells'), late]);
-}"""
+RUN_ALL = "() => jupyterapp.commands.execute('notebook:run-all-cells')"
 
 # Runs code in the notebook's kernel, outside any cell; resolves to what it printed.
 EXECUTE = """async code => {
@@ -61,6 +57,10 @@ SETTLE = """async () => {
     }
 }"""
 
+# Any of the above, given up when it takes too long: a page would wait for a stuck kernel for ever.
+IN_TIME = """([argument, seconds]) => Promise.race([(%s)(argument), new Promise((_, fail) => setTimeout(
+    () => fail(new Error(`the kernel was still busy after ${seconds} s`)), 1000 * seconds))])"""
+
 PICTURE = """async image => {
     await image.decode();
     const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
@@ -77,20 +77,23 @@ class Notebook:
         page.on("pageerror", lambda error: self._loud.append(f"the page raised: {error}"))
         page.goto(server.url(f"lab/tree/{path}?reset"))  # without the tabs of the test before
         page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
-        page.evaluate(WATCH)
+        self._in_time(WATCH)
+
+    def _in_time(self, script, argument=None, seconds=180):
+        return self.page.evaluate(IN_TIME % script, [argument, seconds])
 
     def run_all(self, seconds=180):
         """Run All, and wait until every cell is done and every widget is there."""
-        self.page.evaluate(RUN_ALL, seconds)
+        self._in_time(RUN_ALL, seconds=seconds)
         self.settle()
 
     def settle(self):
         """Wait until kernel and widgets have nothing more to tell each other."""
-        self.page.evaluate(SETTLE)
+        self._in_time(SETTLE)
 
     def run(self, code):
         """Run code in the lesson's kernel, as a cell would, and return what it printed."""
-        return self.page.evaluate(EXECUTE, code)
+        return self._in_time(EXECUTE, code)
 
     def value(self, expression):
         """The value of an expression in the lesson's kernel, as JSON can tell it (arrays become lists)."""
