@@ -1,0 +1,91 @@
+"""A figure that shows itself in a notebook, and the things drawn in it that can be moved.
+
+`Picture` is a matplotlib Figure without pyplot: no global list keeps it alive, and any thread may draw it.
+`Drawing` is what the functions of this room return: a few artists that follow a network.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+DPI = 100
+
+
+class Picture(Figure):
+    """A sheet of paper with rows × columns of Axes.
+
+    Parameters
+    ----------
+    rows, columns : int
+        ``Picture(1, 2).axes`` are two Axes side by side; ``Picture(0, 0)`` is empty.
+    size : (float, float), optional
+        Width and height in inches of 100 pixels; by default 5 × 4 for each Axes.
+    """
+
+    def __init__(self, rows=1, columns=1, size=None):
+        size = size or (5 * max(columns, 1), 4 * max(rows, 1))
+        super().__init__(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
+        FigureCanvasAgg(self)
+        if rows and columns:
+            self.subplots(rows, columns)
+
+    def png(self):
+        """The picture as the bytes of a PNG file."""
+        self.canvas.draw()
+        return encode(self.canvas)
+
+    _repr_png_ = png
+
+
+class Drawing:
+    """Artists in an Axes that follow a network.
+
+    Attributes
+    ----------
+    ax : matplotlib.axes.Axes
+    artists : list of Artist
+        Those that ``update`` changes; the rest of the Axes stays as it is.
+    """
+
+    def __init__(self, ax=None, size=None):
+        self._own = Picture(size=size) if ax is None else None  # shown by the notebook only if nobody else shows it
+        self.ax = self._own.axes[0] if ax is None else ax
+        self.artists = []
+
+    def update(self, source=None):
+        """Move the artists to the present masks.
+
+        Parameters
+        ----------
+        source : Layer or dict of {path: mask}, optional
+            A network of the same shape, or masks; by default the network that was drawn.
+        """
+        raise NotImplementedError
+
+    def _repr_png_(self):
+        return None if self._own is None else self._own.png()
+
+
+def encode(canvas):
+    """What an Agg canvas shows, as PNG: the quickest compression, for pictures that live for a moment."""
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def weights(net):
+    """The parameters whose numbers are drawn."""
+    found = [param for param in net.params() if param.prunable]
+    if not found:
+        raise ValueError(f"there are no weights to draw in {net!r}")
+    return found
+
+
+def masks_of(source):
+    """``{path: mask or None}`` from a network or from masks."""
+    return source if isinstance(source, dict) else {param.path: param.mask for param in source.params()}

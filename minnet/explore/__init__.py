@@ -1,0 +1,18 @@
+"""Explorers: sliders and buttons that act on a real network while you watch.
+
+Each takes a network and data, is shown by naming it on a cell's last line, and is one file: controls, the
+numbers that follow from them, the picture that shows the numbers.
+"""
+
+from minnet.explore.explorer import Explorer
+from minnet.explore.job import Job
+from minnet.explore.sealed import SealedTest as open_test_set
+from minnet.explore.sparsity_slider import SparsityExplorer as sparsity
+
+__all__ = ["Explorer", "Job", "open_test_set", "sparsity"]
+
+
+def __getattr__(name):
+    from minnet.words import closest
+
+    raise AttributeError(f"minnet.explore has no {name!r}." + closest(name, __all__))

@@ -1,0 +1,214 @@
+"""The base of all explorers: controls → state → numbers → picture, and what every one of them owes its users.
+
+An explorer says which controls it has, computes every number that is shown from their state (`frame`, which
+touches no widget), and puts the numbers into artists that already exist (`paint`).  Everything else is here:
+the quick picture, the spoken sentence, messages, Reset, background jobs, and closing.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+from contextlib import contextmanager
+
+import ipywidgets as widgets
+
+from minnet.draw import Picture
+from minnet.explore.job import Job
+from minnet.explore.screen import Screen
+from minnet.words import closest
+
+STYLE = """<style>
+.minnet-explorer { max-width: 1000px; }
+.minnet-explorer .widget-label, .minnet-explorer .widget-readout, .minnet-explorer .widget-checkbox,
+.minnet-explorer .jupyter-button, .minnet-explorer input { font-size: 15px; }
+.minnet-explorer .widget-slider { width: 470px; }
+.minnet-explorer :focus-visible { outline: 3px solid #0072B2; outline-offset: 1px; }
+.minnet-explorer p { font-size: 17px; line-height: 1.45; margin: 0; }
+.minnet-explorer .minnet-message p { font-size: 15px; color: #B34700; }
+</style>"""
+
+
+class Explorer:
+    """Controls, a picture and a sentence that always agree.
+
+    A subclass sets what it needs and then calls ``super().__init__()``.  It defines
+
+    - ``controls()`` → {name: widget with a value}, or rows of them
+    - ``draw(figure)`` → the moving artists, after drawing everything into the figure
+    - ``frame(state)`` → every number that is shown; it reads no widget
+    - ``paint(frame)``: puts the numbers into the artists
+    - ``sentence(frame)`` → the same for those who listen
+
+    Attributes
+    ----------
+    state : dict of {control: value}
+    shown : object
+        The frame that is shown.
+    job : Job
+        For work in the background; ``progress(what)`` is told how far it is.
+    errors : list of Exception
+        What went wrong in callbacks, where Jupyter would only log it.
+    """
+
+    size = (10, 5.6)  # inches of 100 pixels
+
+    def __init__(self):
+        self._lock = threading.RLock()
+        self._gate = threading.Event()
+        self._gate.set()
+        self._quiet = False
+        self.errors = []
+        self.job = Job(self._progress, self._gate)
+        self.control = self.controls()
+        self._start = self.state
+        self._picture = widgets.Image(format="png",
+                                      layout={"width": f"{100 * self.size[0]:.0f}px", "max_width": "100%"})
+        self._sentence = widgets.HTML(layout={"min_height": "80px"})
+        self._message = widgets.HTML(layout={"min_height": "24px"})
+        self._message.add_class("minnet-message")
+        self._reset = self.button("Reset", self.reset, "Put everything back to where it was when the explorer opened")
+        self.begin()
+        self.widget = widgets.VBox([widgets.HTML(STYLE, layout={"display": "none"}), *self.rows()])
+        self.widget.add_class("minnet-explorer")
+        for control in self.control.values():
+            control.observe(self._moved, "value")
+
+    # ---- what a subclass fills in -------------------------------------------------------------------
+
+    def controls(self):
+        """The controls by name; each has a ``value``."""
+        raise NotImplementedError
+
+    def draw(self, figure):
+        """Draw everything once; return the artists that will move, bottom first."""
+        raise NotImplementedError
+
+    def frame(self, state):
+        """Every number that is shown in this state."""
+        raise NotImplementedError
+
+    def paint(self, frame):
+        """Put the numbers into the artists."""
+        raise NotImplementedError
+
+    def sentence(self, frame):
+        """What the picture shows, in words (HTML)."""
+        raise NotImplementedError
+
+    def progress(self, what):
+        """The background job has got so far (None: it rests); called in its thread."""
+
+    def rows(self):
+        """The widgets from top to bottom."""
+        controls = widgets.HBox([*self.control.values(), self._reset], layout={"flex_flow": "row wrap"})
+        return [controls, self._message, self._picture, self._sentence]
+
+    # ---- the way from a control to the picture ------------------------------------------------------
+
+    @property
+    def state(self):
+        """The present value of every control."""
+        return {name: control.value for name, control in self.control.items()}
+
+    def set(self, **values):
+        """Move controls as a hand would, all at once: ``explorer.set(sparsity=90)``."""
+        for name in values:
+            if name not in self.control:
+                raise ValueError(f"no control {name!r}." + closest(name, self.control))
+        with self._silently():
+            for name, value in values.items():
+                self.control[name].value = value
+        self.refresh()
+
+    def reset(self):
+        """Put all controls back to where they stood at first."""
+        self.say("")
+        self.set(**self._start)
+
+    def begin(self):
+        """Draw the figure from the start: at the opening, and when the subject itself has changed."""
+        with self._lock:
+            figure = Picture(0, 0, size=self.size)
+            self._screen = Screen(figure, self.draw(figure))
+        self.refresh()
+
+    def refresh(self):
+        """Compute, paint and say the present state."""
+        self._gate.clear()  # a background job waits while we answer
+        try:
+            with self._lock:
+                self.shown = self.frame(self.state)
+                self.paint(self.shown)
+                self._picture.value = self._screen.png()
+                self._sentence.value = f'<p role="status" aria-live="polite">{self.sentence(self.shown)}</p>'
+        finally:
+            self._gate.set()
+
+    def say(self, message):
+        """A message beside the controls: what cannot be done, and what to do instead."""
+        self._message.value = f'<p role="alert">{message}</p>' if message else ""
+
+    def _moved(self, change):
+        if not self._quiet:
+            self.say("")
+            self._careful(self.refresh)
+
+    def _progress(self, what):
+        self._careful(self.progress, what)
+
+    def _careful(self, act, *arguments):
+        """Do something in a callback.  An error there would only be logged: keep it and say it."""
+        try:
+            act(*arguments)
+        except Exception as error:
+            self.errors.append(error)
+            self.say(f"Something went wrong: {type(error).__name__}: {error}")
+            raise
+
+    @contextmanager
+    def _silently(self):
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
+
+    def button(self, label, act, tooltip=""):
+        """A button that acts when it is pressed."""
+        button = widgets.Button(description=label, tooltip=tooltip, layout={"width": "auto"})
+        button.on_click(lambda _: self._careful(act))
+        return button
+
+    # ---- in a notebook ------------------------------------------------------------------------------
+
+    def wait(self, timeout=None):
+        """Wait for the background job; False if it is still running after ``timeout`` seconds."""
+        return self.job.wait(timeout)
+
+    def close(self):
+        """End the job and take away the widgets; the last picture stays in the notebook's file."""
+        self.job.close()
+        for widget in _all_inside(self.widget):
+            widget.close()
+        self._screen.figure.clear()
+
+    def png(self):
+        """The present picture as the bytes of a PNG file."""
+        return self._picture.value
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = self.widget._repr_mimebundle_(**kwargs) or {}
+        data, rest = bundle if isinstance(bundle, tuple) else (bundle, {})
+        # Where no kernel answers (an exported page, a preview), the picture is still there.
+        return {**data, "image/png": base64.b64encode(self.png()).decode(), "text/plain": repr(self)}, rest
+
+    def __repr__(self):
+        said = ", ".join(f"{name}={value!r}" for name, value in self._start.items())
+        return f"{type(self).__name__}({said})"
+
+
+def _all_inside(widget):
+    for child in getattr(widget, "children", ()):
+        yield from _all_inside(child)
+    yield widget

@@ -1,0 +1,116 @@
+"""Long work beside the learner: one background thread, with progress, cancel, and the latest request winning.
+
+The work is a generator.  Each ``yield`` is a place where it may be told to stop, so nothing is ever torn
+apart in the middle of a step, and what it yields is its progress.
+"""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+
+INTERVAL = 0.05  # seconds between two reports: 20 a second are as many as an eye can follow
+
+
+class Job:
+    """Runs one generator at a time in the background.
+
+    Parameters
+    ----------
+    report : function
+        ``report(progress)`` is called in the background thread with what the work yields, at most 20 times a
+        second, and always with its last; ``report(None)`` once the thread has nothing left to do.
+    gate : threading.Event, optional
+        The work makes no step while it is cleared; so whoever answers a learner's hand has the computer for
+        itself.
+
+    Attributes
+    ----------
+    error : Exception or None
+        What ended the latest work before its time.
+    """
+
+    def __init__(self, report=lambda progress: None, gate=None):
+        self._report, self._gate = report, gate
+        self._lock = threading.Lock()
+        self._work = self._thread = None
+        self.error = None
+
+    @property
+    def running(self):
+        """Whether there is work that nobody has cancelled."""
+        return self._work is not None
+
+    def start(self, work):
+        """Run a generator; one that is still running stops at its next step and is forgotten."""
+        with self._lock:
+            self._work, self.error = work, None
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="minnet job", daemon=True)
+                self._thread.start()
+
+    def cancel(self):
+        """Stop at the next step."""
+        with self._lock:
+            self._work = None
+
+    def wait(self, timeout=None):
+        """Wait until the work is done, and raise the error that ended it, if any.
+
+        Returns
+        -------
+        bool
+            False if there is still something to do after ``timeout`` seconds.
+        """
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+            if thread.is_alive():
+                return False
+        if self.error is not None:
+            raise self.error
+        return True
+
+    def close(self, timeout=5):
+        """Cancel, and wait for the thread to end."""
+        self.cancel()
+        thread = self._thread
+        if thread not in (None, threading.current_thread()):
+            thread.join(timeout)
+
+    def _run(self):
+        while (work := self._next()) is not None:
+            try:
+                self._follow(work)
+            except Exception as error:
+                with self._lock:
+                    if self._work is work:
+                        self.error = error
+            finally:
+                work.close()
+                with self._lock:
+                    if self._work is work:
+                        self._work = None
+
+    def _next(self):
+        """The work to do; without any, the thread says goodbye."""
+        if self._work is None:
+            self._report(None)
+        with self._lock:
+            if self._work is None:
+                self._thread = None
+            return self._work
+
+    def _follow(self, work):
+        reported, progress, told = -INTERVAL, None, True
+        for progress in work:
+            told = False
+            if self._work is not work:
+                return
+            if monotonic() - reported >= INTERVAL:
+                self._report(progress)
+                reported, told = monotonic(), True
+            if self._gate is not None:
+                self._gate.wait()
+        if not told:
+            self._report(progress)

@@ -1,0 +1,66 @@
+"""The test set behind a button that works once.
+
+Whoever looks at the test set while choosing has turned it into training data.  So it stays sealed until the
+end, and what it says then is said once.
+"""
+
+from __future__ import annotations
+
+import ipywidgets as widgets
+
+from minnet.nn.train import accuracy
+from minnet.pruning.ranking import restore, sparsity
+
+
+class SealedTest(widgets.VBox):
+    """A button that opens the test set, once: ``mn.explore.open_test_set(net, digits)``.
+
+    Parameters
+    ----------
+    net : Layer
+        The network as it is when the button is pressed.
+    data : Dataset
+        Something with ``.test``.
+    before : Layer, optional
+        What to compare with, for example a copy from before pruning; by default the same network with all its
+        weights.
+
+    Attributes
+    ----------
+    accuracies : tuple of float or None
+        Before and after, once opened.
+    """
+
+    def __init__(self, net, data, before=None):
+        if not hasattr(data, "test"):
+            raise TypeError("open_test_set takes a whole data set with a .test part, "
+                            f"got {type(data).__name__}; write for example mn.explore.open_test_set(net, digits)")
+        self._net, self._data, self._before = net, data, before
+        self.accuracies = None
+        self._button = widgets.Button(description="Open the test set (works once)", icon="envelope-open",
+                                      layout={"width": "auto"})
+        self._button.on_click(lambda _: self.open())
+        self._said = widgets.HTML(self._html(f"{len(data.test)} samples that nobody has looked at yet are waiting."))
+        super().__init__([self._button, self._said])
+
+    def open(self):
+        """What the button does.  A second time changes nothing."""
+        if self.accuracies is not None:
+            return
+        dense = self._before
+        if dense is None:
+            dense = self._net.copy()
+            restore(dense)
+        self._button.disabled = True
+        self.accuracies = accuracy(dense, self._data.test), accuracy(self._net, self._data.test)
+        first, second = self.accuracies
+        points = 100 * (second - first)
+        verdict = "nothing lost" if points == 0 else f"{abs(points):.1f} points {'gained' if points > 0 else 'lost'}"
+        self._button.description, self._button.icon = "The test set is open", "check"
+        self._said.value = self._html(
+            f"On {len(self._data.test)} samples that nobody had looked at: <b>{first:.1%}</b> before, "
+            f"<b>{second:.1%}</b> with {sparsity(self._net):.1%} of the weights removed: {verdict}.")
+
+    @staticmethod
+    def _html(text):
+        return f'<p role="status" aria-live="polite" style="font-size:17px;line-height:1.45;margin:0">{text}</p>'
