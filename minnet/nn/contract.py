@@ -41,7 +41,7 @@ def show(source, x, y):
         seen.append((source, x, y))
 
 
-def contract(x, weight, bias=None):
+def contract(x, weight, bias=None, scale=None):
     """Multiply an input with a weight and add a bias.
 
     Parameters
@@ -49,6 +49,8 @@ def contract(x, weight, bias=None):
     x : ndarray, (..., K)
         K is the product of the weight's contracted axes.
     weight, bias : Param, Param or None
+    scale : ndarray, optional
+        A factor for each weight, this time only (DropConnect).
 
     Returns
     -------
@@ -56,23 +58,29 @@ def contract(x, weight, bias=None):
     back : function
         ``back(dy, need_dx=True)`` adds the gradients and returns ``dx`` (None if it is not needed).
     """
-    w = weight.matrix(weight.value)  # (K, N), bound once for both directions
+    bound = weight.value if scale is None else weight.value * scale
+    w = weight.matrix(bound)  # (K, N), bound once for both directions
     k, n = w.shape
     x = np.asarray(x, dtype=w.dtype)
     if x.ndim < 2 or x.shape[-1] != k:
         advice = "pass a batch, for example x[None] for one sample" if x.ndim < 2 else f"give it {k} features"
         raise ValueError(f"{weight.path or 'this layer'} expects an input of shape (..., {k}), got {x.shape}; {advice}")
     rows = x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), k)
-    y = rows @ w
+    y = _product(rows, w)
     if bias is not None:
-        y += bias.value
+        y += bias.value.reshape(n)
     show(weight, rows, y)
 
     def back(dy, need_dx=True):
         dy = np.asarray(dy, dtype=w.dtype).reshape(rows.shape[0], n)
-        weight.add_product(rows, dy)  # y = x·w  =>  dL/dw = xᵀ·dy
+        weight.add_product(rows, dy, scale)  # y = x·w  =>  dL/dw = xᵀ·dy
         if bias is not None:
-            bias.add(dy.sum(axis=0))  # y = … + b  =>  dL/db = Σ dy
-        return (dy @ w.T).reshape(x.shape) if need_dx else None  # dL/dx = dy·wᵀ
+            bias.add(dy.sum(axis=0).reshape(bias.shape))  # y = … + b  =>  dL/db = Σ dy
+        return _product(dy, w.T).reshape(x.shape) if need_dx else None  # dL/dx = dy·wᵀ
 
     return y.reshape(*x.shape[:-1], n), back
+
+
+def _product(a, b):
+    """``a @ b``, laid out in memory as ``a`` is: a convolution keeps its samples next to each other."""
+    return a @ b if a.flags.c_contiguous else (b.T @ a.T).T

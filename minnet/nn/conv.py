@@ -1,0 +1,128 @@
+"""Convolution: one small weight, moved over the image, looks everywhere for the same pattern.
+
+Every place of the window is unfolded into a row of numbers; then a convolution is a dense layer on those
+rows, and meets its weight where all others do.  The way back folds the rows into an image again.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from minnet.nn.contract import contract
+from minnet.nn.layer import Layer
+from minnet.nn.param import Param, normal
+from minnet.nn.survey import Linear, fold
+
+
+class Conv2d(Layer):
+    """``y[n, o, r, c] = bias[o] + Σ x[n, i, r·stride + a, c·stride + b] · weight[o, i, a, b]``.
+
+    (What signal processing calls a correlation: the window is not mirrored.)
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Channels and filters.
+    size, stride, padding : int or (rows, columns)
+        Of the window; its step from place to place; zeros around the image.  A signal is an image of one row.
+    bias : bool
+    rng : numpy.random.Generator, seed or None
+        Draws the initial weights: normal with variance 2 / inputs of a filter (He et al. 2015, eq. 10).
+    """
+
+    def __init__(self, n_in, n_out, size, stride=1, padding=0, bias=True, rng=None):
+        self.n_in, self.n_out = n_in, n_out
+        self.size, self.stride = both(size, "size", 1), both(stride, "stride", 1)
+        self.padding = both(padding, "padding", 0)
+        shape = (n_out, n_in, *self.size)
+        spread = math.sqrt(2 / max(math.prod(shape[1:]), 1))
+        self.weight = Param(normal(rng, shape, spread), ("out", "in", "row", "col"))
+        self.bias = Param(np.zeros(n_out, np.float32), ("out",), prunable=False) if bias else None
+
+    def forward(self, x, rng=None):
+        x = np.asarray(x, dtype=self.weight.dtype)
+        if x.ndim != 4 or x.shape[1] != self.n_in:
+            raise ValueError(f"{self.weight.path or 'Conv2d'} expects images of shape (n, {self.n_in}, rows, columns), "
+                             f"got {x.shape}")
+        n, _, rows, columns = x.shape
+        up, left = self.padding
+        padded = rows + 2 * up, columns + 2 * left
+        places, looks = windows(padded, self.size, self.stride)
+
+        # Samples come last: then what is copied together also lies together in memory.
+        image = np.zeros((self.n_in, *padded, n), x.dtype)
+        middle = np.s_[:, up : up + rows, left : left + columns]
+        image[middle] = x.transpose(1, 2, 3, 0)
+        unfolded = np.empty((self.n_in, *self.size, *places, n), x.dtype)
+        for (a, b), look in looks:
+            unfolded[:, a, b] = image[:, *look]
+        inputs, count = math.prod(unfolded.shape[:3]), math.prod(unfolded.shape[3:])
+        y, back_to_windows = contract(unfolded.reshape(inputs, count).T, self.weight, self.bias)
+
+        def back(dy, need_dx=True):
+            dy = dy.transpose(1, 2, 3, 0).reshape(self.n_out, count).T
+            dwindows = back_to_windows(dy, need_dx)
+            if not need_dx:
+                return None
+            folded, dimage = dwindows.T.reshape(unfolded.shape), np.zeros_like(image)
+            for (a, b), look in looks:
+                dimage[:, *look] += folded[:, a, b]  # a pixel was copied into many windows => their gradients add up
+            return dimage[middle].transpose(3, 0, 1, 2)
+
+        return y.T.reshape(self.n_out, *places, n).transpose(3, 0, 1, 2), back
+
+    def survey(self, known):
+        w = self.weight.value
+        # At a padded edge a constant channel is no longer constant, unless it is 0 like the padding.
+        foldable = known.constant == 0 if any(self.padding) else None
+        here = Linear(known, w.sum(axis=(2, 3)).T, (w != 0).any(axis=(2, 3)).T, self.bias, foldable)
+
+        def narrow(wanted):
+            reads = here.reads(wanted)
+            folded = here.folded(reads, wanted)
+            small = Conv2d(int(reads.sum()), int(wanted.sum()), self.size, self.stride, self.padding,
+                           self.bias is not None or folded.any())
+            small.weight = self.weight.part(**{"in": reads, "out": wanted})
+            small.bias = fold(self.bias, small.weight, wanted, folded)
+            return small, reads
+
+        return known.then(self.forward(known.sample)[0], here.constant), narrow
+
+    @staticmethod
+    def example(rng):
+        n, n_in, n_out = map(int, rng.integers(1, 5, size=3))
+        size, stride, padding = (tuple(map(int, rng.integers(low, low + 3, size=2))) for low in (1, 1, 0))
+        return Conv2d(n_in, n_out, size, stride, padding, rng=rng), normal(rng, (n, n_in, *rng.integers(3, 8, size=2)))
+
+
+def windows(image, size, stride):
+    """Where a sliding window looks.
+
+    Parameters
+    ----------
+    image, size, stride : (rows, columns)
+
+    Returns
+    -------
+    places : (int, int)
+        How many places the window has, down and across.
+    looks : list of ((a, b), (slice, slice))
+        Entry (a, b) of the window sees the pixels ``image[..., slice, slice]``, one for each place.
+    """
+    places = tuple((length - reach) // step + 1 for length, reach, step in zip(image, size, stride, strict=True))
+    if min(places) < 1:
+        raise ValueError(f"a window of {size[0]} × {size[1]} does not fit into an image of {image[0]} × {image[1]}; "
+                         "use a smaller size or more padding")
+    looks = [((a, b), (slice(a, a + places[0] * stride[0], stride[0]), slice(b, b + places[1] * stride[1], stride[1])))
+             for a in range(size[0]) for b in range(size[1])]
+    return places, looks
+
+
+def both(number, name, least):
+    """``(rows, columns)`` from one number for both, or from a pair."""
+    pair = (number, number) if isinstance(number, (int, np.integer)) else tuple(number)
+    if len(pair) != 2 or not all(isinstance(n, (int, np.integer)) and n >= least for n in pair):
+        raise ValueError(f"{name} is a whole number, at least {least}, or a pair (rows, columns), got {number!r}")
+    return pair

@@ -1,0 +1,56 @@
+"""Layer normalisation: give every sample's features mean 0 and spread 1, then let it learn both anew.
+
+Ba, Kiros & Hinton 2016.  Note what this means for pruning: deleting a silent feature in front of it changes the
+mean and the spread of all the others, so a width that is normalised cannot shrink.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minnet.nn.layer import Layer
+from minnet.nn.param import Param, normal
+
+
+class LayerNorm(Layer):
+    """``y = gain · (x − mean) / √(variance + eps) + bias``, over the last axis.
+
+    Parameters
+    ----------
+    n : int
+        Number of features.
+    eps : float
+    """
+
+    def __init__(self, n, eps=1e-5):
+        self.n, self.eps = n, eps
+        self.gain = Param(np.ones(n, np.float32), ("feature",), prunable=False)
+        self.bias = Param(np.zeros(n, np.float32), ("feature",), prunable=False)
+
+    def forward(self, x, rng=None):
+        x = np.asarray(x, dtype=self.gain.dtype)
+        if x.ndim < 2 or x.shape[-1] != self.n:
+            raise ValueError(f"{self.gain.path or 'LayerNorm'} expects an input of shape (..., {self.n}), "
+                             f"got {x.shape}")
+        gain, others = self.gain.value, tuple(range(x.ndim - 1))
+        centred = x - self._mean(x)
+        scale = 1 / np.sqrt(self._mean(centred * centred) + self.eps)
+        z = centred * scale
+
+        def back(dy, need_dx=True):
+            self.gain.add((dy * z).sum(axis=others))  # y = gain · z + bias
+            self.bias.add(dy.sum(axis=others))
+            if need_dx:
+                dz = dy * gain
+                # z does not change when all x move together, nor when all grow: those two directions go out of dz.
+                return scale * (dz - self._mean(dz) - z * self._mean(dz * z))
+
+        return z * gain + self.bias.value, back
+
+    def _mean(self, x):
+        return x.sum(axis=-1, keepdims=True) / max(self.n, 1)
+
+    @staticmethod
+    def example(rng):
+        n = int(rng.integers(2, 9))
+        return LayerNorm(n), normal(rng, (*rng.integers(1, 5, size=rng.integers(1, 3)), n))
