@@ -9,12 +9,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import os
-import secrets
 import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+
+from minnet import files
 
 TIMEOUT = 20  # seconds without a single byte after which a mirror is given up
 
@@ -101,7 +101,8 @@ def fetch(file, mirrors, folder, timeout=TIMEOUT):
             failures.append(f"  {url}: {problem}")
             continue
         try:
-            _keep(arrived.getvalue(), Path(folder) / file.name)
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            files.put(Path(folder) / file.name, arrived.getvalue())
         except OSError as problem:
             warnings.warn(f"{file.name} can't be kept for the next time ({problem})", stacklevel=2)
         return content
@@ -119,14 +120,3 @@ class _Arriving(io.BytesIO):
         if self.tell() + len(more) > self.limit:
             raise ValueError(f"sent more than {self.limit:,} bytes")
         return super().write(more)
-
-
-def _keep(content, path):
-    """Write a file in one go: whoever looks sees the whole of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        half.write_bytes(content)
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)

@@ -1,0 +1,201 @@
+"""Saving and loading: the same network comes back, or nothing has happened."""
+
+import itertools
+import os
+
+import numpy as np
+import pytest
+
+import minnet as mn
+from minnet import tensorfile
+
+NETS = {
+    "mlp": lambda: mn.models.mlp(64, 32, 10, dropout=0.2, rng=0),
+    "lenet_300_100": lambda: mn.models.lenet_300_100(rng=0),
+    "lenet5": lambda: mn.models.lenet5(rng=0),
+    "signal_conv": lambda: mn.models.signal_conv(rng=0),
+    "residual_mlp": lambda: mn.models.residual_mlp(rng=0),
+    "tiny_transformer": lambda: mn.models.tiny_transformer(rng=0),
+    "one layer": lambda: mn.Dense(5, 3, bias=False, rng=0),
+    "no parameters": lambda: mn.Sequential(mn.ReLU(), input_shape=(4,)),
+    "zero width": lambda: mn.Sequential(mn.Dense(4, 0, rng=0), mn.Dense(0, 2, rng=0)),
+}
+
+
+def sample(net, n=7):
+    shape = getattr(net, "input_shape", None) or (net.params()[0].shape[0],)
+    return np.random.default_rng(1).normal(size=(n, *shape)).astype(net.dtype)
+
+
+def same(one, other):
+    """Layers, numbers, masks and predictions are equal, bit for bit."""
+    assert repr(one) == repr(other)
+    for a, b in itertools.zip_longest(one.params(), other.params()):
+        assert (a.path, a.axes, a.contracted, a.prunable) == (b.path, b.axes, b.contracted, b.prunable)
+        assert a.dtype == b.dtype
+        assert (a.mask is None) == (b.mask is None)
+        assert a.mask is None or np.array_equal(a.mask, b.mask)
+        np.testing.assert_array_equal(a.value, b.value)
+        assert b.data.flags.writeable
+    np.testing.assert_array_equal(one(sample(one)), other(sample(one)))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A pruned residual network in a file."""
+    net = mn.models.residual_mlp(8, 6, 1, 3, rng=0)
+    mn.prune(net, 0.5)
+    mn.save(net, tmp_path / "net.safetensors")
+    return tmp_path / "net.safetensors"
+
+
+# ---- there and back ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("make", NETS.values(), ids=NETS.keys())
+def test_comes_back_the_same(make, dtype, tmp_path):
+    net = make().astype(dtype)
+    mn.save(net, tmp_path / "net")
+    same(net, mn.load(tmp_path / "net"))
+
+
+@pytest.mark.parametrize("make", list(NETS.values())[:6], ids=list(NETS)[:6])
+def test_pruned_and_compacted_networks_come_back(make, tmp_path):
+    net = make()
+    mn.prune(net, 0.6)
+    mn.prune(net, 0.5, structure=mn.along("out"))
+    mn.save(net, str(tmp_path / "net"))
+    back = mn.load(str(tmp_path / "net"))
+    same(net, back)
+    assert mn.sparsity(back) == mn.sparsity(net) > 0.6
+    assert all(not p.data[~p.mask].any() for p in back.params() if p.mask is not None)  # not written, so zero
+    small = mn.compact(net)
+    mn.save(small, tmp_path / "small")
+    same(small, mn.load(tmp_path / "small"))
+
+
+def test_a_loaded_network_trains_on(tmp_path):
+    net = mn.models.mlp(4, 8, 2, rng=0)
+    mn.prune(net, 0.5)
+    mn.save(net, tmp_path / "net")
+    back = mn.load(tmp_path / "net")
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(int)
+    mn.fit(net, (x, y), epochs=2, rng=0, progress=False)
+    mn.fit(back, (x, y), epochs=2, rng=0, progress=False)
+    same(net, back)
+    mn.save(net, tmp_path / "net")  # parameters are now views into one long vector
+    same(net, mn.load(tmp_path / "net"))
+
+
+def test_a_shared_layer_stays_shared(tmp_path):
+    shared = mn.Dense(4, 4, rng=0)
+    net = mn.Sequential(shared, mn.ReLU(), shared, mn.Residual(mn.Sequential(shared, mn.Tanh())))
+    mn.save(net, tmp_path / "net")
+    back = mn.load(tmp_path / "net")
+    same(net, back)
+    assert back.layers[0] is back.layers[2] is back.layers[3].branch.layers[0]
+    assert len(back.params()) == 2
+
+
+@pytest.fixture
+def own_layer():
+    class Weighing(mn.Layer):
+        """A layer of a student's own: an argument before the star, a list, a tuple and a text."""
+
+        def __init__(self, factor, *layers, names=("a",), more=None, word="x"):
+            self.factor, self.layers, self.names, self.more, self.word = factor, list(layers), names, more or [], word
+
+        def forward(self, x, rng=None):
+            for layer in self.layers + self.more:
+                x, _ = layer.forward(x)
+            return self.factor * x, None
+
+    yield Weighing
+    mn.Layer.registry.pop("Weighing", None)
+
+
+def test_a_layer_of_ones_own_comes_back_once_it_is_defined(own_layer, tmp_path):
+    net = own_layer(np.float32(0.5), mn.Dense(3, 3, rng=0), names=("a", ("b", None)), more=[mn.Dense(3, 2, rng=1)])
+    mn.save(net, tmp_path / "net")
+    back = mn.load(tmp_path / "net")
+    assert back.names == ("a", ("b", None)) and isinstance(back.more, list) and back.factor == 0.5
+    np.testing.assert_array_equal(net(np.eye(3, dtype=np.float32)), back(np.eye(3, dtype=np.float32)))
+    del mn.Layer.registry["Weighing"]
+    with pytest.raises(mn.FormatError, match="'Weighing' is not known; define it before"):
+        mn.load(tmp_path / "net")
+
+
+def test_size(tmp_path):
+    net = mn.models.lenet_300_100(rng=0)
+    mn.save(net, tmp_path / "dense")
+    mn.prune(net, 0.9)
+    mn.save(net, tmp_path / "pruned")
+    dense, pruned = (os.path.getsize(tmp_path / name) for name in ("dense", "pruned"))
+    assert dense < 4 * 266_610 + 2000
+    assert pruned <= 0.2 * dense
+    same(net, mn.load(tmp_path / "pruned"))
+
+
+# ---- the safetensors package ------------------------------------------------------------------------------
+
+
+def test_the_safetensors_package_reads_ours(saved):
+    package = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed (extra: compare)")
+    theirs, (ours, _) = package.load_file(saved), tensorfile.read(saved)
+    assert set(theirs) == set(ours) and len(ours) > 5
+    for name, array in ours.items():
+        np.testing.assert_array_equal(theirs[name], array)
+        assert theirs[name].dtype == array.dtype
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_we_read_what_the_safetensors_package_writes(dtype, tmp_path):
+    package = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed (extra: compare)")
+    net = mn.models.tiny_transformer(rng=0).astype(dtype)
+    mn.prune(net, 0.7)
+    mn.save(net, tmp_path / "ours")
+    arrays, metadata = tensorfile.read(tmp_path / "ours")
+    package.save_file({name: array.copy() for name, array in arrays.items()}, tmp_path / "theirs", metadata)
+    same(net, mn.load(tmp_path / "theirs"))
+
+
+# ---- all or nothing ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("function", "problem"), [("fsync", OSError("disk full")), ("replace", KeyboardInterrupt())])
+def test_a_save_that_fails_leaves_the_old_file(function, problem, saved, monkeypatch):
+    def fails(*_):
+        raise problem
+
+    before = saved.read_bytes()
+    monkeypatch.setattr(os, function, fails)
+    with pytest.raises(type(problem)):
+        mn.save(mn.models.mlp(3, 2), saved)
+    assert saved.read_bytes() == before
+    assert [p.name for p in saved.parent.iterdir()] == [saved.name]
+
+
+def test_where_nothing_can_be_saved(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        mn.save(mn.models.mlp(3, 2), tmp_path / "nowhere" / "net")
+    with pytest.raises(OSError):
+        mn.save(mn.models.mlp(3, 2), tmp_path)
+    with pytest.raises(FileNotFoundError):
+        mn.load(tmp_path / "nothing")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_loaded_is_not_saved(own_layer, tmp_path):
+    tied = mn.models.mlp(4, 4, 4, rng=0)
+    tied.layers[2].weight = tied.layers[0].weight
+    mixed = mn.Sequential(mn.Dense(2, 2, rng=0), mn.Dense(2, 2, rng=0).astype("float64"))
+    deep = mn.ReLU()
+    for _ in range(70):
+        deep = mn.Sequential(deep)
+    for net, error in ((tied, ValueError), (mixed, TypeError), (deep, ValueError), (own_layer(print), TypeError),
+                       (own_layer(float("nan")), TypeError), (np.zeros(3), TypeError)):
+        with pytest.raises(error):
+            mn.save(net, tmp_path / "net")
+    assert list(tmp_path.iterdir()) == []
