@@ -6,12 +6,10 @@
 
 from __future__ import annotations
 
-import io
-
-import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
+
+from minnet.draw.png import encode
 
 DPI = 100
 
@@ -53,7 +51,7 @@ class Drawing:
     """
 
     def __init__(self, ax=None, size=None):
-        self._own = Picture(size=size) if ax is None else None  # shown by the notebook only if nobody else shows it
+        self._own = Picture(size=size) if ax is None else None  # somebody else's figure is shown by them
         self.ax = self._own.axes[0] if ax is None else ax
         self.artists = []
 
@@ -69,13 +67,6 @@ class Drawing:
 
     def _repr_png_(self):
         return None if self._own is None else self._own.png()
-
-
-def encode(canvas):
-    """What an Agg canvas shows, as PNG: the quickest compression, for pictures that live for a moment."""
-    file = io.BytesIO()
-    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(file, "PNG", compress_level=1)
-    return file.getvalue()
 
 
 def weights(net):

@@ -22,7 +22,9 @@ STYLE = """<style>
 .minnet-explorer { max-width: 1000px; }
 .minnet-explorer .widget-label, .minnet-explorer .widget-readout, .minnet-explorer .widget-checkbox,
 .minnet-explorer .jupyter-button, .minnet-explorer input { font-size: 15px; }
-.minnet-explorer .widget-slider { width: 470px; }
+.minnet-explorer .widget-slider { width: 520px; }
+.minnet-explorer .widget-toggle-buttons { width: auto; flex-flow: row nowrap; align-items: center; }
+.minnet-explorer .widget-toggle-buttons .mod-active { background: #0072B2; color: white; }
 .minnet-explorer :focus-visible { outline: 3px solid #0072B2; outline-offset: 1px; }
 .minnet-explorer p { font-size: 17px; line-height: 1.45; margin: 0; }
 .minnet-explorer .minnet-message p { font-size: 15px; color: #B34700; }

@@ -7,7 +7,7 @@ a slider that removes a few weak lines never waits for thousands of strong ones.
 
 from __future__ import annotations
 
-from minnet.draw.picture import encode
+from minnet.draw.png import encode
 
 
 class Screen:

@@ -39,11 +39,11 @@ class SealedTest(widgets.VBox):
         self.accuracies = None
         self._button = widgets.Button(description="Open the test set (works once)", icon="envelope-open",
                                       layout={"width": "auto"})
-        self._button.on_click(lambda _: self.open())
+        self._button.on_click(lambda _: self.unseal())
         self._said = widgets.HTML(self._html(f"{len(data.test)} samples that nobody has looked at yet are waiting."))
         super().__init__([self._button, self._said])
 
-    def open(self):
+    def unseal(self):  # not "open": that is how ipywidgets says "connect to the page"
         """What the button does.  A second time changes nothing."""
         if self.accuracies is not None:
             return

@@ -79,6 +79,7 @@ class SparsityExplorer(Explorer):
         self.net, self.data, self.epochs, self.seed = net, data, epochs, seed
         self.split = data.val if hasattr(data, "val") else data
         self.train = getattr(data, "train", None)
+        self._samples = f"{len(self.split.y):,} {'validation samples' if self.split is not data else 'samples'}"
         self.retrained = {}
         self._found = {param.path: param.mask for param in net.params()}  # what Reset goes back to
         self._opened = round(100 * sparsity(net))
@@ -91,14 +92,18 @@ class SparsityExplorer(Explorer):
 
     def controls(self):
         wide = {"description_width": "initial"}
-        toggle = {"style": {**wide, "button_width": "auto"}}
+        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
         return {
-            "sparsity": widgets.IntSlider(self._opened, 0, 100, 1, description="Sparsity (%)", style=wide),
-            "criterion": widgets.ToggleButtons(options=list(CRITERIA), description="Criterion", **toggle,
-                                               tooltips=["the weights nearest to zero fall first", "dice decide"]),
-            "scope": widgets.ToggleButtons(options=list(SCOPES), description="Scope", **toggle,
-                                           tooltips=["all weights compete", "each layer loses the same fraction"]),
-            "seed": widgets.BoundedIntText(self.seed, 0, 9999, description="Seed", style=wide, layout={"width": "120px"}),
+            "sparsity": widgets.IntSlider(self._opened, 0, 100, description="Sparsity (%)", style=wide,
+                                          layout={"width": "520px", "max_width": "100%"}),
+            "criterion": widgets.ToggleButtons(
+                options=list(CRITERIA), description="Criterion", **toggle,
+                tooltips=["the weights nearest to zero fall first", "dice decide"]),
+            "scope": widgets.ToggleButtons(
+                options=list(SCOPES), description="Scope", **toggle,
+                tooltips=["all weights compete", "each layer loses the same fraction"]),
+            "seed": widgets.BoundedIntText(self.seed, 0, 9999, description="Seed", style=wide,
+                                           layout={"width": "120px"}),
             "ghosts": widgets.Checkbox(True, description="Ghosts of removed weights", indent=False,
                                        layout={"width": "auto"}),
         }
@@ -196,7 +201,7 @@ class SparsityExplorer(Explorer):
         self._tiles = draw.masks(self.net, shape, ax=figure.add_subplot(grid[0, 1]), title="First-layer weights")
         self._bars = draw.histogram(self.net, ax=figure.add_subplot(grid[0, 2]), title="All weights")
         ax = figure.add_subplot(grid[1, 1:])
-        draw.ink.plain(ax, "Accuracy on validation data")
+        ink.plain(ax, f"Accuracy on {self._samples}")
         ax.set(xlim=(-2, 102), ylim=(0, 104), xticks=range(0, 101, 20), yticks=range(0, 101, 25))
         ax.set_xlabel("sparsity (%)", fontsize=ink.TEXT)
         ax.set_ylabel("accuracy (%)", fontsize=ink.TEXT)
@@ -220,10 +225,10 @@ class SparsityExplorer(Explorer):
         self._here.set_xdata([100 * frame.sparsity] * 2)
 
     def sentence(self, frame):
-        near = max((p for p in frame.retrained if p <= 100 * frame.sparsity + 0.05), default=None)
-        practice = "" if near is None else f" (retrained at {near} %: <b>{frame.retrained[near]:.1%}</b>)"
+        near = max(percent for percent in RETRAINED_AT if percent <= 100 * frame.sparsity + 0.05)
+        practice = f" (retrained at {near}%: <b>{frame.retrained[near]:.1%}</b>)" if near in frame.retrained else ""
         return (f"<b>{frame.kept:,} of {frame.weights:,} weights kept</b>, {frame.sparsity:.1%} removed. "
-                f"Accuracy on {len(self.split.y):,} validation samples: <b>{frame.accuracy:.1%}</b>, "
+                f"Accuracy on {self._samples}: <b>{frame.accuracy:.1%}</b>, "
                 f"with all weights {frame.curve[0]:.1%}{practice}. {frame.time}")
 
     # ---- retraining in the background ---------------------------------------------------------------
