@@ -9,18 +9,31 @@ from __future__ import annotations
 import importlib
 
 from minnet.nn import lr, models
+from minnet.nn.activations import GELU, ReLU, Sigmoid, Tanh
+from minnet.nn.attention import Attention
+from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.contract import observing
+from minnet.nn.conv import Conv2d
 from minnet.nn.layer import Layer
-from minnet.nn.layers import Dense, Dropout, ReLU, Sequential
+from minnet.nn.layers import Dense, Dropout, Flatten, Sequential
 from minnet.nn.losses import cross_entropy, mean_squared_error
+from minnet.nn.norm import LayerNorm
 from minnet.nn.optim import SGD, Adam, AdamW
 from minnet.nn.param import Param
-from minnet.nn.train import History, Step, accuracy, fit, predict, steps
+from minnet.nn.pool import AvgPool2d, MaxPool2d
+from minnet.nn.residual import Residual
+from minnet.nn.scoring import accuracy, changed, evaluate, predict
+from minnet.nn.tokens import MeanPool, PatchEmbedding
+from minnet.nn.train import History, Step, fit, steps
 from minnet.pruning import criteria as _criteria
 from minnet.pruning import schedule as _schedule
 from minnet.pruning import scope as _scope
 from minnet.pruning import structure as _structure
-from minnet.pruning.ranking import Ranking, prune, rank, restore, sparsity
+from minnet.pruning.budget import erdos_renyi, tolerated
+from minnet.pruning.physical import compact, explain_compact
+from minnet.pruning.ranking import Ranking, cut, prune, rank, restore, sparsity
+from minnet.pruning.rounds import Round, iterate, sensitivity
+from minnet.store import FormatError, load, save
 from minnet.words import closest as _closest
 from minnet.words import functions_of as _functions_of
 
@@ -30,7 +43,7 @@ __version__ = "0.1.0"
 for _module in (_criteria, _structure, _scope, _schedule):
     globals().update(_functions_of(_module))
 
-_ROOMS = {"data", "sparse", "draw", "explore"}
+_ROOMS = {"data", "measure", "sparse", "draw", "explore"}
 _LAZY = {"check": "exercises", "hint": "exercises", "solution": "exercises"}
 
 
@@ -43,5 +56,5 @@ def __getattr__(name):
 
 
 def __dir__():
-    hidden = {"annotations", "importlib", "nn", "pruning", "words"}
+    hidden = {"annotations", "files", "importlib", "nn", "pruning", "store", "tensorfile", "words"}
     return sorted({n for n in globals() if not n.startswith("_")} - hidden | _ROOMS | set(_LAZY))

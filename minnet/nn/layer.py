@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,6 +37,15 @@ class Layer:
         """Compute ``y`` from a batch ``x``, and ``back``, which turns ``dL/dy`` into ``dL/dx``."""
         raise NotImplementedError(f"{type(self).__name__} needs forward(x, rng=None) -> (y, back)")
 
+    @staticmethod
+    def example(rng):
+        """A small layer of this kind and a batch for it, both drawn with ``rng``.
+
+        The tests draw as many as they like and put each through the same trials, so a new layer is tested as
+        soon as it has an example.
+        """
+        raise NotImplementedError("write example(rng) -> (layer, x), x of float32, so that the tests can try it")
+
     def __call__(self, x):
         """Predict: forward without dice."""
         return self.forward(np.asarray(x))[0]
@@ -44,12 +54,11 @@ class Layer:
 
     def children(self):
         """The layers directly inside this one, as {name: layer}."""
-        inside = {}
+        inside, count = {}, {}
         for name, attribute in vars(self).items():
             if isinstance(attribute, Layer):
                 inside[name] = attribute
             elif isinstance(attribute, list):
-                count = {}
                 for layer in attribute:
                     kind = type(layer).__name__.lower()
                     count[kind] = count.get(kind, 0) + 1
@@ -75,6 +84,14 @@ class Layer:
                     param.path = f"{path}.{name}" if path else name
                     found[id(param)] = param
         return list(found.values())
+
+    def survey(self, known):
+        """What `mn.compact` may know of this layer, see `minnet.nn.survey`.
+
+        A layer that does not say is left whole: it reads every input, and each of its outputs may vary.
+        """
+        after = known.then(self.forward(known.sample)[0], pinned=True)
+        return after, lambda wanted: (self.copy(), np.ones(len(known.constant), bool))
 
     # ---- copies and printing ----------------------------------------------------------------------
 
@@ -104,3 +121,18 @@ class Layer:
     def __repr__(self):
         said = ", ".join(f"{value!r}" for value in self.config().values())
         return f"{type(self).__name__}({said})"
+
+
+class Featurewise(Layer):
+    """A layer that mixes places but not features, such as pooling: a constant feature stays as it is."""
+
+    def survey(self, known):
+        return replace(known, sample=self.forward(known.sample)[0]), lambda wanted: (self.copy(), wanted)
+
+
+class Pointwise(Layer):
+    """A layer that treats every number by itself, such as ReLU: constants stay constants, nothing is mixed."""
+
+    def survey(self, known):
+        constant = self.forward(known.constant[None])[0][0]
+        return replace(known, constant=constant), lambda wanted: (self.copy(), wanted)

@@ -1,4 +1,4 @@
-"""The everyday layers: dense, ReLU, dropout, and the container that runs layers one after another.
+"""The everyday layers: dense, flatten, dropout, and the container that runs layers one after another.
 
 Each forward has its derivative right beside it, in ``back``.  A new layer is one class: forward, back, done.
 """
@@ -6,12 +6,14 @@ Each forward has its derivative right beside it, in ``back``.  A new layer is on
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from minnet.nn.contract import contract
-from minnet.nn.layer import Layer
-from minnet.nn.param import Param
+from minnet.nn.layer import Layer, Pointwise
+from minnet.nn.param import Param, normal
+from minnet.nn.survey import Linear, fold, survey
 
 
 class Dense(Layer):
@@ -21,34 +23,65 @@ class Dense(Layer):
     ----------
     n_in, n_out : int
     bias : bool
+    drop : float
+        Probability of silencing each *weight* while training, anew for each batch: DropConnect (Wan et al.
+        2013), as `Dropout` silences neurons.  The survivors are scaled by 1 / (1 − drop).
     rng : numpy.random.Generator, seed or None
         Draws the initial weights: normal with variance 2 / n_in (He et al. 2015, eq. 10).
     """
 
-    def __init__(self, n_in, n_out, bias=True, rng=None):
-        self.n_in, self.n_out = n_in, n_out
+    def __init__(self, n_in, n_out, bias=True, drop=0.0, rng=None):
+        self.n_in, self.n_out, self.drop = n_in, n_out, _probability(drop, "drop")
         spread = math.sqrt(2 / max(n_in, 1))
-        draws = np.random.default_rng(rng).normal(0, spread, (n_in, n_out))
-        self.weight = Param(draws.astype(np.float32), ("in", "out"))
+        self.weight = Param(normal(rng, (n_in, n_out), spread), ("in", "out"))
         self.bias = Param(np.zeros(n_out, np.float32), ("out",), prunable=False) if bias else None
 
     def forward(self, x, rng=None):
-        return contract(x, self.weight, self.bias)
+        scale = None if rng is None or not self.drop else _survivors(rng, self.weight.data, self.drop)
+        return contract(x, self.weight, self.bias, scale)
+
+    def survey(self, known):
+        w = self.weight.value
+        here = Linear(known, w, w != 0, self.bias)
+
+        def narrow(wanted):
+            reads = here.reads(wanted)
+            folded = here.folded(reads, wanted)
+            small = Dense(int(reads.sum()), int(wanted.sum()), self.bias is not None or folded.any(), self.drop)
+            small.weight = self.weight.part(**{"in": reads, "out": wanted})
+            small.bias = fold(self.bias, small.weight, wanted, folded)
+            return small, reads
+
+        return known.then(self.forward(known.sample)[0], here.constant), narrow
+
+    @staticmethod
+    def example(rng):
+        n, n_in, n_out = map(int, rng.integers(1, 9, size=3))
+        return Dense(n_in, n_out, drop=float(rng.choice([0, 0.3])), rng=rng), normal(rng, (n, n_in))
 
 
-class ReLU(Layer):
-    """``y = max(x, 0)``: a neuron that fires or stays silent."""
+class Flatten(Layer):
+    """Every sample as one row of numbers: (n, …) → (n, features)."""
 
     def forward(self, x, rng=None):
-        y = np.maximum(x, 0)
+        if x.ndim < 2:
+            raise ValueError(f"Flatten expects a batch, got shape {x.shape}; for one sample write x[None]")
+        return x.reshape(len(x), math.prod(x.shape[1:])), lambda dy: dy.reshape(x.shape)
 
-        def back(dy):
-            return dy * (y > 0)  # the slope is 1 where the neuron fires, 0 where it is silent
+    def survey(self, known):
+        if known.sample.ndim not in (2, 4):
+            return super().survey(known)
+        run = math.prod(known.sample.shape[2:])  # a channel becomes a run of so many features
+        flat = known.sample.reshape(1, len(known.constant) * run)
+        after = replace(known, sample=flat, constant=known.constant.repeat(run), tied=known.tied * run)
+        return after, lambda wanted: (self.copy(), wanted.reshape(-1, run).any(axis=1))
 
-        return y, back
+    @staticmethod
+    def example(rng):
+        return Flatten(), normal(rng, rng.integers(1, 5, size=rng.integers(2, 5)))
 
 
-class Dropout(Layer):
+class Dropout(Pointwise):
     """Silence each input with probability p while training; do nothing when predicting.
 
     The survivors are scaled by 1 / (1 − p), so that the expected input of the next layer stays the same
@@ -56,16 +89,17 @@ class Dropout(Layer):
     """
 
     def __init__(self, p=0.5):
-        if not 0 <= p < 1:
-            raise ValueError(f"Dropout(p) needs a probability 0 ≤ p < 1, got {p!r}")
-        self.p = p
+        self.p = _probability(p, "p")
 
     def forward(self, x, rng=None):
         if rng is None or self.p == 0:
             return x, lambda dy: dy
-        scale = (rng.random(x.shape, np.float32) >= self.p).astype(x.dtype)
-        scale /= 1 - self.p
+        scale = _survivors(rng, x, self.p)
         return x * scale, lambda dy: dy * scale  # a silenced input has no say on the way back either
+
+    @staticmethod
+    def example(rng):
+        return Dropout(0.4), normal(rng, rng.integers(1, 9, size=2))
 
 
 class Sequential(Layer):
@@ -108,6 +142,23 @@ class Sequential(Layer):
 
         return x, back
 
+    def survey(self, known):
+        known = replace(known, sample=self._fit(known.sample))
+        way_back = []
+        for layer in self.layers:
+            known, narrow = survey(layer, known)
+            way_back.append(narrow)
+
+        def narrow(wanted):
+            small = []
+            for step in reversed(way_back):
+                layer, wanted = step(wanted)
+                if layer is not None:
+                    small.insert(0, layer)
+            return Sequential(*small, input_shape=self.input_shape), wanted
+
+        return known, narrow
+
     def _fit(self, x):
         if self.input_shape is None or x.shape[1:] == self.input_shape:
             return x
@@ -121,3 +172,22 @@ class Sequential(Layer):
 
     def __repr__(self):
         return f"Sequential({', '.join(map(repr, self.layers))})"
+
+    @staticmethod
+    def example(rng):
+        n, a, b, c = map(int, rng.integers(1, 6, size=4))
+        layers = Flatten(), Dense(2 * a, b, rng=rng), Dropout(0.2), Dense(b, c, rng=rng)
+        return Sequential(*layers, input_shape=(2, a)), normal(rng, (n, 2 * a))
+
+
+def _survivors(rng, like, p):
+    """Throw dice for each number: 0 with probability p, else 1 / (1 − p)."""
+    scale = (rng.random(like.shape, np.float32) >= p).astype(like.dtype)
+    scale /= 1 - p
+    return scale
+
+
+def _probability(p, name):
+    if not 0 <= p < 1:
+        raise ValueError(f"{name} is a probability, 0 ≤ {name} < 1, got {p!r}")
+    return p

@@ -14,6 +14,11 @@ import numpy as np
 SUMMED = ("in", "row", "col")  # the axes over which a layer usually sums
 
 
+def normal(rng, shape, spread=1.0):
+    """Draw float32 numbers with mean 0 and the given standard deviation."""
+    return np.random.default_rng(rng).normal(0, spread, shape).astype(np.float32)
+
+
 class Param:
     """Trained numbers with a mask, a gradient and names for their axes.
 
@@ -40,6 +45,7 @@ class Param:
         self.path = ""
         self._data = data
         self._mask = None
+        self._cut = None  # the mask at the last cut: nothing outside it ever comes back
         self._grad = None  # a buffer that outlives one step ...
         self._has_grad = False  # ... and whether it holds anything yet
 
@@ -67,8 +73,22 @@ class Param:
                 raise TypeError(f"{self.path or 'mask'}: a mask is bool (True = kept), got {new.dtype}; "
                                 "write for example `weight.data != 0`")
             new = new.copy()
+        if self._cut is not None:
+            new = self._cut.copy() if new is None else new & self._cut
+        if new is not None:
             new.flags.writeable = False
         self._mask = new
+
+    def cut(self):
+        """Erase what is masked, for good."""
+        if self._mask is not None:
+            self._data[~self._mask] = 0
+            self._cut = self._mask
+
+    @property
+    def cut_off(self):
+        """How many of the numbers were erased by `cut`."""
+        return 0 if self._cut is None else int(np.count_nonzero(~self._cut))
 
     @property
     def value(self):
@@ -105,10 +125,15 @@ class Param:
             self._buffer()[...] = gradient
             self._has_grad = True
 
-    def add_product(self, x, dy):
-        """Add ``xᵀ · dy``, the gradient of ``y = x · matrix(value)``; x is (n, K) and dy is (n, N)."""
-        if self._has_grad:
-            self.matrix(self._grad)[...] += x.T @ dy
+    def add_product(self, x, dy, scale=None):
+        """Add ``xᵀ · dy``, the gradient of ``y = x · matrix(value)``; x is (n, K) and dy is (n, N).
+
+        Where the weight was scaled for this once, so is its gradient.
+        """
+        if self._has_grad or scale is not None:
+            product = np.empty_like(self._data)
+            self.matrix(product)[...] = x.T @ dy
+            self.add(product if scale is None else product * scale)
             return
         # The first product of a step is written straight into place: one pass over memory instead of three.
         out = self.matrix(self._buffer())
@@ -132,6 +157,20 @@ class Param:
         if self.axes[: len(self.contracted)] == self.contracted:
             return array.reshape(k, n)
         return array.reshape(n, k).T
+
+    def part(self, **chosen):
+        """A smaller Param with the chosen entries of the named axes, mask included.
+
+        ``weight.part(**{"in": rows, "out": columns})``, each a bool array over its axis.
+        """
+        every = [np.flatnonzero(chosen.get(a, np.ones(n, bool))) for a, n in zip(self.axes, self.shape, strict=True)]
+        new = Param(self._data[np.ix_(*every)], self.axes, contracted=self.contracted, prunable=self.prunable)
+        if self._mask is not None:
+            mask = self._mask[np.ix_(*every)]
+            new.mask = None if mask.all() else mask
+        if self._cut is not None:
+            new._cut = self._cut[np.ix_(*every)]
+        return new
 
     def _same_shape(self, new, what):
         new = np.asarray(new)

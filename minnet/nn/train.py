@@ -13,6 +13,7 @@ import numpy as np
 from minnet.nn.flat import Flat
 from minnet.nn.losses import cross_entropy
 from minnet.nn.optim import Adam
+from minnet.nn.scoring import accuracy, pair
 
 
 @dataclass(frozen=True)
@@ -166,33 +167,3 @@ def _bar(iterable, total, progress):
     from tqdm.auto import tqdm  # loads slowly, and only those who watch need it
 
     return tqdm(iterable, total=total, desc="training", unit="step", leave=False)
-
-
-def predict(net, x, batch=1024):
-    """The network's answers for any number of samples, computed in pieces to bound the memory."""
-    return np.concatenate([net(x[i : i + batch]) for i in range(0, max(len(x), 1), batch)])
-
-
-def accuracy(net, data, batch=1024):
-    """Fraction of samples (0 to 1) whose highest score is the true class.
-
-    ``net`` is anything that maps a batch to scores: a network or a compiled predictor.
-    """
-    x, y = pair(data)
-    if not len(x):
-        raise ValueError("there are no samples to measure the accuracy on")
-    return float(np.mean(predict(net, x, batch).argmax(axis=1) == y))
-
-
-def pair(data):
-    """``(x, y)`` as arrays, from anything with ``.x`` and ``.y`` or from a pair."""
-    if hasattr(data, "train") and not hasattr(data, "x"):
-        raise TypeError(f"got a whole data set; say which part: {getattr(data, 'name', 'data')}.train, .val or .test")
-    try:
-        x, y = (data.x, data.y) if hasattr(data, "x") else data
-    except (TypeError, ValueError):
-        raise TypeError(f"data has .x and .y, or is a pair (x, y); got {type(data).__name__}") from None
-    x, y = np.asarray(x), np.asarray(y)
-    if len(x) != len(y):
-        raise ValueError(f"x has {len(x)} samples and y has {len(y)}; each sample needs one label")
-    return x, y

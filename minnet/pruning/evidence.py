@@ -12,7 +12,7 @@ import numpy as np
 
 from minnet.nn.contract import observing
 from minnet.nn.losses import cross_entropy
-from minnet.nn.train import pair
+from minnet.nn.scoring import pair
 from minnet.pruning import criteria
 from minnet.words import closest, functions_of
 

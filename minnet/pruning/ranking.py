@@ -74,9 +74,28 @@ def rank(net, criterion=criteria.magnitude, structure=structures.weights, scope=
 
 
 def restore(net):
-    """Bring back everything that was removed: all masks are cleared."""
-    for param in net.params():
+    """Bring back everything that was removed: all masks are cleared.
+
+    Raises
+    ------
+    ValueError
+        If some of it was `cut`: that is gone for good, and nothing is restored.
+    """
+    params = net.params()
+    lost = sum(p.cut_off for p in params)
+    if lost:
+        raise ValueError(f"{lost:,} numbers were cut and are gone for good; train anew, or restore before mn.cut(net)")
+    for param in params:
         param.mask = None
+
+
+def cut(net):
+    """Make the pruning permanent: what is masked is erased, and no call brings it back.
+
+    Until now the slider was a preview; `compact` then builds the network that is left.
+    """
+    for param in net.params():
+        param.cut()
 
 
 def sparsity(net):

@@ -1,0 +1,98 @@
+"""How good is a network, and what has it forgotten?
+
+One number hides much: a pruned network can keep its accuracy and lose a whole class.  So `evaluate` also
+tells the accuracy of each class, and `changed` which samples two networks disagree about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minnet.nn.losses import cross_entropy
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found.
+
+    Attributes
+    ----------
+    loss, accuracy : float
+    per_class : ndarray, (classes,)
+        Accuracy on the samples of each class (NaN where there are none).
+    predicted : ndarray of int, (n,)
+        The class with the highest score, for each sample.
+    right : ndarray of bool, (n,)
+    """
+
+    loss: float
+    accuracy: float
+    per_class: np.ndarray
+    predicted: np.ndarray
+    right: np.ndarray
+
+    def __repr__(self):
+        worst = int(np.nanargmin(self.per_class))
+        return (f"Evaluation(accuracy {self.accuracy:.1%}, loss {self.loss:.3f}; "
+                f"weakest class {worst} with {self.per_class[worst]:.1%})")
+
+
+def predict(net, x, batch=1024):
+    """The network's answers for any number of samples, computed in pieces to bound the memory."""
+    return np.concatenate([net(x[i : i + batch]) for i in range(0, max(len(x), 1), batch)])
+
+
+def accuracy(net, data, batch=1024):
+    """Fraction of samples (0 to 1) whose highest score is the true class.
+
+    ``net`` is anything that maps a batch to scores: a network or a compiled predictor.
+    """
+    x, y = _samples(data)
+    return float(np.mean(predict(net, x, batch).argmax(axis=1) == y))
+
+
+def evaluate(net, data, batch=1024):
+    """Loss, accuracy, and accuracy of each class.
+
+    Returns
+    -------
+    Evaluation
+    """
+    x, y = _samples(data)
+    scores = predict(net, x, batch)
+    predicted = scores.argmax(axis=1)
+    right = predicted == y
+    of_class = np.bincount(y, minlength=scores.shape[1])
+    with np.errstate(invalid="ignore"):
+        per_class = np.bincount(y[right], minlength=scores.shape[1]) / of_class
+    return Evaluation(cross_entropy(scores, y)[0], float(right.mean()), per_class, predicted, right)
+
+
+def changed(before, after, data, batch=1024):
+    """Indices of the samples for which two networks predict different classes."""
+    x, _ = _samples(data)
+    one, two = (predict(net, x, batch).argmax(axis=1) for net in (before, after))
+    return np.flatnonzero(one != two)
+
+
+def pair(data):
+    """``(x, y)`` as arrays, from anything with ``.x`` and ``.y`` or from a pair."""
+    if hasattr(data, "train") and not hasattr(data, "x"):
+        raise TypeError(f"got a whole data set; say which part: {getattr(data, 'name', 'data')}.train, .val or .test")
+    try:
+        x, y = (data.x, data.y) if hasattr(data, "x") else data
+    except (TypeError, ValueError):
+        raise TypeError(f"data has .x and .y, or is a pair (x, y); got {type(data).__name__}") from None
+    x, y = np.asarray(x), np.asarray(y)
+    if len(x) != len(y):
+        raise ValueError(f"x has {len(x)} samples and y has {len(y)}; each sample needs one label")
+    return x, y
+
+
+def _samples(data):
+    x, y = pair(data)
+    if not len(x):
+        raise ValueError("there are no samples to measure on")
+    return x, y

@@ -1,0 +1,127 @@
+"""What is known about features before any data arrive, and which of them a smaller network needs.
+
+`mn.compact` goes through a network twice, like training does.  Forward, each layer is asked what it knows:
+``layer.survey(known)`` answers ``(known, narrow)``: which of its features are constants.  On the way back,
+``narrow(wanted)`` is told which of its features somebody reads; it answers ``(small, wanted)``: the smaller
+layer, and the inputs that this one reads.  A constant is folded into the next bias, so nobody has to read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from minnet.nn.param import Param
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known about the features between two layers.
+
+    Attributes
+    ----------
+    sample : ndarray
+        The activation of one sample, for its shape; features lie on axis 1 of images, else on the last.
+    constant : ndarray of float64, (features,)
+        The value of a feature that is the same for every input, NaN for one that varies.
+    pinned : bool
+        All features arrive, wanted or not (network input, residual sum, LayerNorm).
+    tied : int
+        Features come in runs of so many: all of a run or none (a flattened channel).
+    log : list of (layer, small layer or None)
+    """
+
+    sample: np.ndarray
+    constant: np.ndarray
+    pinned: bool = False
+    tied: int = 1
+    log: list = field(default_factory=list)
+
+    def settle(self, wanted):
+        """The features that will really arrive when these are wanted."""
+        if self.pinned:
+            return np.ones_like(wanted)
+        return wanted.reshape(-1, self.tied).any(axis=1).repeat(self.tied)
+
+    def then(self, sample, constant=None, pinned=False, tied=1):
+        """What is known behind the next layer; without ``constant``, that every feature varies."""
+        features = sample.shape[1] if sample.ndim == 4 else sample.shape[-1]
+        constant = np.full(features, np.nan) if constant is None else constant
+        return replace(self, sample=sample, constant=constant, pinned=pinned, tied=tied)
+
+
+def survey(layer, known):
+    """Ask a layer, and write down what becomes of it."""
+    after, narrow = layer.survey(known)
+
+    def written_down(wanted):
+        small, reads = narrow(wanted)
+        known.log.append((layer, small))
+        return small, reads
+
+    return after, written_down
+
+
+class Linear:
+    """What a weighted sum knows: constants add up, and what meets only zeros is not read.
+
+    Parameters
+    ----------
+    known : Known
+        About the inputs.
+    gain : ndarray, (inputs, outputs)
+        What a constant 1 on an input adds to an output.
+    linked : ndarray of bool, (inputs, outputs)
+        Whether the input has any say.
+    bias : Param or None
+    foldable : ndarray of bool, (inputs,), optional
+        Constants that may be moved into the bias; by default all.
+    """
+
+    def __init__(self, known, gain, linked, bias, foldable=None):
+        self.known, self.linked, self.gain = known, linked, gain.astype(np.float64)
+        self.fixed = ~np.isnan(known.constant)
+        if foldable is not None:
+            self.fixed &= foldable
+        self.level = np.where(self.fixed, known.constant, 0.0)
+        varies = linked[~self.fixed].any(axis=0)
+        base = 0 if bias is None else bias.value.ravel()
+        self.constant = np.where(varies, np.nan, base + self.level @ self.gain)
+
+    def reads(self, wanted):
+        """The inputs that arrive when these outputs are wanted."""
+        return self.known.settle(self.linked[:, wanted].any(axis=1) & ~self.fixed)
+
+    def folded(self, reads, wanted):
+        """What the constants that no longer arrive used to add to these outputs."""
+        gone = ~reads
+        return self.level[gone] @ self.gain[np.ix_(gone, wanted)]
+
+
+def fold(bias, weight, wanted, folded):
+    """The bias of a narrowed layer: what it was, plus what the folded constants used to add.
+
+    Parameters
+    ----------
+    bias : Param or None
+        The old one.
+    weight : Param
+        The narrowed weight; its outputs are those of the bias.
+    wanted : ndarray of bool, (old outputs,)
+    folded : ndarray, (outputs,)
+
+    Returns
+    -------
+    Param or None
+    """
+    if bias is None and not folded.any():
+        return None
+    outputs = [(a, n) for a, n in zip(weight.axes, weight.shape, strict=True) if a not in weight.contracted]
+    axes, shape = zip(*outputs, strict=True)
+    old = 0 if bias is None else bias.value.ravel()[wanted]
+    new = Param((old + folded).astype(weight.dtype).reshape(shape), axes, contracted=(), prunable=False)
+    if bias is not None and bias.mask is not None:
+        mask = bias.mask.ravel()[wanted] | (folded != 0)
+        new.mask = None if mask.all() else mask.reshape(shape)
+    return new

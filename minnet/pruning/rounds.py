@@ -1,0 +1,105 @@
+"""*How often*: prune and retrain in one go, or in many rounds at the same cost.
+
+The loop is the course's own: prune a little, let the network recover, prune again.  Everything that
+distinguishes one-shot pruning, iterative pruning and lottery tickets is an argument.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minnet.nn.checkpoint import rewind
+from minnet.nn.scoring import accuracy, pair
+from minnet.nn.train import steps
+from minnet.pruning.ranking import prune, rank, sparsity
+from minnet.pruning.schedule import geometric
+from minnet.pruning.scope import layer
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of `iterate`: ``accuracy`` is None where no validation data were given."""
+
+    index: int
+    sparsity: float
+    loss: float
+    accuracy: float | None
+
+
+def iterate(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, batch=32, rewind_to=None,
+            validation=None, rng=None, **how):
+    """Train → prune → retrain, again and again.
+
+    The retraining budget is fixed: ``epochs`` in all, shared equally by the rounds, so that one round and
+    twenty can be compared fairly.  Three ways to retrain are known by name:
+
+    - *fine-tuning*: an optimiser with a small constant rate;
+    - *learning-rate rewinding*: one with the schedule of the first training, which starts anew each round
+      (Renda et al. 2020);
+    - *weight rewinding*: ``rewind_to=mn.snapshot(net)``, taken at or near the start of training: the numbers
+      return to it after each pruning, the masks stay (Frankle & Carbin 2019).
+
+    Parameters
+    ----------
+    net : Layer
+        Trained; changed in place.
+    data : data
+        To retrain on.
+    rounds : int
+    final : float
+        Sparsity after the last round; each round removes the same fraction of what is left.
+    epochs : float
+        Of retraining, all rounds together.
+    optimiser, batch
+        As in `steps`.
+    rewind_to : snapshot, optional
+    validation : data, optional
+    rng : numpy.random.Generator, seed or None
+    **how
+        ``criterion``, ``structure``, ``scope`` and ``combine``, as in `prune`.
+
+    Yields
+    ------
+    Round
+    """
+    rng = np.random.default_rng(rng)
+    budget = round(epochs * -(-len(pair(data)[0]) // batch))
+    for index, wanted in enumerate(geometric(final, rounds)):
+        prune(net, wanted, data=data, rng=rng, **how)
+        if rewind_to is not None:
+            rewind(net, rewind_to)
+        count = budget * (index + 1) // rounds - budget * index // rounds
+        losses = [step.loss for step in steps(net, data, optimiser, count=count, batch=batch, rng=rng)]
+        yield Round(index, sparsity(net), float(np.mean(losses[-20:])) if losses else float("nan"),
+                    None if validation is None else accuracy(net, validation))
+
+
+def sensitivity(net, data, sparsities=(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99), **how):
+    """Accuracy when each layer is pruned alone: which layers bear it, and which do not?
+
+    Parameters
+    ----------
+    net : Layer
+        Left as it is.
+    data : data
+        To measure on (and for criteria that look at data).
+    sparsities : sequence of float
+    **how
+        ``criterion``, ``structure``, ``combine`` and ``rng``, as in `rank`.
+
+    Returns
+    -------
+    dict of {layer: list of float}
+        The accuracy at each sparsity.
+    """
+    twin = net.copy()
+    ranking = rank(twin, scope=layer, data=data, **how)
+    scan = {}
+    for name in sorted(ranking.units.layer_names.values(), key=[p.path.rpartition(".")[0] for p in net.params()].index):
+        scan[name] = []
+        for wanted in sparsities:
+            ranking.apply({name: wanted})
+            scan[name].append(accuracy(twin, data))
+    return scan
