@@ -23,6 +23,13 @@ def test_environment_yml_asks_for_what_pyproject_asks_for():
     assert last == {"pip": ["-e ."]}
 
 
+def test_readme_lists_the_lessons_in_order_and_its_links_lead_somewhere():
+    readme = (ROOT / "README.md").read_text()
+    links = re.findall(r"\]\(([^)#:]+)\)", readme)
+    assert [link for link in links if link.endswith(".ipynb")] == [f"lessons/{path.name}" for path in LESSONS]
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
 def test_citation_names_this_version():
     source = ast.parse((ROOT / "minnet" / "__init__.py").read_text())
     version = next(node.value.value for node in source.body
