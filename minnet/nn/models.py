@@ -6,6 +6,8 @@ not pruned by themselves.  ``rng`` is a Generator, a seed or None, and draws the
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from minnet.nn.activations import GELU, ReLU
@@ -38,7 +40,7 @@ def mlp(*sizes, dropout=0.0, rng=None):
                          "write for example mlp(64, 32, 10)")
     rng = np.random.default_rng(rng)
     layers = []
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+    for n_in, n_out in pairwise(sizes):
         if layers:
             layers.append(ReLU())
             if dropout:
@@ -91,8 +93,11 @@ def residual_mlp(n_in=64, width=32, blocks=4, n_out=10, rng=None):
     n_in · width + blocks · 2 · width² + width · n_out weights: 10,560 with the defaults, which suit the digits.
     """
     rng = np.random.default_rng(rng)
-    branches = [Residual(Sequential(Dense(width, width, rng=rng), ReLU(), Dense(width, width, rng=rng)))
-                for _ in range(blocks)]
+    branches = []
+    for _ in range(blocks):
+        last = Dense(width, width, rng=rng)
+        last.weight.data /= np.sqrt(2 * blocks)  # so that all branches together start no louder than the shortcut
+        branches.append(Residual(Sequential(Dense(width, width, rng=rng), ReLU(), last)))
     return Sequential(Dense(n_in, width, rng=rng), *branches, ReLU(), Dense(width, n_out, rng=rng), input_shape=(n_in,))
 
 

@@ -52,5 +52,5 @@ class LayerNorm(Layer):
 
     @staticmethod
     def example(rng):
-        n = int(rng.integers(2, 9))
+        n = int(rng.integers(4, 17))
         return LayerNorm(n), normal(rng, (*rng.integers(1, 5, size=rng.integers(1, 3)), n))

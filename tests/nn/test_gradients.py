@@ -1,4 +1,4 @@
-"""Every derivative against a numerical one, in float64, for every layer, loss and model (run with -s to see figures)."""
+"""Every derivative against a numerical one, in float64: layers, losses, models (run with -s to see figures)."""
 
 import numpy as np
 import pytest

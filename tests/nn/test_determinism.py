@@ -1,0 +1,80 @@
+"""The same seed gives the same network, bit for bit, in any process; NumPy's global dice are never touched."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import minnet as mn
+from tests.nn.trials import MODELS, batch_for
+
+SCRIPT = """
+import hashlib
+import numpy as np
+import minnet as mn
+
+digits = mn.data.digits()
+digest = hashlib.sha256()
+for net in (mn.models.mlp(64, 40, 10, dropout=0.2, rng=1), mn.models.tiny_transformer(rng=1)):
+    for step in mn.steps(net, digits.train, mn.SGD(0.05, momentum=0.9), count=30, rng=2):
+        mn.prune(net, mn.cubic(0.8, start=5, stop=25)(step.index))
+    mn.fit(net, digits.train, epochs=1, rng=3, progress=False)
+    for param in net.params():
+        digest.update(param.data.tobytes() + (b"" if param.mask is None else param.mask.tobytes()))
+print(digest.hexdigest())
+"""
+
+
+def test_two_processes_agree_to_the_bit():
+    root = Path(mn.__file__).parents[1]
+    digests = set()
+    for seed in ("0", "1234"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+        run = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, cwd=root)
+        assert run.returncode == 0, run.stderr
+        digests.add(run.stdout.strip())
+    assert len(digests) == 1
+    assert len(digests.pop()) == 64
+
+
+def test_global_dice_are_left_alone():
+    before = np.random.get_state()  # noqa: NPY002 - this is what nobody else may touch
+    for make in MODELS.values():
+        net = make()
+        x = batch_for(net, 8, np.random.default_rng(0))
+        for _ in mn.steps(net, (x, np.arange(8)), count=2, batch=4):
+            mn.prune(net, 0.5, criterion=mn.random)
+        net(x)
+    mn.models.mlp(4, 3, 2, dropout=0.5)
+    after = np.random.get_state()  # noqa: NPY002
+    assert before[0] == after[0]
+    assert np.array_equal(before[1], after[1])
+    assert before[2:] == after[2:]
+
+
+def test_dropout_does_not_change_the_batches():
+    """Batches and dropout draw from two streams."""
+    seen = {}
+    for dropout in (0.0, 0.5):
+        rows = []
+        net = mn.models.mlp(3, 4, 2, dropout=dropout, rng=0)
+        forward = net.forward
+
+        def watched(x, rng=None, forward=forward, rows=rows):
+            rows.append(np.array(x))
+            return forward(x, rng)
+
+        net.forward = watched
+        data = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32), np.arange(20) % 2
+        for _ in mn.steps(net, data, count=10, batch=4, rng=5):
+            pass
+        seen[dropout] = np.concatenate(rows)
+    np.testing.assert_array_equal(seen[0.0], seen[0.5])
+
+
+def test_dice_may_be_a_generator_or_a_seed():
+    a = mn.models.mlp(4, 3, 2, rng=7)
+    b = mn.models.mlp(4, 3, 2, rng=np.random.default_rng(7))
+    assert all(np.array_equal(p.data, q.data) for p, q in zip(a.params(), b.params(), strict=True))
