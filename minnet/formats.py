@@ -189,8 +189,8 @@ class NM(Format):
         padded = padded.reshape(rows, groups, m)
         most = int(np.count_nonzero(padded, axis=2).max(initial=0))
         if most > n:
-            raise ValueError(f"a group of {m} neighbours holds {most} numbers, but {n}:{m} allows {n}; "
-                             f"prune with scope=mn.window({m}) first, and pass the weight with one row for each output.")
+            raise ValueError(f"a group of {m} neighbours holds {most} numbers, but {n}:{m} allows {n}; prune with "
+                             f"scope=mn.window({m}) first, and pass the weight with one row for each output.")
         # Stable sorting of "is zero" puts the numbers first, in order, and fills up with zeros.
         order = np.sort(np.argsort(padded == 0, axis=2, kind="stable")[:, :, :n], axis=2)
         bits = (order[..., None] >> np.arange(cls._width(m))) & 1

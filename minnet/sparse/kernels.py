@@ -10,10 +10,11 @@ For a single sample, each weight brings three loads with it (the weight, its col
 one multiplication. Loads are what the processor runs short of. With sixteen samples side by side the weight and its
 column number are loaded once and used sixteen times, and the sixteen inputs lie next to each other if they are stored
 *features-major*: feature 0 of all samples, then feature 1 of all samples, and so on. So sixteen samples are copied
-into such a tile, the tile goes through all layers while it stays in the fastest cache, and the answers are copied back.
+into such a tile, the tile goes through all layers while it stays in the fastest cache, and the answers are copied
+back.
 
 Rows of W with similar numbers of weights walk together in groups of four: four independent sums keep the arithmetic
-units busy, and the four column numbers (2 bytes each) arrive in one load. Every row is added up in the same order in all
+units busy, and four weights arrive in one load, as do their four column numbers (2 bytes each). Every row is added up in the same order in all
 three kernels and anywhere in a batch, so a sample's prediction doesn't depend, to the last bit, on its company.
 """
 
@@ -23,7 +24,7 @@ import numpy as np
 from numba import types
 
 from minnet.sparse.jit import entry, inner
-from minnet.sparse.vectors import fma, four, load, pick, put, relu, splat, store, transpose, unaligned
+from minnet.sparse.vectors import fma, four, lane, load, number, pick, put, quad, relu, splat, store, transpose, unaligned
 
 # The columns of the two tables that lead through a packed network (`packing.py` writes them).
 STEPS, FIRST_COLUMN, ROW = 0, 1, 2                          # groups: steps, first column of the band, four rows
@@ -103,11 +104,12 @@ def add_rows(lanes, values, p, columns, q, groups, g, buffer, x, y):
     c = load(lanes, buffer, row_c)
     d = load(lanes, buffer, row_d)
     for _ in range(groups[g, STEPS]):
+        weights = quad(values, p)
         column = four(columns, q)
-        a = fma(splat(lanes, values, p), load(lanes, buffer, x + (column & 0xFFFF) * lanes), a)
-        b = fma(splat(lanes, values, p + 1), load(lanes, buffer, x + ((column >> 16) & 0xFFFF) * lanes), b)
-        c = fma(splat(lanes, values, p + 2), load(lanes, buffer, x + ((column >> 32) & 0xFFFF) * lanes), c)
-        d = fma(splat(lanes, values, p + 3), load(lanes, buffer, x + ((column >> 48) & 0xFFFF) * lanes), d)
+        a = fma(lane(lanes, weights, 0), load(lanes, buffer, x + (column & 0xFFFF) * lanes), a)
+        b = fma(lane(lanes, weights, 1), load(lanes, buffer, x + ((column >> 16) & 0xFFFF) * lanes), b)
+        c = fma(lane(lanes, weights, 2), load(lanes, buffer, x + ((column >> 32) & 0xFFFF) * lanes), c)
+        d = fma(lane(lanes, weights, 3), load(lanes, buffer, x + ((column >> 48) & 0xFFFF) * lanes), d)
         p += 4
         q += 4
     store(buffer, row_a, a)
@@ -128,13 +130,15 @@ def add_blocks(lanes, values, p, columns, q, groups, g, buffer, x, y):
     b = load(lanes, buffer, row_b)
     c = load(lanes, buffer, row_c)
     d = load(lanes, buffer, row_d)
-    for step in range(groups[g, STEPS]):
-        shared = load(lanes, buffer, x + columns[q + step] * lanes)
-        a = fma(splat(lanes, values, p), shared, a)
-        b = fma(splat(lanes, values, p + 1), shared, b)
-        c = fma(splat(lanes, values, p + 2), shared, c)
-        d = fma(splat(lanes, values, p + 3), shared, d)
+    for _ in range(groups[g, STEPS]):
+        weights = quad(values, p)
+        shared = load(lanes, buffer, x + number(columns, q) * lanes)
+        a = fma(lane(lanes, weights, 0), shared, a)
+        b = fma(lane(lanes, weights, 1), shared, b)
+        c = fma(lane(lanes, weights, 2), shared, c)
+        d = fma(lane(lanes, weights, 3), shared, d)
         p += 4
+        q += 1
     store(buffer, row_a, a)
     store(buffer, row_b, b)
     store(buffer, row_c, c)
@@ -239,12 +243,12 @@ def add_blocks_one(values, p, columns, q, groups, g, buffer, x, y):
     steps_a = groups[g, STEPS]
     steps_b = groups[g + 1, STEPS]
     for _ in range(steps_b):
-        a = fma(load(4, values, p), splat(4, buffer, x + columns[q]), a)
-        b = fma(load(4, values, p + 4 * steps_a), splat(4, buffer, x + columns[q + steps_a]), b)
+        a = fma(load(4, values, p), splat(4, buffer, x + number(columns, q)), a)
+        b = fma(load(4, values, p + 4 * steps_a), splat(4, buffer, x + number(columns, q + steps_a)), b)
         p += 4
         q += 1
     for _ in range(steps_b, steps_a):
-        a = fma(load(4, values, p), splat(4, buffer, x + columns[q]), a)
+        a = fma(load(4, values, p), splat(4, buffer, x + number(columns, q)), a)
         p += 4
         q += 1
     keep(groups, g, buffer, y, a)

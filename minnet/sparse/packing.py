@@ -16,8 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BAND = 400              # columns in a band, at most: 400 columns × 16 samples × 4 bytes = 25 of the usual 32 KB
 GROUP = 4               # rows in a group
+# Columns in a band, at most. A tile of 400 columns × 16 samples × 4 bytes takes 25 of the usual 32 KB of the fastest
+# cache; but each band costs a start and a stop for every group, which a thin matrix doesn't earn back.
+NARROW, WIDE, THIN = 400, 1024, 0.25
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Packed:
         how much room the widest layer needs
 
     A row number equal to the layer's number of outputs marks a gap: the kernels have a spare row there. The number of
-    groups in a band is even, and the second of two groups is never the longer: `predict_one` walks them in pairs.
+    groups in a band is even, and the second of two is never the longer: `predict_one` walks them in pairs.
     """
 
     values: np.ndarray
@@ -76,7 +78,8 @@ def pack_network(layers) -> Packed:
 def pack_layer(w, format):
     """values, columns and groups of one matrix w (out, in), packed as "rows" or "blocks"."""
     inputs = w.shape[1]
-    bands = max(1, -(-inputs // BAND))
+    most = NARROW if np.count_nonzero(w) > THIN * w.size else WIDE
+    bands = max(1, -(-inputs // most))
     width = max(1, -(-inputs // bands))
     pack_band = {"rows": _pack_rows, "blocks": _pack_blocks}[format]
     return _join([NOTHING] + [pack_band(w[:, first:first + width], first) for first in range(0, inputs, width)])
@@ -95,7 +98,8 @@ def _pack_rows(w, first):
         return NOTHING
     members = np.full(-(-len(order) // GROUP) * GROUP, len(w))
     members[:len(order)] = order
-    steps = lengths[order[::GROUP]]                     # a group takes as many steps as its first, longest row
+    steps = lengths[order[::GROUP]]                     # a group takes as many steps as its first, longest row,
+    steps[1::2] = steps[0:-1:2]                         # and so does its partner: `predict_one` runs them in one loop
 
     # Weight k of the row in slot s goes to place start[s // 4] + 4 k + s % 4.
     start = GROUP * (np.cumsum(steps) - steps)

@@ -22,6 +22,7 @@ from minnet.sparse.packing import pack_network
 from minnet.words import closest
 
 FORMATS = ("auto", "rows", "blocks", "dense", "csr")
+FLOAT32 = np.dtype(np.float32)
 LONGEST = 2e8           # multiplications in one call of a kernel: some 0.05 s, so that other threads get their turn
 
 
@@ -66,7 +67,7 @@ class Predictor:
     """
 
     def __init__(self, steps):
-        self.steps = steps
+        self.steps = tuple(steps)
 
     def __call__(self, x):
         """Predict a batch.
@@ -79,7 +80,7 @@ class Predictor:
         -------
         y : array (n, outputs…) of float32
         """
-        if type(x) is not np.ndarray or x.dtype != np.float32 or not x.flags.c_contiguous:
+        if type(x) is not np.ndarray or x.dtype is not FLOAT32 or not x.flags.c_contiguous:
             x = _float32(x)
         for step in self.steps:
             x = step(x)
@@ -127,7 +128,8 @@ def _steps(net, format):
 
     def finish():
         if run:
-            steps.append(DenseRun(list(run), format))
+            fit = steps.pop() if steps and type(steps[-1]) is Reshape else None     # the run calls it if need be
+            steps.append(DenseRun(list(run), format, fit))
             run.clear()
 
     for path, layer in _flat(net):
@@ -140,7 +142,7 @@ def _steps(net, format):
             run[-1].relu = True
         elif kind is not Dropout:                           # dropout does nothing when predicting
             finish()
-            steps.append(layer if isinstance(layer, _Reshape) else OwnForward(path, layer.copy()))
+            steps.append(layer if kind is Reshape else OwnForward(path, layer.copy()))
     finish()
     return steps
 
@@ -151,12 +153,12 @@ def _flat(layer, path=""):
         yield path, layer
         return
     if layer.input_shape is not None:
-        yield path, _Reshape(layer)
+        yield path, Reshape(layer)
     for name, child in layer.children().items():
         yield from _flat(child, f"{path}.{name}" if path else name)
 
 
-class _Reshape:
+class Reshape:
     """Gives each sample the shape that a Sequential asks for, with its own words if that is impossible."""
 
     formats, nbytes = {}, 0
@@ -195,7 +197,8 @@ class DenseRun:
     are left, or through NumPy's dense product with all of them, whichever should be faster.
     """
 
-    def __init__(self, linears, format):
+    def __init__(self, linears, format, fit=None):
+        self.fit = fit
         self.linears = [(linear.path, linear.weight.shape) for linear in linears]
         self.inputs, self.outputs = linears[0].weight.shape[0], linears[-1].weight.shape[1]
         self.plan = plan = choice.choose([(linear.weight, linear.relu) for linear in linears], format)
@@ -213,8 +216,10 @@ class DenseRun:
             self._arrays = packed.arrays
             stored.append(packed)
         self.nbytes = sum(part.nbytes for part in stored)
-        compute = {"kernels": self._sparse, "dense": self._product, "csr": self._naive}
-        self._one, self._few, self._many = (compute[way] for way in plan.ways)
+        kernels = (self._sparse_one, self._sparse_few, self._sparse_many)
+        self._one, self._few, self._many = (
+            {"kernels": kernel, "dense": self._product, "csr": self._naive}[way]
+            for kernel, way in zip(kernels, plan.ways, strict=True))
         self._chunk = max(64, int(LONGEST / max(1, sum(linear.weight.size for linear in linears))) // 64 * 64)
 
     def __call__(self, x):
@@ -226,7 +231,9 @@ class DenseRun:
         return np.concatenate([self(x[first:first + self._chunk]) for first in range(0, n, self._chunk)])
 
     def _other_shape(self, x):
-        """Inputs with more axes keep them, as in `Dense`: only the last one is multiplied."""
+        """Images are flattened if the network says so. Otherwise all axes but the last one stay, as in `Dense`."""
+        if self.fit is not None:
+            x = self.fit(x)
         if x.ndim < 2 or x.shape[-1] != self.inputs:
             advice = "pass a batch, for example x[None] for one sample" if x.ndim < 2 else (
                 f"give it {self.inputs} features")
@@ -234,11 +241,19 @@ class DenseRun:
                              f"got {x.shape}; {advice}.")
         return self(x.reshape(math.prod(x.shape[:-1]), self.inputs)).reshape(*x.shape[:-1], self.outputs)
 
-    def _sparse(self, x):
-        n = len(x)
-        y = np.empty((n, self.outputs), np.float32)
-        kernel = predict_one if n == 1 else predict_few if n <= 8 else predict_many
-        kernel.call(x, y, *self._arrays)
+    def _sparse_one(self, x):
+        y = np.empty((1, self.outputs), FLOAT32)
+        predict_one.call(x, y, *self._arrays)
+        return y
+
+    def _sparse_few(self, x):
+        y = np.empty((len(x), self.outputs), FLOAT32)
+        predict_few.call(x, y, *self._arrays)
+        return y
+
+    def _sparse_many(self, x):
+        y = np.empty((len(x), self.outputs), FLOAT32)
+        predict_many.call(x, y, *self._arrays)
         return y
 
     def _product(self, x):

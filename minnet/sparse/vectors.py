@@ -75,6 +75,11 @@ def _store(builder, value, pointer):
     stored.align = 4
 
 
+def _lanes(numbers):
+    """Tells `shuffle_vector` from where each lane of its result comes."""
+    return ir.Constant(ir.VectorType(INT32, len(numbers)), numbers)
+
+
 @intrinsic(prefer_literal=True)
 def load(typing, lanes, array, index):
     """load(lanes, array, i): array[i : i + lanes] as a vector. `lanes` is a number known when compiling."""
@@ -98,7 +103,7 @@ def store(typing, array, index, vector):
 
 @intrinsic(prefer_literal=True)
 def splat(typing, lanes, array, index):
-    """splat(lanes, array, i): array[i] in every lane. A weight is the same for all samples of a tile."""
+    """splat(lanes, array, i): array[i] in every lane."""
     vector = Vector(lanes.literal_value)
 
     def emit(context, builder, signature, values):
@@ -106,9 +111,37 @@ def splat(typing, lanes, array, index):
         number = builder.load(_address(context, builder, signature.args[1], values[1],
                                        signature.args[2], values[2]))
         first = builder.insert_element(nothing, number, INT32(0))
-        zeros = ir.Constant(ir.VectorType(INT32, vector.lanes), [0] * vector.lanes)
-        return builder.shuffle_vector(first, nothing, zeros)
+        return builder.shuffle_vector(first, nothing, _lanes([0] * vector.lanes))
     return vector(lanes, array, index), emit
+
+
+@intrinsic
+def quad(typing, array, index):
+    """quad(array, i): the four numbers array[i : i + 4], twice over, for `lane` to spread. One load for four weights.
+
+    The "fence" changes nothing. It keeps LLVM from seeing through to the load: it would turn each `lane` into another
+    load from memory, which saves an instruction, but loads are what our kernels have the least of to spare.
+    """
+    def emit(context, builder, signature, values):
+        pointer = _address(context, builder, signature.args[0], values[0], signature.args[1], values[1])
+        four = _load(builder, pointer, ir.VectorType(FLOAT, 4), 4)
+        eight = builder.shuffle_vector(four, ir.Constant(four.type, ir.Undefined), _lanes([0, 1, 2, 3] * 2))
+        fence = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(eight.type, [eight.type]), "llvm.arithmetic.fence.v8f32")
+        return builder.call(fence, [eight])
+    return Vector(8)(array, index), emit
+
+
+@intrinsic(prefer_literal=True)
+def lane(typing, lanes, vector, k):
+    """lane(lanes, quad(array, i), k): array[i + k] in every lane, for k = 0 … 3, without another load."""
+    wide, which = Vector(lanes.literal_value), k.literal_value
+
+    def emit(context, builder, signature, values):
+        nothing = ir.Constant(values[1].type, ir.Undefined)
+        spread = ([which] * 4 + [which + 4] * 4) * (wide.lanes // 8)
+        return builder.shuffle_vector(values[1], nothing, _lanes(spread))
+    return wide(lanes, vector, k), emit
 
 
 @intrinsic
@@ -133,7 +166,7 @@ def relu(typing, vector):
 
 @intrinsic
 def four(typing, array, index):
-    """four(columns, p): the four uint16 numbers columns[p : p + 4] in a single 64-bit integer, the first one lowest.
+    """four(columns, q): the four uint16 numbers columns[q : q + 4] in a single 64-bit integer, the first one lowest.
 
     One load instead of four. `(word >> 16) & 0xFFFF` takes the second one out again. (All processors that numba runs
     on store the lowest byte first.)
@@ -141,6 +174,15 @@ def four(typing, array, index):
     def emit(context, builder, signature, values):
         pointer = _address(context, builder, signature.args[0], values[0], signature.args[1], values[1])
         return _load(builder, pointer, INT64, 2)
+    return types.int64(array, index), emit
+
+
+@intrinsic
+def number(typing, array, index):
+    """number(columns, q): columns[q] as an ordinary integer."""
+    def emit(context, builder, signature, values):
+        pointer = _address(context, builder, signature.args[0], values[0], signature.args[1], values[1])
+        return builder.zext(builder.load(pointer), INT64)
     return types.int64(array, index), emit
 
 
@@ -197,7 +239,7 @@ def transpose(typing, source, start, step, last, target, to, to_step):
         eight = ir.VectorType(FLOAT, 8)
 
         def shuffle(a, b, lanes):
-            return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, 8), lanes))
+            return builder.shuffle_vector(a, b, _lanes(lanes))
 
         rows = []
         for i in range(8):
