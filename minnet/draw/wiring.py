@@ -104,7 +104,7 @@ class Wiring(Drawing):
         self._choose(sample, np.random.default_rng(rng))
         self._place()
         self._measure()
-        self.ghost = LineCollection([], colors=ink.REMOVED, linewidths=0.5, alpha=0.5, zorder=1)
+        self.ghost = LineCollection([], colors=ink.REMOVED, linewidths=0.4, alpha=0.35, zorder=1)
         self.kept = [LineCollection([], capstyle="round", zorder=2) for _ in range(SLICES)]
         for lines in [self.ghost, *self.kept]:
             self.ax.add_collection(lines, autolim=False)

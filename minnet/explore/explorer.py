@@ -23,7 +23,7 @@ STYLE = """<style>
 .minnet-explorer .widget-label, .minnet-explorer .widget-readout, .minnet-explorer .widget-checkbox,
 .minnet-explorer .jupyter-button, .minnet-explorer input { font-size: 15px; }
 .minnet-explorer .widget-slider { width: 520px; }
-.minnet-explorer .widget-toggle-buttons { width: auto; flex-flow: row nowrap; align-items: center; }
+.minnet-explorer .widget-toggle-buttons { display: flex; align-items: center; gap: 6px; }
 .minnet-explorer .widget-toggle-buttons .mod-active { background: #0072B2; color: white; }
 .minnet-explorer :focus-visible { outline: 3px solid #0072B2; outline-offset: 1px; }
 .minnet-explorer p { font-size: 17px; line-height: 1.45; margin: 0; }
@@ -192,7 +192,9 @@ class Explorer:
         """End the job and take away the widgets; the last picture stays in the notebook's file."""
         self.job.close()
         for widget in _all_inside(self.widget):
-            widget.close()
+            for part in (widget, widget.layout, getattr(widget, "style", None)):
+                if part is not None:
+                    part.close()
         self._screen.figure.clear()
 
     def png(self):
@@ -211,6 +213,7 @@ class Explorer:
 
 
 def _all_inside(widget):
+    """A widget and all its descendants."""
     for child in getattr(widget, "children", ()):
         yield from _all_inside(child)
     yield widget

@@ -110,7 +110,8 @@ class Job:
             if monotonic() - reported >= INTERVAL:
                 self._report(progress)
                 reported, told = monotonic(), True
-            if self._gate is not None:
-                self._gate.wait()
+            while self._gate is not None and not self._gate.wait(0.1):
+                if self._work is not work:
+                    return
         if not told:
             self._report(progress)

@@ -12,7 +12,7 @@ from minnet.nn.train import accuracy
 from minnet.pruning.ranking import restore, sparsity
 
 
-class SealedTest(widgets.VBox):
+class SealedTest:
     """A button that opens the test set, once: ``mn.explore.open_test_set(net, digits)``.
 
     Parameters
@@ -41,9 +41,9 @@ class SealedTest(widgets.VBox):
                                       layout={"width": "auto"})
         self._button.on_click(lambda _: self.unseal())
         self._said = widgets.HTML(self._html(f"{len(data.test)} samples that nobody has looked at yet are waiting."))
-        super().__init__([self._button, self._said])
+        self.widget = widgets.VBox([self._button, self._said])
 
-    def unseal(self):  # not "open": that is how ipywidgets says "connect to the page"
+    def unseal(self):
         """What the button does.  A second time changes nothing."""
         if self.accuracies is not None:
             return
@@ -60,6 +60,9 @@ class SealedTest(widgets.VBox):
         self._said.value = self._html(
             f"On {len(self._data.test)} samples that nobody had looked at: <b>{first:.1%}</b> before, "
             f"<b>{second:.1%}</b> with {sparsity(self._net):.1%} of the weights removed: {verdict}.")
+
+    def _repr_mimebundle_(self, **kwargs):
+        return self.widget._repr_mimebundle_(**kwargs)
 
     @staticmethod
     def _html(text):

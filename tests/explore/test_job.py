@@ -1,0 +1,117 @@
+"""Work in the background: it can be watched, stopped and replaced, and leaves no thread behind."""
+
+import threading
+from itertools import pairwise
+from time import monotonic
+
+import pytest
+
+from minnet.explore import Job
+
+
+def names():
+    return [thread.name for thread in threading.enumerate()]
+
+
+def forever(seen, event):
+    while True:
+        seen.append(1)
+        event.set()
+        yield len(seen)
+
+
+def test_reports_the_last_progress_and_then_rest():
+    told = []
+    job = Job(told.append)
+    job.start(iter_(range(500)))
+    assert job.wait(10) and not job.running
+    assert told[-2:] == [499, None]
+    assert "minnet job" not in names()
+
+
+def iter_(numbers):
+    yield from numbers
+
+
+def test_reports_at_most_twenty_times_a_second():
+    told, end = [], monotonic() + 0.4
+
+    def busy():
+        while monotonic() < end:
+            yield monotonic()
+
+    job = Job(told.append)
+    job.start(busy())
+    job.wait(10)
+    times = told[:-2]  # without the last one, which is always told, and the rest
+    assert len(told) > 3
+    assert min(b - a for a, b in pairwise(times)) >= 0.04
+
+
+def test_cancel_ends_the_work_at_its_next_step_and_closes_it():
+    seen, started, closed = [], threading.Event(), threading.Event()
+
+    def work():
+        try:
+            yield from forever(seen, started)
+        finally:
+            closed.set()
+
+    job = Job()
+    job.start(work())
+    assert started.wait(10)
+    job.cancel()
+    assert job.wait(10) and closed.is_set()
+    assert "minnet job" not in names()
+
+
+def test_the_latest_request_wins():
+    first, second, started = [], [], threading.Event()
+    job = Job()
+    job.start(forever(first, started))
+    assert started.wait(10)
+
+    def short():
+        second.append("ran")
+        yield 1
+
+    for _ in range(20):
+        job.start(short())
+    assert job.wait(10)
+    assert second and "minnet job" not in names()
+    before = len(first)
+    assert len(first) == before and not job.running
+
+
+def test_an_error_is_kept_and_raised_by_wait():
+    def broken():
+        yield 1
+        raise RuntimeError("the work broke")
+
+    job = Job()
+    job.start(broken())
+    with pytest.raises(RuntimeError, match="the work broke"):
+        job.wait(10)
+    job.start(iter_([1]))
+    assert job.wait(10)  # and is forgotten by the next
+
+
+def test_makes_no_step_while_the_gate_is_closed():
+    gate, seen, started = threading.Event(), [], threading.Event()
+    job = Job(gate=gate)
+    job.start(forever(seen, started))
+    assert started.wait(10)
+    steps = len(seen)
+    assert not job.wait(0.1) and len(seen) == steps == 1
+    gate.set()
+    job.close()
+    assert len(seen) > steps
+
+
+def test_close_also_ends_work_that_waits_at_the_gate():
+    seen, started = [], threading.Event()
+    job = Job(gate=threading.Event())  # never opens
+    job.start(forever(seen, started))
+    assert started.wait(10)
+    job.close()
+    assert "minnet job" not in names()
