@@ -42,8 +42,8 @@ def save(net, path):
 
     Notes
     -----
-    Pruned numbers are gone after loading: the masks come back as they were, but the data under them are
-    zeros, so `restore` gives zeros where it gave back numbers before.  Gradients are not saved.
+    To load is also to cut (`minnet.cut`): the masks come back as they were, but the numbers under them were not
+    written, so `restore` refuses.  Gradients are not saved.
     """
     if not isinstance(net, Layer):
         raise TypeError(f"save takes a network first and then a path, got {type(net).__name__}; write save(net, path)")
@@ -234,6 +234,7 @@ def _fill(params, arrays):
         kinds.add(data.dtype)
         param._data = np.array(data, data.dtype.newbyteorder("="), order="C")
         param.mask = mask
+        param.cut()  # what was pruned was not written, so it can't be restored
     if arrays:
         raise FormatError(f"no parameter is called {min(arrays)[:60]!r}")
     if len(kinds) > 1:

@@ -199,3 +199,15 @@ def test_what_cannot_be_loaded_is_not_saved(own_layer, tmp_path):
         with pytest.raises(error):
             mn.save(net, tmp_path / "net")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_pruned_before_saving_cannot_be_restored_after_loading(tmp_path):
+    net = mn.models.mlp(6, 5, 3, rng=0)
+    mn.prune(net, 0.5)
+    mn.save(net, tmp_path / "net.safetensors")
+    loaded = mn.load(tmp_path / "net.safetensors")
+    with pytest.raises(ValueError, match="cut"):
+        mn.restore(loaded)
+    assert mn.sparsity(loaded) == mn.sparsity(net)
+    mn.restore(net)  # the original still has its numbers
+    assert mn.sparsity(net) == 0
