@@ -5,9 +5,9 @@
     python benchmarks/forward.py --quick        # fewer sparsities
     python benchmarks/forward.py --out folder   # also write forward.csv and forward.png there
 
-Dense peers: NumPy in all orientations, and torch. Sparse peers: scipy, torch, MKL (sparse_dot_mkl). Those that are not
-installed are left out. Peers multiply only; minnet's figures include copying into tiles and back, the bias, and the call
-from Python. "×" is the time of the fastest dense peer of the same run divided by minnet's time.
+Dense peers: NumPy in all orientations, and torch. Sparse peers: scipy, torch, MKL (sparse_dot_mkl). Those that are
+not installed are left out. Peers multiply only; minnet's figures include copying into tiles and back, the bias, and the
+call from Python. "×" is the time of the fastest dense peer of the same run divided by minnet's time.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from timing import compare, threads
 
 import minnet.sparse
-from minnet.nn.layers import Dense, Sequential
+from minnet.nn.layers import Dense
 from minnet.nn.models import mlp
 
 LAYERS = ((784, 300), (1024, 1024))
@@ -119,8 +121,8 @@ def single_layers(sparsities, seconds):
                     weight = dense.weight.value
                     by_rows, auto = minnet.sparse.compile(dense, "rows"), minnet.sparse.compile(dense)
                     known, rivals = dense_peers(weight, x), sparse_peers(weight, x)
-                    times = compare({**known, **rivals, "minnet": lambda f=auto, x=x: f(x),
-                                     "minnet rows": lambda f=by_rows, x=x: f(x)}, budget=seconds)
+                    times = compare({**known, **rivals, "minnet": partial(auto, x),
+                                     "minnet rows": partial(by_rows, x)}, budget=seconds)
                     yield row("layer", f"{inputs}×{outputs}", kind, n, sparsity, times, known, rivals)
 
 
@@ -147,7 +149,8 @@ def blocks(seconds, n=64):
         for sparsity in (0.5, 0.8, 0.9, 0.95):
             dense = layer(inputs, outputs, sparsity, block=4)
             known = dense_peers(dense.weight.value, x)
-            times = compare({**known, "minnet": lambda f=minnet.sparse.compile(dense), x=x: f(x)}, budget=seconds)
+            predict = minnet.sparse.compile(dense)
+            times = compare({**known, "minnet": partial(predict, x)}, budget=seconds)
             yield row("blocks of 4", f"{inputs}×{outputs}", "random", n, sparsity, times, known)
 
 
@@ -155,12 +158,13 @@ def shrunken(seconds):
     """Physically smaller dense layers, as `mn.compact` leaves them: a part of the neurons of each layer is gone."""
     for n in (64, 1024):
         x = np.random.default_rng(1).normal(size=(n, 784)).astype(np.float32)
-        whole = minnet.sparse.compile(mlp(784, 300, 300, 10, rng=0))
+        big = mlp(784, 300, 300, 10, rng=0)
+        whole = minnet.sparse.compile(big)
         for keep in (0.3, 0.5, 0.7):
             small = mlp(784, round(300 * keep), round(300 * keep), 10, rng=0)
-            removed = 1 - sum(p.size for p in small.params()) / sum(p.size for p in mlp(784, 300, 300, 10, rng=0).params())
-            times = compare({"whole": lambda x=x: whole(x), "minnet": lambda f=minnet.sparse.compile(small), x=x: f(x)},
-                            budget=seconds)
+            removed = 1 - sum(p.size for p in small.params()) / sum(p.size for p in big.params())
+            predict = minnet.sparse.compile(small)
+            times = compare({"whole": partial(whole, x), "minnet": partial(predict, x)}, budget=seconds)
             yield row("fewer neurons", f"keep {keep:.0%}", "dense", n, removed, times, ["whole"])
 
 
@@ -179,7 +183,7 @@ def whole_networks(seconds, sizes=(784, 300, 100, 10)):
             known = {"numpy": numpy_network(net, x)}
             if importlib.util.find_spec("torch"):
                 known["torch eager"] = torch_network(net, x)
-            times = compare({**known, "net(x)": lambda x=x: net(x), "minnet": lambda x=x: predict(x)}, budget=seconds)
+            times = compare({**known, "net(x)": partial(net, x), "minnet": partial(predict, x)}, budget=seconds)
             for peer in (*known, "net(x)"):
                 yield row("LeNet-300-100", f"against {peer}", "magnitude", n, sparsity, times, [peer])
 
@@ -225,7 +229,7 @@ def unpruned(seconds):
         predict = minnet.sparse.compile(net)
         for n in BATCHES:
             x = np.random.default_rng(1).normal(size=(n, sizes[0])).astype(np.float32)
-            times = compare({"net(x)": lambda x=x: net(x), "minnet": lambda x=x: predict(x)}, budget=seconds)
+            times = compare({"net(x)": partial(net, x), "minnet": partial(predict, x)}, budget=seconds)
             yield row("not pruned", "-".join(map(str, sizes)), "dense", n, 0.0, times, ["net(x)"])
 
 
@@ -251,7 +255,8 @@ def first_prediction(folder):
         environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
         seconds = [float(subprocess.run([sys.executable, "-c", FIRST.format(n=n)], env=environment, check=True,
                                         capture_output=True, text=True).stdout) for _ in range(2)]
-        print(f"first prediction, batch {n}: {seconds[0]:.2f} s with an empty cache, {seconds[1]:.2f} s with a filled one")
+        print(f"first prediction, batch {n}: {seconds[0]:.2f} s with an empty cache, "
+              f"{seconds[1]:.2f} s with a filled one")
 
 
 # ---- output -----------------------------------------------------------------------------------------
@@ -331,7 +336,6 @@ def main():
     crossovers(rows)
     if options.out:
         write(rows, options.out)
-    import tempfile
     with tempfile.TemporaryDirectory() as folder:
         first_prediction(folder)
 

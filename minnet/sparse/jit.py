@@ -21,28 +21,22 @@ inner = numba.njit(no_cpython_wrapper=True, **OPTIONS)
 _warned = False
 
 
-class entry:
-    """Decorator for a kernel that Python calls. It has exactly one signature, so it is compiled exactly once.
+def entry(*signature):
+    """Decorator for a kernel that Python calls, with its signature: a numba type for each argument."""
+    return lambda function: Kernel(function, signature)
+
+
+class Kernel:
+    """A function that becomes machine code when it is called for the first time, for one signature only.
 
     The first call compiles it or loads it from the cache on disk. Where no folder is writable it is compiled in each
     process anew, and one warning (for all kernels together) says so.
 
-    Parameters
+    Attributes
     ----------
-    signature : tuple of numba types, one per argument
+    call : the function to call
+    python : the same in Python, as it was written
     """
-
-    def __init__(self, *signature):
-        self.signature = signature
-
-    def __call__(self, function):
-        self.function = function
-        self.__doc__ = function.__doc__
-        return _Kernel(function, self.signature)
-
-
-class _Kernel:
-    """A function that becomes machine code when it is called for the first time."""
 
     def __init__(self, function, signature):
         self.python = function
@@ -55,7 +49,7 @@ class _Kernel:
         return self.call(*arguments)
 
     def ready(self):
-        """Compile now, instead of at the first call. Returns the compiled function."""
+        """Compile or load it now, instead of at the first call. Returns the compiled function."""
         if self.call == self._first_call:
             self.call = self._cached() or self._compile()
         return self.call
@@ -63,11 +57,12 @@ class _Kernel:
     def _cached(self):
         try:
             return self._compile(cache=True)
-        except (RuntimeError, OSError) as problem:      # nowhere to write, or the disk is full
+        except (RuntimeError, OSError) as problem:      # no folder to write to, or the disk is full
             _warn_once(problem)
-            return None
-        except Exception:       # a damaged file can fail in many ways; a real mistake in a kernel fails again, uncached
-            return None
+        except Exception:                               # a damaged file can fail in many ways
+            numba.njit(cache=True)(self.python).recompile()     # that is: forget what is on disk
+            return self._compile(cache=True)            # a real mistake in a kernel fails here once more
+        return None
 
     def _compile(self, **options):
         compiled = numba.njit(**OPTIONS, **options)(self.python)

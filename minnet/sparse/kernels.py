@@ -14,8 +14,9 @@ into such a tile, the tile goes through all layers while it stays in the fastest
 back.
 
 Rows of W with similar numbers of weights walk together in groups of four: four independent sums keep the arithmetic
-units busy, and four weights arrive in one load, as do their four column numbers (2 bytes each). Every row is added up in the same order in all
-three kernels and anywhere in a batch, so a sample's prediction doesn't depend, to the last bit, on its company.
+units busy, and four weights arrive in one load, as do their four column numbers (2 bytes each). Every row is added
+up in the same order in all three kernels and anywhere in a batch, so a sample's prediction doesn't depend, to the last
+bit, on its company.
 """
 
 from __future__ import annotations
@@ -24,7 +25,21 @@ import numpy as np
 from numba import types
 
 from minnet.sparse.jit import entry, inner
-from minnet.sparse.vectors import fma, four, lane, load, number, pick, put, quad, relu, splat, store, transpose, unaligned
+from minnet.sparse.vectors import (
+    fma,
+    four,
+    lane,
+    load,
+    number,
+    pick,
+    put,
+    quad,
+    relu,
+    splat,
+    store,
+    transpose,
+    unaligned,
+)
 
 # The columns of the two tables that lead through a packed network (`packing.py` writes them).
 STEPS, FIRST_COLUMN, ROW = 0, 1, 2                          # groups: steps, first column of the band, four rows
@@ -150,27 +165,27 @@ def pack(lanes, x, first, buffer, at):
     """Copy `lanes` samples of x, from `first` on, into the tile at buffer[at]; after the last sample, repeat it."""
     n, width = x.shape
     whole = width // 8 * 8
-    for lane in range(0, lanes, 8):
-        sample = min(first + lane, n - 1)
+    for i in range(0, lanes, 8):
+        sample = min(first + i, n - 1)
         for feature in range(0, whole, 8):
-            transpose(x, sample * width + feature, width, n - 1 - sample, buffer, at + feature * lanes + lane, lanes)
+            transpose(x, sample * width + feature, width, n - 1 - sample, buffer, at + feature * lanes + i, lanes)
     for feature in range(whole, width):
-        for lane in range(lanes):
-            buffer[at + feature * lanes + lane] = x[min(first + lane, n - 1), feature]
+        for i in range(lanes):
+            buffer[at + feature * lanes + i] = x[min(first + i, n - 1), feature]
 
 
 @inner
 def unpack(lanes, buffer, at, y, first):
     """Copy the tile at buffer[at] to the rows of y from `first` on, as many of them as there are."""
     n, width = y.shape
-    for lane in range(0, min(lanes, n - first), 8):
-        sample = first + lane
+    for sample in range(first, min(first + lanes, n), 8):
+        tile = at + sample - first
         whole = width // 8 * 8 if sample + 8 <= n else 0
         for feature in range(0, whole, 8):
-            transpose(buffer, at + feature * lanes + lane, lanes, 7, y, sample * width + feature, width)
+            transpose(buffer, tile + feature * lanes, lanes, 7, y, sample * width + feature, width)
         for i in range(min(8, n - sample)):
             for feature in range(whole, width):
-                y[sample + i, feature] = buffer[at + feature * lanes + lane + i]
+                y[sample + i, feature] = buffer[tile + feature * lanes + i]
 
 
 @entry(*SIGNATURE)

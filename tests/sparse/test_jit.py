@@ -1,0 +1,80 @@
+"""Compiled kernels are kept on disk if possible; if not, or if a file is damaged, they still compute.
+
+Each test starts Python processes of its own, with a cache folder of its own.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numba
+import pytest
+
+from tests.notebooks import ROOT
+
+# Prints two numbers: how many warnings spoke of the cache, and how many kernels came from it.
+PREDICT = """
+import warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import numpy as np
+    from minnet.nn.layers import Dense
+    from minnet.sparse import compile, naive
+    layer = Dense(9, 5, rng=0)
+    for n in {batches}:
+        x = np.random.default_rng(n).normal(size=(n, 9)).astype(np.float32)
+        assert np.allclose(compile(layer, "{format}")(x), layer(x), rtol=1e-5, atol=1e-6)
+warned = sum("NUMBA_CACHE_DIR" in str(warning.message) for warning in caught)
+print(warned, sum(naive.multiply.ready().stats.cache_hits.values()) if "{format}" == "csr" else 0)
+"""
+
+
+def predict(format="csr", batches=(3,), **environment):
+    """Run one process. The naive loop goes the same way to numba as the other kernels, and compiles fastest."""
+    run = subprocess.run([sys.executable, "-c", PREDICT.format(format=format, batches=batches)], cwd=ROOT,
+                         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT), **environment})
+    assert run.returncode == 0, run.stderr
+    return tuple(int(number) for number in run.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A cache folder that one process has filled."""
+    folder = tmp_path_factory.mktemp("filled")
+    assert predict(NUMBA_CACHE_DIR=str(folder)) == (0, 0)
+    return folder
+
+
+def test_the_next_process_loads_what_was_compiled(filled):
+    assert predict(NUMBA_CACHE_DIR=str(filled)) == (0, 1)
+
+
+@pytest.mark.parametrize(("ending", "left"), [("nbi", 0), ("nbc", 100)])
+def test_a_truncated_file_is_written_anew(filled, tmp_path, ending, left):
+    folder = shutil.copytree(filled, tmp_path / "cache")
+    [damaged] = folder.rglob(f"*.{ending}")
+    damaged.write_bytes(damaged.read_bytes()[:left])
+    assert predict(NUMBA_CACHE_DIR=str(folder)) == (0, 0)
+    assert predict(NUMBA_CACHE_DIR=str(folder)) == (0, 1)
+
+
+@pytest.mark.skipif(not hasattr(numba.config, "CACHE_LOCATOR_CLASSES"), reason="this numba always finds a folder")
+def test_without_a_writable_folder_there_is_one_warning(tmp_path):
+    (tmp_path / "file").write_text("where a folder should be made: that stops even the superuser")
+    found = predict("rows", (1, 20), NUMBA_CACHE_DIR=str(tmp_path / "file" / "cache"),
+                    NUMBA_CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator")
+    assert found == (1, 0)
+
+
+def test_processes_that_start_at_the_same_time(tmp_path):
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda _: predict(NUMBA_CACHE_DIR=str(tmp_path)), range(3)))
+    assert {warned for warned, _ in found} == {0}
+    assert predict(NUMBA_CACHE_DIR=str(tmp_path)) == (0, 1)
+
+
+def test_a_processor_without_wide_vectors(tmp_path):
+    generic = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    assert predict("rows", (20,), NUMBA_CACHE_DIR=str(tmp_path), **generic) == (0, 0)

@@ -1,0 +1,79 @@
+"""The compiled kernels against a twin in plain Python that checks every index."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minnet.sparse.kernels import predict_few, predict_many, predict_one
+from minnet.sparse.packing import NARROW, WIDE, pack_network
+from tests.sparse import twin
+
+KERNELS = {"one": predict_one, "few": predict_few, "many": predict_many}
+
+
+def random_layers(sizes, density, formats, rng):
+    """What `pack_network` takes: (weight, bias or None, relu, format) for each layer."""
+    layers = []
+    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
+        weight = rng.normal(size=(inputs, outputs)) * (rng.random((inputs, outputs)) < density)
+        bias = rng.normal(size=outputs) if rng.random() < 0.8 else None
+        layers.append((weight.astype(np.float32), bias, bool(rng.random() < 0.7), formats[i % len(formats)]))
+    return layers
+
+
+def run(kernel, x, packed, outputs):
+    y = np.full((len(x), outputs), np.nan, np.float32)
+    kernel.call(x, y, *packed.arrays)
+    return y
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    sizes=st.lists(st.integers(0, 25), min_size=2, max_size=4),
+    density=st.sampled_from((0, 0.05, 0.3, 1)),
+    formats=st.sampled_from((("rows",), ("blocks",), ("rows", "blocks"))),
+    n=st.integers(0, 35),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_kernels_agree_with_their_twin(sizes, density, formats, n, seed):
+    rng = np.random.default_rng(seed)
+    packed = pack_network(random_layers(sizes, density, formats, rng))
+    x = rng.normal(size=(n, sizes[0])).astype(np.float32)
+    expected = twin.predict(x, packed)
+    found = [run(kernel, x, packed, sizes[-1]) for kernel in KERNELS.values()]
+    for y in found:
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max(initial=0))
+        np.testing.assert_array_equal(y, found[0])          # all kernels add up in the same order
+
+
+@pytest.mark.parametrize("format", ["rows", "blocks"])
+@pytest.mark.parametrize(("inputs", "density"), [(NARROW + 1, 0.5), (WIDE + 1, 0.1), (3 * WIDE, 0.01)])
+def test_several_bands(format, inputs, density):
+    rng = np.random.default_rng(0)
+    layers = random_layers((inputs, 7, 3), density, (format,), rng)
+    x = rng.normal(size=(9, inputs)).astype(np.float32)
+    packed = pack_network(layers)
+    expected = twin.predict(x, packed)
+    for kernel in KERNELS.values():
+        np.testing.assert_allclose(run(kernel, x, packed, 3), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
+def test_nothing_beyond_the_answer_is_written(kernel):
+    rng = np.random.default_rng(0)
+    packed = pack_network(random_layers((30, 11), 0.4, ("rows",), rng))
+    memory = np.full((40, 11), 7, np.float32)
+    x = rng.normal(size=(19, 30)).astype(np.float32)
+    kernel.call(x, memory[10:29], *packed.arrays)
+    assert (memory[:10] == 7).all() and (memory[29:] == 7).all() and (memory[10:29] != 7).all()
+
+
+def test_blocks_store_one_column_for_four_weights():
+    weight = np.zeros((40, 8), np.float32)
+    weight[::4] = 1
+    rows, blocks = (pack_network([(weight, None, False, format)]) for format in ("rows", "blocks"))
+    assert len(rows.values) == len(blocks.values) == len(rows.columns) == 80
+    assert len(blocks.columns) == 20
