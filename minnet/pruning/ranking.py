@@ -6,8 +6,6 @@ up and down, as often as a slider moves.  `prune` is the form for training loops
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 
 from minnet.pruning import criteria, evidence
@@ -108,12 +106,14 @@ class Budget:
     """How many units fall in each group: round(sparsity · n)."""
 
     def __init__(self, units, sparsity):
-        self.group = units.group
-        if isinstance(sparsity, dict):
-            self.group, sparsity = units.layer, self._by_layer(units, sparsity)
+        self.group, self.groups = units.group, 1 + int(units.group.max(initial=-1))
+        if isinstance(sparsity, dict):  # then each group of the scope is split by layer
+            by_layer = self._by_layer(units, sparsity)
+            self.group = np.where(units.group < 0, -1, units.group * len(by_layer) + units.layer)
+            sparsity = np.tile(by_layer, self.groups)
+            self.groups *= len(by_layer)
         else:
             sparsity = fraction(sparsity)
-        self.groups = 1 + int(self.group.max(initial=-1))
         size = np.bincount(self.group[self.group >= 0], minlength=self.groups)
         self.count = np.rint(sparsity * size).astype(int)
 
@@ -147,12 +147,13 @@ class Ranking:
     def __init__(self, units, scores, combine="mean"):
         self.units = units
         self.score = _combine(units, scores, combine)
-        self.fixed = units.size == 0
+        self.score[units.gone()] = -np.inf
+        self.fixed = (units.size == 0) | (units.group < 0)
         if units.keeps_one:
             order = np.lexsort((self.score, units.layer))
-            best_of_layer = np.flatnonzero(np.diff(units.layer[order], append=-2))
-            self.fixed[order[best_of_layer]] = True
-        self.score[units.gone()] = -np.inf
+            best = order[np.flatnonzero(np.diff(units.layer[order], append=-2))]
+            self.fixed[best[self.score[best] > -np.inf]] = True  # where all are gone, there is none to keep
+        self._sorted = None, None
 
     def masks(self, sparsity=None, *, weights=None):
         """Masks for a sparsity, without writing them.
@@ -183,7 +184,7 @@ class Ranking:
     def _lowest(self, budget):
         """The lowest of each group, as many as the budget says; of equals, the one with the lower index."""
         if budget.groups > FEW:
-            return ~self.fixed & (self._place_in_group < budget.count[budget.group])
+            return ~self.fixed & (self._place_in(budget.group) < budget.count[budget.group])
         fallen = np.zeros(self.units.count, bool)
         for group, count in enumerate(budget.count):
             members = np.flatnonzero((budget.group == group) & ~self.fixed)
@@ -196,15 +197,16 @@ class Ranking:
                 fallen[members[score == edge][: count - len(below)]] = True
         return fallen
 
-    @cached_property
-    def _place_in_group(self):
-        """0 for the lowest unit of each group, 1 for the next …; only for scopes with many small groups."""
-        group = np.where(self.fixed, -1, self.units.group)
-        order = np.lexsort((self.score, group))
-        start = np.searchsorted(group[order], group[order])
-        place = np.empty(len(order), int)
-        place[order] = np.arange(len(order)) - start
-        return place
+    def _place_in(self, group):
+        """0 for the lowest unit of each group, 1 for the next …; sorted once for the same groups."""
+        if self._sorted[0] is not group:
+            competing = np.where(self.fixed, -1, group)
+            order = np.lexsort((self.score, competing))
+            start = np.searchsorted(competing[order], competing[order])
+            place = np.empty(len(order), int)
+            place[order] = np.arange(len(order)) - start
+            self._sorted = group, place
+        return self._sorted[1]
 
     def _lightest(self, part):
         """The lowest units of the whole network that hold at least this fraction of all weights."""

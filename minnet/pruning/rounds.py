@@ -97,7 +97,7 @@ def sensitivity(net, data, sparsities=(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99), **h
     twin = net.copy()
     ranking = rank(twin, scope=layer, data=data, **how)
     scan = {}
-    for name in sorted(ranking.units.layer_names.values(), key=[p.path.rpartition(".")[0] for p in net.params()].index):
+    for name in ranking.units.layer_names.values():
         scan[name] = []
         for wanted in sparsities:
             ranking.apply({name: wanted})

@@ -40,7 +40,7 @@ class Units:
         self.keeps_one = getattr(structure, "keeps_one", False)
         self.group = self._read(scope(net))
         self.layer = self._read(owners)
-        self.layer_names = {int(owners[path].flat[0]): path.rpartition(".")[0] for path in reversed(self.params)}
+        self.layer_names = {int(owners[path].flat[0]): path.rpartition(".")[0] for path in self.params}
 
     def _read(self, table):
         """The number that ``table`` has where a unit stands, for each unit."""

@@ -1,0 +1,43 @@
+"""What is typed wrongly is explained, with what to type instead, and changes nothing."""
+
+import math
+
+import numpy as np
+import pytest
+
+import minnet as mn
+
+from .trials import small_net
+
+
+@pytest.mark.parametrize(("wrong", "error", "says"), [
+    (90, ValueError, r"did you mean 0\.9\?"),
+    (-0.1, ValueError, "between 0 and 1"),
+    (math.nan, ValueError, "NaN"),
+    ("0.9", TypeError, "'0.9'"),
+    (None, TypeError, "None"),
+    (True, TypeError, "True"),
+    ({"dense1": 90}, ValueError, "did you mean 0.9"),
+])
+def test_wrong_sparsity_is_explained_and_changes_nothing(wrong, error, says):
+    net = small_net(0)
+    mn.prune(net, 0.3)
+    before = [p.mask for p in net.params()]
+    with pytest.raises(error, match=says):
+        mn.prune(net, wrong)
+    assert all(p.mask is old for p, old in zip(net.params(), before, strict=True))
+
+
+@pytest.mark.parametrize(("arguments", "error", "says"), [
+    ({"criterion": "magnitud"}, ValueError, "Did you mean 'magnitude'"),
+    ({"criterion": lambda wait: wait}, TypeError, "Did you mean 'weight'"),
+    ({"criterion": lambda weight: weight * np.nan}, ValueError, "NaN"),
+    ({"structure": mn.along("uot")}, ValueError, "'out'"),
+    ({"structure": mn.along("out"), "scope": mn.window(4)}, ValueError, "structure=weights"),
+    ({"combine": "avarage"}, ValueError, "'mean', 'sum' or 'l2'"),
+])
+def test_wrong_words_are_explained_and_change_nothing(arguments, error, says):
+    net = small_net(0)
+    with pytest.raises(error, match=says):
+        mn.prune(net, 0.5, **arguments)
+    assert all(p.mask is None for p in net.params())
