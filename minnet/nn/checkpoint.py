@@ -23,6 +23,7 @@ def rewind(net, taken):
     shapes = {p.path: p.shape for p in params}
     if shapes != {path: data.shape for path, data in taken.items()}:
         other = sorted(set(shapes) ^ set(taken)) or [p for p, s in shapes.items() if taken[p].shape != s]
-        raise ValueError(f"the snapshot is of another network, {', '.join(other)} differ; take one with mn.snapshot(net)")
+        raise ValueError(f"the snapshot is of another network, {', '.join(other)} differ; "
+                         "take one with mn.snapshot(net)")
     for param in params:
         param.data = taken[param.path]

@@ -47,10 +47,10 @@ class Residual(Layer):
     def survey(self, known):
         every = np.ones(len(known.constant), bool)  # both ways carry all features, or their sum would not fit
         inside, narrow_branch = survey(self.branch, replace(known, pinned=True))
+        if np.all(inside.constant == 0):
+            return known, lambda wanted: (None, wanted)  # nothing is added: the shortcut is left, and pins nothing
 
         def narrow(wanted):
-            if np.all(inside.constant == 0):
-                return None, every  # nothing is added: the shortcut alone is left
             branch, _ = narrow_branch(every)
             return Residual(Sequential() if branch is None else branch), every
 
