@@ -15,80 +15,77 @@ import numpy as np
 
 from minnet.sparse.packing import GROUP
 
-# Nanoseconds for one stored weight and one sample, when predicting 1, 8 or 256 samples at a time.
+# Nanoseconds for one stored weight and one sample, when 1, 8 or 256 samples are predicted at a time.
 BATCHES = (1, 8, 256)
-ROWS = (0.30, 0.055, 0.038)
-BLOCKS = (0.20, 0.036, 0.030)
-DENSE = (0.10, 0.043, 0.027)
+ROWS = (0.30, 0.045, 0.032)
+BLOCKS = (0.18, 0.040, 0.0265)
+DENSE = (0.10, 0.050, 0.0265)
+# Nanoseconds for one number that is copied into a tile or out of it, for each sample.
+COPY = (0.3, 0.2, 0.2)
+# Nanoseconds for one call: NumPy needs three for each layer, the kernels one for all layers.
+DENSE_LAYER, KERNEL_CALL = 2500, 1500
 # Beyond this density there is nothing to skip, and no reason to store column numbers.
 DENSE_ENOUGH = 0.95
-# Nanoseconds for one call: NumPy needs three per layer, the kernels one for all layers.
-DENSE_LAYER, KERNEL_CALL = 2500, 1000
-# Nanoseconds for one number that the kernels copy into or out of a tile.
-COPY = (0.3, 0.15, 0.10)
 
 
 @dataclass(frozen=True)
 class Plan:
     """What was chosen: one format per layer, and for each kind of batch (one, few, many) the way to compute it."""
 
-    formats: tuple[str, ...]
+    formats: tuple[str, ...]            # "rows", "blocks", "dense" or "csr"
     ways: tuple[str, str, str]          # "kernels", "dense" or "csr"
-    reasons: tuple[str, ...]
+    reasons: tuple[str, ...]            # one sentence per layer, without its subject
 
 
-def choose(layers, format) -> Plan:
-    """Plan a run of dense layers, given as (weight (in, out), relu), for a `format` that `compile` accepts."""
-    left = [np.count_nonzero(weight) for weight, _ in layers]
-    blocks = [_stored_in_blocks(weight) for weight, _ in layers]
+def choose(weights, format) -> Plan:
+    """Plan a run of dense layers with these weights (in, out), for a `format` that `compile` accepts."""
+    layers = len(weights)
+    left = [np.count_nonzero(weight) for weight in weights]
     if format in ("dense", "csr"):
-        how = {"dense": "with all of them, by NumPy's dense product, as asked for.",
-               "csr": "with the naive loop over CSR rows, as asked for."}[format]
-        return Plan((format,) * len(layers), (format,) * 3, tuple(
-            f"{_kept(n, weight)} and is computed {how}" for n, (weight, _) in zip(left, layers, strict=True)))
-    if format == "auto":
-        formats = tuple("blocks" if b * BLOCKS[2] < n * ROWS[2] else "rows" for n, b in zip(left, blocks, strict=True))
-        ways = tuple(_way(i, layers, left, blocks, formats) for i in range(3))
-        full = all(n > DENSE_ENOUGH * weight.size for n, (weight, _) in zip(left, layers, strict=True))
-        if full or set(ways) == {"dense"}:
-            formats, ways = ("dense",) * len(layers), ("dense",) * 3
+        formats, ways = (format,) * layers, (format,) * 3
+    elif format in ("rows", "blocks"):
+        formats, ways = (format,) * layers, ("kernels",) * 3
     else:
-        formats, ways = (format,) * len(layers), ("kernels",) * 3
-    return Plan(formats, ways, tuple(
-        _reason(weight, n, name, ways) for (weight, _), n, name in zip(layers, left, formats, strict=True)))
+        in_blocks = [stored_in_blocks(weight) for weight in weights]
+        formats = tuple("blocks" if many * BLOCKS[2] < few * ROWS[2] else "rows"
+                        for many, few in zip(in_blocks, left, strict=True))
+        stored = [many if name == "blocks" else few for many, few, name in zip(in_blocks, left, formats, strict=True)]
+        ways = tuple(_faster(i, weights, stored, formats) for i in range(3))
+        full = all(n > DENSE_ENOUGH * weight.size for n, weight in zip(left, weights, strict=True))
+        if full or set(ways) == {"dense"}:
+            formats, ways = ("dense",) * layers, ("dense",) * 3
+    return Plan(formats, ways, tuple(_reason(weight, name, ways, asked_for=format != "auto")
+                                     for weight, name in zip(weights, formats, strict=True)))
 
 
-def _stored_in_blocks(weight):
-    """How many numbers the format "blocks" stores: four for each column that any of four rows uses."""
+def stored_in_blocks(weight) -> int:
+    """How many numbers the format "blocks" stores: four for each input that any of four outputs uses."""
     inputs, outputs = weight.shape
     blocks = -(-outputs // GROUP)
     padded = np.zeros((inputs, blocks * GROUP), bool)
     padded[:, :outputs] = weight != 0
-    return GROUP * int(padded.reshape(inputs, blocks, GROUP).any(axis=2).sum())
+    return GROUP * int(np.count_nonzero(padded.reshape(inputs, blocks, GROUP).any(axis=2)))
 
 
-def _way(i, layers, left, blocks, formats):
-    n = BATCHES[i]
-    multiply = sum(b * BLOCKS[i] if name == "blocks" else count * ROWS[i]
-                   for count, b, name in zip(left, blocks, formats, strict=True))
-    copy = COPY[i] * (layers[0][0].shape[0] + layers[-1][0].shape[1])
-    kernels = KERNEL_CALL + n * (multiply + copy)
-    dense = DENSE_LAYER * len(layers) + n * DENSE[i] * sum(weight.size for weight, _ in layers)
+def _faster(i, weights, stored, formats):
+    """The faster way for the i-th kind of batch, by the model of costs above."""
+    multiply = sum(n * (BLOCKS[i] if name == "blocks" else ROWS[i]) for n, name in zip(stored, formats, strict=True))
+    copy = COPY[i] * (weights[0].shape[0] + weights[-1].shape[1])
+    kernels = KERNEL_CALL + BATCHES[i] * (multiply + copy)
+    dense = DENSE_LAYER * len(weights) + BATCHES[i] * DENSE[i] * sum(weight.size for weight in weights)
     return "kernels" if kernels < dense else "dense"
 
 
-def _kept(left, weight):
-    return f"keeps {left / max(weight.size, 1):.1%} of its {weight.size} weights"
-
-
-def _reason(weight, left, name, ways):
-    kept = _kept(left, weight)
-    if name == "dense":
-        return (f"{kept}, too many to skip the rest with profit, so it is computed with all of them, "
-                "by NumPy's dense product.")
-    stored = {"rows": "they are stored one by one, with a column number each",
-              "blocks": "four outputs share their inputs, so one column number serves four weights"}[name]
-    slow = [batch for batch, way in zip(("single samples", "batches up to 8", "larger batches"), ways, strict=True)
-            if way == "dense"]
-    also = f", except for {' and '.join(slow)}, where NumPy's dense product is faster" if slow else ""
-    return f"{kept}: {stored}, and only they are multiplied{also}."
+def _reason(weight, name, ways, asked_for):
+    kept = np.count_nonzero(weight) / max(weight.size, 1)
+    how = {
+        "rows": "each with its column number, and only they are multiplied",
+        "blocks": "four outputs to each column number, and only these blocks are multiplied",
+        "dense": "as a full matrix, and NumPy multiplies all of it",
+        "csr": "in CSR form, and the naive loop multiplies them one by one",
+    }[name]
+    why = ", as asked for" if asked_for else ": there are too few zeros to gain from" if name == "dense" else ""
+    slow = [batch for batch, way in zip(("single samples", "up to 8 samples", "more samples"), ways, strict=True)
+            if way == "dense" and name != "dense"]
+    also = f" (for {' and '.join(slow)} NumPy's dense product is faster and does the work)" if slow else ""
+    return f"keeps {kept:.1%} of its {weight.size} weights; they are stored {how}{why}{also}."

@@ -15,7 +15,7 @@ import numpy as np
 from minnet.nn.activations import ReLU
 from minnet.nn.layer import Layer
 from minnet.nn.layers import Dense, Dropout, Sequential
-from minnet.sparse import choice
+from minnet.sparse.choice import choose
 from minnet.sparse.kernels import predict_few, predict_many, predict_one
 from minnet.sparse.naive import NaiveLayer
 from minnet.sparse.packing import pack_network
@@ -201,7 +201,7 @@ class DenseRun:
         self.fit = fit
         self.linears = [(linear.path, linear.weight.shape) for linear in linears]
         self.inputs, self.outputs = linears[0].weight.shape[0], linears[-1].weight.shape[1]
-        self.plan = plan = choice.choose([(linear.weight, linear.relu) for linear in linears], format)
+        self.plan = plan = choose([linear.weight for linear in linears], format)
         self.formats = {linear.path: name for linear, name in zip(linears, plan.formats, strict=True)}
         stored = []
         if "dense" in plan.ways:
