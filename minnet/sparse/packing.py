@@ -12,14 +12,15 @@ weights; where one of the four lacks a weight, a zero is stored.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 GROUP = 4               # rows in a group
-# Columns in a band, at most. A tile of 400 columns × 16 samples × 4 bytes takes 25 of the usual 32 KB of the fastest
-# cache; but each band costs a start and a stop for every group, which a thin matrix doesn't earn back.
-NARROW, WIDE, THIN = 400, 1024, 0.25
+# Columns in a band. A tile of 400 columns × 16 samples × 4 bytes takes 25 of the usual 32 KB of the fastest cache. But
+# each band costs a start and a stop for every group, so a row should find about 50 weights in it, up to 1024 columns.
+NARROW, WIDE, WORTHWHILE = 400, 1024, 50
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,9 @@ def pack_network(layers) -> Packed:
 def pack_layer(w, format):
     """values, columns and groups of one matrix w (out, in), packed as "rows" or "blocks"."""
     inputs = w.shape[1]
-    most = NARROW if np.count_nonzero(w) > THIN * w.size else WIDE
-    bands = max(1, -(-inputs // most))
-    width = max(1, -(-inputs // bands))
+    density = max(np.count_nonzero(w), 1) / max(w.size, 1)
+    bands = max(1, math.ceil(inputs / min(max(WORTHWHILE / density, NARROW), WIDE)))
+    width = max(1, math.ceil(inputs / bands))
     pack_band = {"rows": _pack_rows, "blocks": _pack_blocks}[format]
     return _join([NOTHING] + [pack_band(w[:, first:first + width], first) for first in range(0, inputs, width)])
 
