@@ -71,8 +71,10 @@ class Flat:
                 self.mask = self.vector(bool)
                 for part, mask in zip(self.split(self.mask), masks, strict=True):
                     part[...] = True if mask is None else mask
+                self._kept = self.vector()  # the mask again, as numbers: multiplying two types takes twice as long
+                self._kept[...] = self.mask
 
     def silence(self, vector):
         """Set to zero, in place, the entries of removed weights."""
         if self.mask is not None:
-            np.multiply(vector, self.mask, out=vector)
+            np.multiply(vector, self._kept, out=vector)

@@ -30,7 +30,7 @@ def cross_entropy(y, labels):
     z = y - y.max(axis=1, keepdims=True)  # the largest score becomes 0, so exp cannot overflow
     p = np.exp(z)
     total = p.sum(axis=1, keepdims=True)
-    loss = np.log(total[:, 0]).mean() - z[rows, labels].mean()
+    loss = (np.log(total[:, 0]) - z[rows, labels]).mean()
     p /= total
     p[rows, labels] -= 1  # d(−log softmax)/dz = p − one_hot
     p /= len(y)

@@ -6,6 +6,7 @@ it.  Each keeps removed weights and their momentum at zero, so pruning stays pru
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -103,19 +104,19 @@ class Adam:
             if self.weight_decay and not self.decoupled:
                 gradient = np.multiply(run.data, self.weight_decay, out=scratch)
                 gradient += run.grad
-            # mean ← β₁ mean + (1 − β₁) g  and  square ← β₂ square + (1 − β₂) g²
+            # m ← β₁ m + (1 − β₁) g  and  s ← β₂ s + (1 − β₂) g²; both are kept without their factors (1 − β),
+            # which saves three passes over memory.
             np.multiply(mean, self.beta1, out=mean)
-            np.add(mean, np.multiply(gradient, 1 - self.beta1, out=step), out=mean)
+            np.add(mean, gradient, out=mean)
             run.silence(mean)
             np.multiply(square, self.beta2, out=square)
-            np.multiply(gradient, gradient, out=step)
-            np.add(square, np.multiply(step, 1 - self.beta2, out=step), out=square)
-            # step = lr · mean̂ / (√squarê + ε); the hats undo the start from zero
-            unbias = 1 - self.beta2 ** (index + 1)
-            np.sqrt(np.multiply(square, 1 / unbias, out=step), out=step)
-            np.add(step, self.eps, out=step)
+            np.add(square, np.multiply(gradient, gradient, out=step), out=square)
+            # step = lr · m̂ / (√ŝ + ε).  The factors, and the hats, which undo the start from zero, are two numbers.
+            first = (1 - self.beta1) / (1 - self.beta1 ** (index + 1))
+            second = math.sqrt((1 - self.beta2) / (1 - self.beta2 ** (index + 1)))
+            np.add(np.sqrt(square, out=step), self.eps / second, out=step)
             np.divide(mean, step, out=step)
-            np.multiply(step, lr / (1 - self.beta1 ** (index + 1)), out=step)
+            np.multiply(step, lr * first / second, out=step)
             if self.weight_decay and self.decoupled:
                 np.add(step, np.multiply(run.data, lr * self.weight_decay, out=scratch), out=step)
                 run.silence(step)

@@ -99,13 +99,18 @@ def _run(net, x, y, optimiser, count, batch, rng, loss):
     batches = _batches(len(x), batch, order)
     for index in range(count):
         rows, epoch = next(batches)
-        answers, back = net.forward(x[rows], dice)
-        now, gradient = loss(answers, y[rows])
-        run.forget_gradients()
-        back(gradient, False)
-        run.collect()
-        update(index)
-        yield Step(index, now, epoch)
+        yield Step(index, one_step(net, run, update, index, x[rows], y[rows], dice, loss), epoch)
+
+
+def one_step(net, run, update, index, x, y, dice=None, loss=cross_entropy):
+    """Forward, loss, back, update: what training is.  Returns the loss before the update."""
+    answers, back = net.forward(x, dice)
+    now, gradient = loss(answers, y)
+    run.forget_gradients()
+    back(gradient, False)
+    run.collect()
+    update(index)
+    return now
 
 
 def _batches(n, size, order):
