@@ -7,10 +7,11 @@ so drawings can be made from any thread.
 
 from minnet.draw.mosaic import masks
 from minnet.draw.picture import Drawing, Picture
+from minnet.draw.plane import surface
 from minnet.draw.spread import histogram
 from minnet.draw.wiring import network
 
-__all__ = ["Drawing", "Picture", "histogram", "masks", "network"]
+__all__ = ["Drawing", "Picture", "histogram", "masks", "network", "surface"]
 
 
 def __getattr__(name):

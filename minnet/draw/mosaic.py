@@ -47,6 +47,8 @@ class Mosaic(Drawing):
         All tiles in one.
     drawn, neurons : int
         How many are drawn, of how many.
+    largest : float
+        The weight that is drawn in full colour; assign another, and ``update`` goes by it.
     """
 
     def __init__(self, net, image_shape=None, ax=None, *, limit=LIMIT, title=None):
@@ -60,7 +62,7 @@ class Mosaic(Drawing):
         self._across = self._best_width()
         down = -(-self.drawn // self._across)
         self._sheet = np.ones((down * (rows + 1) - 1, self._across * (columns + 1) - 1, 3), np.float32)
-        self._largest = float(np.abs(tiles[:limit]).max(initial=0)) or 1.0
+        self.largest = float(np.abs(tiles[:limit]).max(initial=0)) or 1.0
         self.image = self.ax.imshow(self._sheet, interpolation="nearest", vmin=0, vmax=1)
         self.artists = [self.image]
         self.ax.set_axis_off()
@@ -74,7 +76,7 @@ class Mosaic(Drawing):
         if source is not None and not isinstance(source, dict):
             self._param = weights(source)[0]
         mask = masks_of(self.net if source is None else source).get(self._param.path)
-        colours = ink.shades(self._tiles(self._param.data)[: self.drawn] / self._largest)
+        colours = ink.shades(self._tiles(self._param.data)[: self.drawn] / self.largest)
         if mask is not None:
             colours[~self._tiles(mask)[: self.drawn]] = to_rgb(ink.REMOVED)
         rows, columns = self._shape

@@ -1,0 +1,236 @@
+"""Training watched live: what is shown is what `mn.steps` would have done, at every step and however one got there."""
+
+import gc
+import io
+import re
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import minnet as mn
+from minnet.explore.live import EVERY
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return mn.data.digits()
+
+
+@pytest.fixture
+def explorer(digits):
+    explorer = mn.explore.training(digits, hidden=8, count=120)
+    explorer.set(pace="1,000")
+    yield explorer
+    explorer.close()
+    assert explorer.errors == []
+
+
+def rings():
+    y = np.arange(100) % 2
+    angle = np.linspace(0, 40, 100)
+    return np.column_stack([np.cos(angle), np.sin(angle)]) * (1 + y)[:, None], y
+
+
+def said(explorer):
+    return re.sub("<[^>]+>", "", explorer._sentence.value)
+
+
+def finish(explorer):
+    explorer.play()
+    assert explorer.wait(120)
+
+
+def same(net, other):
+    return all(np.array_equal(a.data, b.data) for a, b in zip(net.params(), other.params(), strict=True))
+
+
+def by_hand(data, count, hidden=8, rate=0.1, seed=0):
+    net = mn.models.mlp(64, hidden, 10, rng=seed)
+    for _ in zip(range(count), mn.steps(net, data.train, mn.SGD(rate), count=10_000, rng=seed)):  # noqa: B905
+        pass
+    return net
+
+
+def check(explorer, data):
+    """Numbers, words and artists against the network."""
+    shown, text, split = explorer.shown, said(explorer), data.val
+    sample = explorer.state["sample"]
+    found = mn.evaluate(explorer.net, split)
+    hidden = explorer.net.layers[1](explorer.net.layers[0](split.x))
+    assert shown.accuracy == found.accuracy and shown.loss == found.loss
+    assert shown.silent == np.sum((hidden == 0).all(axis=0))
+    np.testing.assert_allclose(shown.hidden, hidden[sample], rtol=1e-5, atol=1e-6)
+    assert shown.truth == split.y[sample] and shown.answer == found.predicted[sample]
+    assert shown.chances.sum() == pytest.approx(1, abs=1e-5)
+    assert f"Step {explorer.step:,} of {explorer.count:,}" in text
+    assert f"{found.accuracy:.1%} of {len(split)} validation samples right" in text
+    assert f"The chosen sample is a {split.y[sample]}; the network says {found.predicted[sample]}" in text
+    assert explorer._chances.get_data()[0] == pytest.approx(shown.chances)
+    np.testing.assert_array_equal(explorer._chosen.get_array().ravel(), split.x[sample])
+    assert [point.get_xdata()[0] for *_, point in (explorer._loss, explorer._right)] == [explorer.step] * 2
+    assert explorer._right[2].get_ydata()[0] == pytest.approx(max(100 * found.accuracy, 0.01))
+    assert shown.curve[:, 0].tolist() == list(range(0, explorer.step + 1, EVERY))
+
+
+def test_the_learner_starts_it_and_it_stops_by_itself(explorer, digits):
+    assert explorer.step == 0 and not explorer.job.running
+    check(explorer, digits)
+    finish(explorer)
+    assert explorer.step == 120 and explorer._play.description == "Play"
+    check(explorer, digits)
+    assert same(explorer.net, by_hand(digits, 120))
+    explorer._play.click()
+    assert "Press Start over" in explorer._message.value and not explorer.job.running
+
+
+def test_step_by_step_is_the_same_as_in_one_go(explorer, digits):
+    one = next(button for row in explorer.widget.children for button in getattr(row, "children", ())
+               if getattr(button, "description", "") == "One step")
+    for count in range(1, 13):
+        one.click()
+        check(explorer, digits)
+        assert explorer.step == count
+    assert same(explorer.net, by_hand(digits, 12))
+    finish(explorer)
+    assert same(explorer.net, by_hand(digits, 120))
+
+
+def test_start_over_gives_the_same_run_again_and_keeps_the_last_one_in_grey(explorer, digits):
+    finish(explorer)
+    first = explorer.shown.curve
+    explorer.set(rate=0.01)
+    explorer.start_over()
+    assert explorer.step == 0 and np.array_equal(explorer.shown.before, first)
+    assert explorer._loss[0].get_xydata()[:, 1] == pytest.approx(first[:, 1])
+    finish(explorer)
+    assert same(explorer.net, by_hand(digits, 120, rate=0.01))
+    explorer.set(rate=0.1)
+    explorer.start_over()
+    finish(explorer)
+    assert np.array_equal(explorer.shown.curve, first)
+
+
+def test_another_width_or_seed_is_another_network(explorer, digits):
+    explorer.set(hidden=5, seed=3)
+    assert explorer.step == 0
+    finish(explorer)
+    assert same(explorer.net, by_hand(digits, 120, hidden=5, seed=3))
+    assert explorer._subject.drawn == 5
+    check(explorer, digits)
+
+
+def test_the_rate_can_be_turned_while_it_runs(digits):
+    explorer = mn.explore.training(digits, hidden=8, count=100_000)
+    explorer.set(pace="1,000")
+    explorer.play()
+    while explorer.step < 50:
+        explorer.set(sample=(explorer.state["sample"] + 1) % 360)
+    explorer.set(rate=10)
+    with explorer._lock:
+        assert explorer.rate == 10 and explorer.job.running
+    explorer.pause()
+    assert explorer.wait(30)
+    check(explorer, digits)
+    explorer.close()
+    assert explorer.errors == []
+
+
+def test_a_random_walk_over_all_controls(digits):
+    explorer = mn.explore.training(digits, hidden=8, count=60)
+    rng = np.random.default_rng(0)
+    acts = [explorer.play_or_pause, explorer.one_step, explorer.start_over, explorer.reset]
+    for _ in range(100):
+        name = rng.choice([*explorer.control, "act"])
+        if name == "act":
+            acts[rng.integers(len(acts))]()
+        elif name == "rate":
+            explorer.control[name].value = 10.0 ** rng.uniform(-3, 1)
+        elif name == "pace":
+            explorer.control[name].value = str(rng.choice(["100", "1,000"]))
+        else:
+            explorer.control[name].value = int(rng.integers(1, {"hidden": 12, "sample": 360, "seed": 4}[name]))
+        assert explorer.errors == []
+    explorer.pause()
+    assert explorer.wait(30)
+    check(explorer, digits)
+    explorer.reset()
+    assert explorer.state == {"rate": 0.1, "hidden": 8, "pace": "100", "sample": 0, "seed": 0}
+    assert explorer.step == 0 and len(explorer.shown.before) == 0
+    check(explorer, digits)
+    explorer.close()
+
+
+def test_reset_shows_the_first_picture_again(explorer):
+    explorer.set(pace="100")
+    first = explorer.png()
+    explorer.one_step()
+    assert explorer.png() != first
+    explorer.set(sample=7, hidden=12)
+    explorer.reset()
+    assert explorer.png() == first
+
+
+def test_what_is_blitted_is_what_a_full_drawing_would_show(explorer):
+    finish(explorer)
+    explorer.set(rate=1)
+    explorer.start_over()
+    finish(explorer)
+    blitted = np.asarray(Image.open(io.BytesIO(explorer.png()))).astype(int)
+    figure = explorer._screen.figure
+    for ax in figure.axes:
+        for artist in ax.get_children():
+            artist.set_animated(False)
+    whole = np.asarray(Image.open(io.BytesIO(figure.png()))).astype(int)
+    assert np.mean(np.abs(blitted - whole).max(axis=2) > 40) < 0.02
+
+
+def test_points_are_shown_in_their_plane():
+    x, y = rings()
+    explorer = mn.explore.training((x, y), hidden=4, rate=0.3, count=400)
+    explorer.set(pace="1,000", sample=3)
+    before = explorer._subject.image.get_array().copy()
+    assert np.array_equal(explorer._chosen.get_xydata(), x[3:4])
+    finish(explorer)
+    assert not np.array_equal(explorer._subject.image.get_array(), before)
+    assert len(explorer._subject.folds.get_segments()) == 4
+    assert "of 100 samples right" in said(explorer)
+    explorer.set(hidden=2)
+    assert len(explorer._subject.folds.get_segments()) == 2
+    explorer.close()
+    assert explorer.errors == []
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_run_into_infinity_is_shown_and_not_warned_of(digits):
+    explorer = mn.explore.training(digits, hidden=8, count=40)
+    explorer.control["rate"].max = 30
+    explorer.set(rate=1e30, pace="1,000")
+    finish(explorer)
+    assert not np.isfinite(explorer.shown.loss) or explorer.shown.loss > 1e6
+    assert explorer.shown.accuracy < 0.3
+    assert explorer._loss[2].get_ydata()[0] == 100  # the top
+    explorer.close()
+    assert explorer.errors == []
+
+
+def test_everything_has_a_label_and_the_sentence_is_spoken(explorer):
+    assert all(control.description for control in explorer.control.values())
+    assert explorer._sentence.value.startswith('<p role="status" aria-live="polite">')
+    assert Image.open(io.BytesIO(explorer.png())).size == (1000, 460)
+
+
+def test_opened_and_closed_while_it_trains_it_leaves_nothing_behind(digits):
+    import ipywidgets
+
+    mn.explore.training(digits).close()
+    gc.collect()
+    widgets, threads = len(ipywidgets.widgets.widget._instances), threading.active_count()
+    for _ in range(3):
+        explorer = mn.explore.training(digits)
+        explorer.play()
+        explorer.set(hidden=3)
+        explorer.close()
+    assert threading.active_count() == threads
+    assert len(ipywidgets.widgets.widget._instances) == widgets
