@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from timing import compare, threads
 
+import minnet as mn
 import minnet.sparse
 from minnet.nn.layers import Dense
 from minnet.nn.models import mlp
@@ -188,6 +189,48 @@ def whole_networks(seconds, sizes=(784, 300, 100, 10)):
                 yield row("LeNet-300-100", f"against {peer}", "magnitude", n, sparsity, times, [peer])
 
 
+def image_networks(seconds):
+    """LeNet-5 with random masks in every layer, against its own dense forward and torch."""
+    for sparsity in (0.0, 0.5, 0.9, 0.95):
+        net, rng = mn.models.lenet5(rng=0), np.random.default_rng(0)
+        for param in net.params():
+            if param.prunable and sparsity:
+                outputs = param.axes.index("out")
+                flat = np.moveaxis(param.data, outputs, -1).reshape(-1, param.shape[outputs])
+                mask = pruned(flat, sparsity, "magnitude", rng)
+                param.mask = np.moveaxis(mask.reshape(np.moveaxis(param.data, outputs, -1).shape), -1, outputs)
+        predict = minnet.sparse.compile(net)
+        for n in (1, 64):
+            x = np.random.default_rng(1).random((n, 1, 28, 28), np.float32)
+            known = {"net(x)": partial(net, x)}
+            if importlib.util.find_spec("torch"):
+                known["torch eager"] = torch_images(net, x)
+            times = compare({**known, "minnet": partial(predict, x)}, budget=seconds)
+            for peer in known:
+                yield row("LeNet-5", f"against {peer}", "magnitude", n, sparsity, times, [peer])
+
+
+def torch_images(net, x):
+    import torch
+    kinds = {"ReLU": lambda layer: torch.nn.ReLU(), "Flatten": lambda layer: torch.nn.Flatten(),
+             "MaxPool2d": lambda layer: torch.nn.MaxPool2d(layer.size, layer.stride),
+             "Conv2d": lambda layer: torch.nn.Conv2d(layer.n_in, layer.n_out, layer.size),
+             "Dense": lambda layer: torch.nn.Linear(layer.n_in, layer.n_out)}
+    layers = [kinds[type(layer).__name__](layer) for layer in net.layers]
+    for ours, theirs in zip(net.layers, layers, strict=True):
+        if ours.own_params():
+            value = ours.weight.value
+            theirs.weight.data = torch.from_numpy(np.ascontiguousarray(value.T if value.ndim == 2 else value))
+            theirs.bias.data = torch.from_numpy(ours.bias.value.copy())
+    model, samples = torch.nn.Sequential(*layers), torch.from_numpy(x)
+
+    def predict():
+        with torch.inference_mode():
+            return model(samples)
+    assert np.allclose(predict().numpy(), net(x), rtol=1e-3, atol=1e-4)
+    return predict
+
+
 def numpy_network(net, x):
     """Bare NumPy, with nothing allocated anew: the fastest that one can write without much thought."""
     values = [param.value for param in net.params()]
@@ -329,7 +372,8 @@ def main():
             import torch
             torch.set_num_threads(options.threads)
         for table in (single_layers(QUICK if options.quick else SPARSITIES, options.seconds), blocks(options.seconds),
-                      shrunken(options.seconds), whole_networks(options.seconds), unpruned(options.seconds)):
+                      shrunken(options.seconds), whole_networks(options.seconds), image_networks(options.seconds),
+                      unpruned(options.seconds)):
             for found in table:
                 show(found)
                 rows.append(found)

@@ -46,16 +46,20 @@ def choose(weights, format) -> Plan:
     elif format in ("rows", "blocks"):
         formats, ways = (format,) * layers, ("kernels",) * 3
     else:
-        in_blocks = [stored_in_blocks(weight) for weight in weights]
-        formats = tuple("blocks" if many * BLOCKS[2] < few * ROWS[2] else "rows"
-                        for many, few in zip(in_blocks, left, strict=True))
-        stored = [many if name == "blocks" else few for many, few, name in zip(in_blocks, left, formats, strict=True)]
+        formats = tuple(leaner(weight) for weight in weights)
+        stored = [stored_in_blocks(weight) if name == "blocks" else n
+                  for weight, n, name in zip(weights, left, formats, strict=True)]
         ways = tuple(_faster(i, weights, stored, formats) for i in range(3))
         full = all(n > DENSE_ENOUGH * weight.size for n, weight in zip(left, weights, strict=True))
         if full or set(ways) == {"dense"}:
             formats, ways = ("dense",) * layers, ("dense",) * 3
-    return Plan(formats, ways, tuple(_reason(weight, name, ways, asked_for=format != "auto")
+    return Plan(formats, ways, tuple(reason(weight, name, ways, asked_for=format != "auto")
                                      for weight, name in zip(weights, formats, strict=True)))
+
+
+def leaner(weight) -> str:
+    """The faster of the two formats of the kernels for a weight (in, out), in large batches."""
+    return "blocks" if stored_in_blocks(weight) * BLOCKS[2] < np.count_nonzero(weight) * ROWS[2] else "rows"
 
 
 def stored_in_blocks(weight) -> int:
@@ -76,7 +80,8 @@ def _faster(i, weights, stored, formats):
     return "kernels" if kernels < dense else "dense"
 
 
-def _reason(weight, name, ways, asked_for):
+def reason(weight, name, ways, asked_for) -> str:
+    """A sentence without its subject: what was done with a weight, and why."""
     kept = np.count_nonzero(weight) / max(weight.size, 1)
     how = {
         "rows": "each with its column number, and only they are multiplied",

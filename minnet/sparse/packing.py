@@ -73,20 +73,23 @@ def pack_network(layers) -> Packed:
     widest = max(max(weight.shape) for weight, _, _, _ in layers) + 1       # gaps are added to a spare row
     table = [(weight.shape[1], len(groups), format == "blocks", relu, widest)
              for (weight, _, relu, format), (_, _, groups) in zip(layers, parts, strict=True)]
-    return Packed(*_join(parts), np.concatenate(biases), np.array(table, np.int64))
+    return Packed(*join(parts), np.concatenate(biases), np.array(table, np.int64))
 
 
-def pack_layer(w, format):
+def pack_layer(w, format, widest_band=None):
     """values, columns and groups of one matrix w (out, in), packed as "rows" or "blocks"."""
     inputs = w.shape[1]
     density = max(np.count_nonzero(w), 1) / max(w.size, 1)
-    bands = max(1, math.ceil(inputs / min(max(WORTHWHILE / density, NARROW), WIDE)))
+    if widest_band is None:
+        widest_band = min(max(WORTHWHILE / density, NARROW), WIDE)
+    bands = max(1, math.ceil(inputs / min(max(widest_band, 1), 1 << 16)))
     width = max(1, math.ceil(inputs / bands))
     pack_band = {"rows": _pack_rows, "blocks": _pack_blocks}[format]
-    return _join([NOTHING] + [pack_band(w[:, first:first + width], first) for first in range(0, inputs, width)])
+    return join([NOTHING] + [pack_band(w[:, first:first + width], first) for first in range(0, inputs, width)])
 
 
-def _join(parts):
+def join(parts):
+    """Write the arrays of several parts one after the other."""
     return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 

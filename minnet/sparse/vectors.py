@@ -171,6 +171,17 @@ def relu(typing, vector):
 
 
 @intrinsic
+def maximum(typing, a, b):
+    """maximum(a, b): the larger number of each lane, or "not a number" if one of them is, as in NumPy."""
+    def emit(context, builder, signature, values):
+        kind = values[0].type
+        larger = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(kind, [kind, kind]), f"llvm.maximum.v{kind.count}f32")
+        return builder.call(larger, values)
+    return a(a, b), emit
+
+
+@intrinsic
 def four(typing, array, index):
     """four(columns, q): the four uint16 numbers columns[q : q + 4] in a single 64-bit integer, the first one lowest.
 

@@ -202,7 +202,7 @@ def test_later_changes_of_the_network_do_not_reach_the_predictor():
 
 
 def test_long_batches_are_cut(monkeypatch):
-    monkeypatch.setattr("minnet.sparse.predictor.LONGEST", 1000)
+    monkeypatch.setattr("minnet.sparse.runs.LONGEST", 1000)
     net = pruned((12, 8, 5), 0.5, seed=2)
     x = np.random.default_rng(2).normal(size=(200, 12)).astype(np.float32)
     predict = minnet.sparse.compile(net)
