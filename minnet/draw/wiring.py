@@ -17,6 +17,7 @@ from minnet.draw.picture import Drawing, masks_of, weights
 
 LIMIT = 3000  # up to so many connections are all drawn ...
 SAMPLE = 1500  # ... and of more, so many
+FEWEST = 30  # of a sample go to every layer, however small it is
 SLICES = 20
 THINNEST, WIDEST = 0.5, 2.8  # points
 
@@ -35,8 +36,8 @@ def network(net, ax=None, *, ghosts=True, masks=None, sample=None, rng=0, labels
     masks : dict of {path: mask}, optional
         Instead of the network's own.  ``masks={}`` draws it as it was before pruning.
     sample : int, optional
-        Draw so many connections, a fair share of each layer, in which the removed fraction is that of the
-        layer. By default all up to 3,000, and 1,500 of more.
+        Draw so many connections.  Each layer has a share by its size (but at least 30), in which the removed
+        fraction is that of the layer.  By default all up to 3,000, and 1,500 of more.
     rng : seed or numpy.random.Generator
         Chooses the sample.
     labels : sequence of str, optional
@@ -109,8 +110,10 @@ class Wiring(Drawing):
         for lines in [self.ghost, *self.kept]:
             self.ax.add_collection(lines, autolim=False)
         x, y = np.concatenate([np.column_stack([np.full(len(ys), x), ys]) for x, ys in self.columns]).T
-        size = np.clip(1200 / max(len(ys) for _, ys in self.columns), 6, 60)
-        self.neurons = self.ax.scatter(x, y, s=size, edgecolors=ink.INK, linewidths=0.8, zorder=3)
+        counts = np.concatenate([np.full(len(ys), len(ys)) for _, ys in self.columns])
+        size = np.clip(1200 / np.maximum(counts, min(counts.max(), 64)), 2, 60)
+        self.neurons = self.ax.scatter(x, y, s=size, edgecolors=ink.INK, linewidths=np.where(counts < 200, 0.8, 0),
+                                       zorder=3)
         self.artists = [self.ghost, *self.kept, self.neurons]
         self._shown = np.zeros(0, int)
         self._write(labels, title)
@@ -176,8 +179,10 @@ class Wiring(Drawing):
             sample = self.connections if self.connections <= LIMIT else SAMPLE
         self.drawn = int(min(sample, self.connections))
         self._all = self.drawn == self.connections
-        ends = np.rint(np.cumsum(sizes) * self.drawn / sizes.sum()).astype(int)  # rounding that adds up
-        self._shares = np.diff(ends, prepend=0)
+        ends = np.rint(np.cumsum(sizes) * (self.drawn / sizes.sum())).astype(int)  # rounding that adds up
+        few = np.minimum(sizes, min(FEWEST, self.drawn // len(sizes)))
+        self._shares = np.maximum(np.diff(ends, prepend=0), few)
+        self._shares[sizes.argmax()] -= self._shares.sum() - self.drawn  # the largest layer spares them easily
         self._orders = [None if self._all else rng.permutation(size) for size in sizes]
 
     def _measure(self):
@@ -224,7 +229,8 @@ class Wiring(Drawing):
         ax.set(xlim=(-0.12, last + (0.2 if labels else 0.12)), ylim=(-0.62, 0.53))
         ax.axis("off")
         for x, ys in self.columns:
-            kind = "inputs" if x == 0 else "outputs" if x == last else ""
+            kind = "" if last > 5 else "input" if x == 0 else "output" if x == last else ""
+            kind += "s" if kind and len(ys) > 1 else ""
             side = "left" if x == 0 else "right" if x == last else "center"
             ax.text(x, -0.535, f"{len(ys)} {kind}".strip(), ha=side, va="top", fontsize=ink.TEXT, color=ink.INK)
         for name, y in zip(labels or (), self.columns[last][1], strict=False):

@@ -22,7 +22,7 @@ STYLE = """<style>
 .minnet-explorer { max-width: 1000px; }
 .minnet-explorer .widget-label, .minnet-explorer .widget-readout, .minnet-explorer .widget-checkbox,
 .minnet-explorer .jupyter-button, .minnet-explorer input { font-size: 15px; }
-.minnet-explorer .widget-slider { width: 520px; }
+.minnet-explorer .widget-label { overflow: visible; text-align: left; }
 .minnet-explorer .widget-toggle-buttons { display: flex; align-items: center; gap: 6px; }
 .minnet-explorer .widget-toggle-buttons .mod-active { background: #0072B2; color: white; }
 .minnet-explorer :focus-visible { outline: 3px solid #0072B2; outline-offset: 1px; }
@@ -66,7 +66,7 @@ class Explorer:
         self._start = self.state
         self._picture = widgets.Image(format="png",
                                       layout={"width": f"{100 * self.size[0]:.0f}px", "max_width": "100%"})
-        self._sentence = widgets.HTML(layout={"min_height": "80px"})
+        self._sentence = widgets.HTML(layout={"min_height": "100px"})
         self._message = widgets.HTML(layout={"min_height": "24px"})
         self._message.add_class("minnet-message")
         self._reset = self.button("Reset", self.reset, "Put everything back to where it was when the explorer opened")

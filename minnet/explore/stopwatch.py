@@ -76,8 +76,10 @@ class Stopwatch:
 
 
 def _time(seconds):
-    return f"{1e3 * seconds:.2f} ms" if seconds >= 1e-3 else f"{1e6 * seconds:.0f} µs"
+    number, unit = (1e3 * seconds, "ms") if seconds >= 0.9995e-3 else (1e6 * seconds, "µs")
+    return f"{number:.3g}\N{NO-BREAK SPACE}{unit}"
 
 
 def _bytes(n):
-    return f"{n / 1024:.1f} KB" if n < 1e6 else f"{n / 1024**2:.1f} MB"
+    number, unit = (n / 1024, "KB") if n < 1e6 else (n / 1024**2, "MB")
+    return f"{number:.1f}\N{NO-BREAK SPACE}{unit}"

@@ -49,6 +49,17 @@ def test_a_sample_has_the_removed_fraction_of_each_layer(sparsity, seed):
         assert here == pytest.approx(share * (1 - param.kept / param.size), abs=1.5)
 
 
+def test_no_layer_is_left_out_of_a_sample():
+    net = mn.models.lenet5(rng=0)
+    drawing = mn.draw.network(net)
+    mn.prune(net, 0.6, scope=mn.layer)
+    drawing.update()
+    drawn = [line for lines in [*drawing.kept, drawing.ghost] for line in lines.get_segments()]
+    for left, right in drawing._ends:
+        here = {tuple(line.ravel()) for line in drawn if line[0, 0] == drawing.columns[left][0]}
+        assert len(here) >= min(30, len(drawing.columns[left][1]) * len(drawing.columns[right][1]))
+
+
 def test_the_sample_is_said_in_the_picture_and_changes_little_when_the_masks_do():
     net = mn.models.mlp(64, 100, 10, rng=0)
     drawing = mn.draw.network(net)
