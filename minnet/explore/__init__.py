@@ -6,11 +6,13 @@ numbers that follow from them, the picture that shows the numbers.
 
 from minnet.explore.explorer import Explorer
 from minnet.explore.job import Job
+from minnet.explore.ladder import StructureExplorer as structure
 from minnet.explore.live import TrainingExplorer as training
+from minnet.explore.recipes import IterationsExplorer as iterations
 from minnet.explore.sealed import SealedTest as open_test_set
 from minnet.explore.sparsity_slider import SparsityExplorer as sparsity
 
-__all__ = ["Explorer", "Job", "open_test_set", "sparsity", "training"]
+__all__ = ["Explorer", "Job", "iterations", "open_test_set", "sparsity", "structure", "training"]
 
 
 def __getattr__(name):

@@ -1,0 +1,137 @@
+"""All weights of a network on one sheet: which are kept, which are only masked, and which are really gone.
+
+A mask alone deletes nothing: the array keeps its size, with a grey hole in it.  Only where whole rows or
+columns have fallen does `mn.compact` make the arrays smaller; there the paper is white.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
+
+from minnet.draw import ink
+from minnet.pruning.physical import compact
+
+GAP = 8  # cells of paper between two layers
+
+
+def stored(net):
+    """Which weights are still there after `compact`, as {path: ndarray of bool}.
+
+    Every weight of a copy is replaced by a number of its own; then one looks which numbers are left.
+    """
+    twin, start = net.astype("float64"), 1
+    numbers = {}
+    for param in twin.params():
+        if param.prunable:
+            alive = param.value != 0  # a trained weight may be exactly 0, and compact would see that
+            param.data = numbers[param.path] = np.arange(start, start + param.size).reshape(param.shape)
+            param.mask = alive
+            start += param.size
+    there = np.zeros(start, bool)
+    for param in compact(twin).params():
+        if param.prunable:
+            there[param.data.astype(int)] = True
+    return {path: there[each] for path, each in numbers.items()}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one layer lies on the sheet, in cells of one weight."""
+
+    path: str
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+class Blueprint:
+    """The sheet: inputs run down, outputs run across; a kernel is a small tile.
+
+    Parameters
+    ----------
+    net : Layer
+    ax : Axes
+    title : str
+
+    Attributes
+    ----------
+    image : AxesImage
+    """
+
+    def __init__(self, net, ax, title):
+        self._params = {p.path: p for p in net.params() if p.prunable}
+        box = ax.get_position()
+        wide, high = ax.figure.get_size_inches() * (box.width, box.height)
+        sizes = {path: self._flat(p, np.zeros(p.shape)).shape for path, p in self._params.items()}
+        self.places, shape = _shelves(sizes, wide / high)
+        self._paper = np.ones((*shape, 4), np.float32)
+        self._paper[..., 3] = 0  # clear between the layers, where names stand
+        self._largest = max(float(np.abs(p.data).max(initial=0)) for p in self._params.values()) or 1.0
+        self.image = ax.imshow(self._paper, interpolation="nearest", vmin=0, vmax=1)
+        self.artists = [self.image]
+        ax.set_axis_off()
+        ax.set_title(title, fontsize=ink.TITLE, color=ink.INK, loc="left")
+        for place in self.places:
+            ax.add_patch(Rectangle((place.left - 1, place.top - 1), place.width + 1, place.height + 1, fill=False,
+                                   edgecolor=ink.FAINT, linewidth=0.8))
+            ax.text(place.left - 1, place.top - 1.6, _name(place.path), fontsize=ink.SMALL,
+                    color=ink.INK, va="bottom")
+
+    def update(self, masks, there):
+        """Show masks, {path: bool}, and what is stored, {path: bool}."""
+        for place in self.places:
+            param = self._params[place.path]
+            strength = param.data / self._largest
+            colours = ink.shades(np.sign(strength) * (0.25 + 0.75 * np.abs(strength)))
+            colours[~masks[place.path]] = to_rgb(ink.REMOVED)
+            colours[~there[place.path]] = 1.0
+            area = np.s_[place.top : place.top + place.height, place.left : place.left + place.width]
+            self._paper[(*area, 3)] = 1
+            for channel in range(3):
+                self._paper[(*area, channel)] = self._flat(param, colours[..., channel])
+        self.image.set_data(self._paper)
+
+    @staticmethod
+    def _flat(param, array):
+        """A weight as a table: inputs × outputs, and in it, of a convolution, rows × columns of each kernel."""
+        if "row" not in param.axes:
+            return param.matrix(array)
+        order = [param.axes.index(axis) for axis in ("in", "row", "out", "col")]
+        tiles = array.transpose(order)
+        tiles = np.pad(tiles, [(0, 0), (0, 1), (0, 0), (0, 1)], constant_values=1.0)  # a line of paper between
+        inputs, rows, outputs, columns = tiles.shape
+        return tiles.reshape(inputs * rows, outputs * columns)
+
+
+def _name(path):
+    """``residual1.branch.dense2.weight`` → ``branch 1 dense2``"""
+    *outer, last = path.removesuffix(".weight").split(".")
+    return " ".join([part.replace("residual", "branch ") for part in outer if part.startswith("residual")] + [last])
+
+
+def _shelves(sizes, aspect):
+    """Put tables of these sizes on shelves, in order, so that they can be drawn as large as possible."""
+    best = None
+    widest = max(width for _, width in sizes.values())
+    for limit in range(widest, widest + sum(width + GAP for _, width in sizes.values()) + 1, 2):
+        places, shape = _stack(sizes, limit)
+        scale = min(aspect / shape[1], 1 / shape[0])
+        if best is None or scale > best[0]:
+            best = scale, places, shape
+    return best[1:]
+
+
+def _stack(sizes, limit):
+    places, top, left, tallest, right = [], GAP, 1, 0, 0
+    for path, (height, width) in sizes.items():
+        if left > 1 and left + width > limit + 1:
+            top, left, tallest = top + tallest + GAP, 1, 0
+        places.append(Place(path, top, left, height, width))
+        left += width + GAP
+        tallest, right = max(tallest, height), max(right, left - GAP)
+    return places, (top + tallest + 1, right + 1)

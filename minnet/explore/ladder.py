@@ -1,0 +1,415 @@
+"""What to remove?  A ladder from the single weight to the whole layer, on several networks.
+
+The same fraction of units falls on every rung.  What that costs in accuracy, what it really takes out of the
+memory, and what a prediction then takes in time, is seen side by side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ipywidgets as widgets
+import numpy as np
+from threadpoolctl import ThreadpoolController  # comes with scikit-learn
+
+from minnet import measure, sparse
+from minnet.draw import ink
+from minnet.explore.blueprint import Blueprint, stored
+from minnet.explore.explorer import Explorer
+from minnet.nn.layer import Layer
+from minnet.nn.scoring import accuracy
+from minnet.nn.train import steps
+from minnet.pruning import scope as scopes
+from minnet.pruning import structure as structures
+from minnet.pruning.physical import compact
+from minnet.pruning.ranking import rank, restore, sparsity
+
+PERCENT = range(0, 100, 5)
+BATCH = 64
+SCOPES = {"network": scopes.network, "layer": scopes.layer}
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A step of the ladder: its name, its structure, and how both are typed."""
+
+    name: str
+    short: str
+    structure: object
+    code: str
+    scope: object = None  # of its own, whatever the control says
+
+
+LADDER = (
+    Rung("single weights", "weights", structures.weights, "mn.weights"),
+    Rung("N of 4 neighbours (N:M)", "N:M", structures.weights, "mn.weights", scopes.window(4)),
+    Rung("blocks of 4 × 4", "blocks", structures.blocks(4, 4), "mn.blocks(4, 4)"),
+    Rung("shapes", "shapes", structures.along("in", "row", "col"), 'mn.along("in", "row", "col")'),
+    Rung("inputs / channels", "inputs", structures.along("in"), 'mn.along("in")'),
+    Rung("neurons / filters", "neurons", structures.along("out"), 'mn.along("out")'),
+    Rung("whole layers", "layers", structures.branches, "mn.branches"),
+)
+RUNGS = {rung.name: rung for rung in LADDER}
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One rung at one sparsity: fractions of the weights that are masked, of the numbers that `compact`
+    leaves, and of right answers."""
+
+    masked: float
+    left: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Everything that is shown.
+
+    Attributes
+    ----------
+    rung : Rung
+    percent : int
+        Of the units.
+    masks, there : dict of {path: ndarray of bool}
+        Kept weights, and those that `compact` still stores.
+    here : Tried
+    numbers, left : int
+        Of the whole network, and of the compact one.
+    middle : tuple or None
+        A layer that lost inputs and outputs: (name, fraction of inputs, of outputs, of weights).
+    report : str
+        What `compact` says.
+    dense : float
+        Accuracy of the whole network.
+    curve : dict of {percent: accuracy}
+        Of this rung, without retraining.
+    ladder : list of Tried or None
+        All rungs at this sparsity, None where there is no such unit.
+    retrained : list of float or None
+    bytes : dict
+    seconds : dict of {way: Timing}
+    code, note : str
+    """
+
+    rung: Rung
+    percent: int
+    masks: dict
+    there: dict
+    here: Tried
+    numbers: int
+    left: int
+    middle: tuple | None
+    report: str
+    dense: float
+    curve: dict
+    ladder: list
+    retrained: list
+    bytes: dict
+    seconds: dict
+    code: str
+    note: str
+
+
+class StructureExplorer(Explorer):
+    """Remove weights, blocks, neurons or whole layers: ``mn.explore.structure({"dense": net}, digits)``.
+
+    Parameters
+    ----------
+    nets : Layer or dict of {name: Layer}
+        Trained; they stay as they are.
+    data : Dataset or Split
+        Of a whole data set, accuracy is measured on ``.val`` and copies are retrained on ``.train``.
+    epochs : int
+        How long each copy is retrained.
+    seed : int
+        Dice of retraining.
+
+    Attributes
+    ----------
+    net, small : Layer
+        The pruned copy that is shown, and what `compact` makes of it.
+    retrained : dict of {(network, scope, rung, percent): accuracy}
+        Grows while `retrain` runs, and stays.
+    """
+
+    size = (10, 5.4)
+
+    def __init__(self, nets, data, *, epochs=10, seed=0):
+        nets = {"network": nets} if isinstance(nets, Layer) else dict(nets)
+        for name, net in nets.items():
+            if not isinstance(net, Layer):
+                raise TypeError(f"structure takes networks, got {name!r}: {type(net).__name__}; write for example "
+                                'mn.explore.structure({"dense": net}, digits)')
+        if not nets:
+            raise ValueError('structure needs at least one network, for example {"dense": net}')
+        self.nets = {name: net.copy() for name, net in nets.items()}
+        for net in self.nets.values():
+            restore(net)
+        self.data, self.epochs, self.seed = data, epochs, seed
+        self.split = data.val if hasattr(data, "val") else data
+        self.train = getattr(data, "train", None)
+        self.retrained = {}
+        self._rankings, self._tried, self._times = {}, {}, {}
+        self._threads = ThreadpoolController()
+        self._drawn = next(iter(self.nets))
+        self._report = widgets.HTML(layout={"min_height": "110px"})
+        super().__init__()
+
+    # ---- controls -----------------------------------------------------------------------------------
+
+    def controls(self):
+        wide = {"description_width": "initial"}
+        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
+        return {
+            "rung": widgets.SelectionSlider(options=list(RUNGS), description="Remove", style=wide,
+                                            layout={"width": "520px", "max_width": "100%"}),
+            "percent": widgets.IntSlider(50, PERCENT[0], PERCENT[-1], PERCENT.step, description="Sparsity (% of units)",
+                                         style=wide, layout={"width": "520px", "max_width": "100%"}),
+            "network": widgets.ToggleButtons(options=list(self.nets), description="Network", **toggle),
+            "scope": widgets.ToggleButtons(
+                options=list(SCOPES), description="Scope", **toggle,
+                tooltips=["all units of the network compete", "each layer loses the same fraction"]),
+        }
+
+    def rows(self):
+        self._bar = widgets.IntProgress(0, 0, len(LADDER), layout={"width": "160px"})
+        self._told = widgets.HTML(layout={"width": "260px"})
+        self._retrain = self.button("Retrain every rung here", self.retrain,
+                                    "Train copies further at this sparsity, one for each rung")
+        self._cancel = self.button("Cancel", self.job.cancel, "Stop retraining; finished points stay")
+        self._cancel.disabled = True
+        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
+        if self.train is None:
+            self._retrain.disabled = True
+            self._told.layout.width = "auto"
+            self._told.value = "Retraining needs training data: pass the whole data set, not one part of it."
+        return [
+            widgets.HBox([control["rung"], control["network"]], layout=row),
+            widgets.HBox([control["percent"], control["scope"], self._reset], layout=row),
+            self._message,
+            self._picture,
+            self._sentence,
+            widgets.HBox([self._retrain, self._cancel, self._bar, self._told], layout=row),
+            self._report,
+        ]
+
+    # ---- from the state to the numbers --------------------------------------------------------------
+
+    def frame(self, state):
+        if state["network"] != self._drawn:
+            self._drawn = state["network"]
+            self.begin()
+        rung, percent, dense = RUNGS[state["rung"]], state["percent"], self.nets[state["network"]]
+        self.net = dense.copy()
+        note = self._write(self.net, state, rung, percent)
+        self.small, there = compact(self.net), stored(self.net)
+        bytes, seconds = self._cost(state, rung)
+        curve = {each: self._try(state, rung, each) for each in PERCENT}
+        return Frame(
+            rung=rung, percent=percent,
+            masks={p.path: np.ones(p.shape, bool) if p.mask is None else p.mask for p in self.net.params()},
+            there=there,
+            here=Tried(sparsity(self.net), _size(self.small) / _size(dense), self._right(self.small)),
+            dense=self._try(state, LADDER[0], 0).accuracy,
+            numbers=_size(dense), left=_size(self.small), middle=_middle(self.net, there), report=self.small.report,
+            curve={each: tried.accuracy for each, tried in curve.items() if tried is not None},
+            ladder=[self._try(state, each, percent) for each in LADDER],
+            retrained=[self.retrained.get((state["network"], state["scope"], each.name, percent)) for each in LADDER],
+            bytes=bytes, seconds=seconds, code=self._code(rung, percent, state["scope"]), note=note,
+        )
+
+    def _write(self, net, state, rung, percent):
+        """Prune a copy; returns what cannot be done, or the empty string."""
+        ranking = self._ranking(state["network"], state["scope"], rung)
+        if isinstance(ranking, str):
+            return ranking
+        masks = ranking.masks(percent / 100)
+        for param in net.params():
+            if param.path in masks:
+                param.mask = masks[param.path]
+        if rung.scope is not None:
+            fall = round(4 * percent / 100)
+            if 25 * fall != percent:
+                return (f"Of 4 neighbours only whole ones can go: {percent}% becomes {fall} of 4, {25 * fall}%. "
+                        "(2 of 4, at 50%, is what some graphics processors calculate faster.)")
+            if state["scope"] == "layer":
+                return "Here the 4 neighbours compete with each other, so Scope makes no difference."
+        return ""
+
+    def _ranking(self, network, scope, rung):
+        """The ranking of a rung, or in a sentence why there is none."""
+        key = network, scope, rung.name
+        if key not in self._rankings:
+            try:
+                found = rank(self.nets[network], structure=rung.structure, scope=rung.scope or SCOPES[scope])
+            except ValueError as reason:
+                found = f"Nothing is removed: {_plain(reason)}"
+            self._rankings[key] = found
+        return self._rankings[key]
+
+    def _try(self, state, rung, percent):
+        """One rung at one sparsity, without retraining; None where there is no such unit.  Computed once."""
+        key = state["network"], state["scope"], rung.name, percent
+        if key not in self._tried:
+            self._tried[key] = None
+            if not isinstance(self._ranking(state["network"], state["scope"], rung), str):
+                dense = self.nets[state["network"]]
+                net = dense.copy()
+                self._write(net, state, rung, percent)
+                small = compact(net)  # gives the same answers, sooner
+                self._tried[key] = Tried(sparsity(net), _size(small) / _size(dense), self._right(small))
+        return self._tried[key]
+
+    def _right(self, net):
+        """Accuracy, in batches small enough for the processor's own memory."""
+        return accuracy(net, self.split, batch=BATCH)
+
+    def _cost(self, state, rung):
+        """Bytes and seconds: the network as it was, compact, and compact with its gaps skipped."""
+        key = state["network"], state["scope"], rung.name, state["percent"]
+        if key not in self._times:
+            x = np.ascontiguousarray(self.split.x[:BATCH], np.float32)
+            fast = sparse.compile(self.small)
+            ways = {"whole": self.nets[state["network"]], "compact": self.small, "sparse": fast}
+            with self._threads.limit(limits=1):
+                seconds = measure.latency(ways, x, rounds=15, sample=1e-4, budget=0.008)
+            dense = sum(p.data.nbytes for p in self.nets[state["network"]].params())
+            left = sum(p.data.nbytes for p in self.small.params())
+            self._times[key] = {"whole": dense, "compact": left, "sparse": fast.nbytes}, seconds
+        return self._times[key]
+
+    @staticmethod
+    def _code(rung, percent, scope):
+        arguments = [f"{percent / 100:g}"]
+        if rung.short != "weights" and rung.scope is None:
+            arguments.append(f"structure={rung.code}")
+        if rung.scope is not None:
+            arguments.append("scope=mn.window(4)")
+        elif scope == "layer":
+            arguments.append("scope=mn.layer")
+        return f"mn.prune(net, {', '.join(arguments)})"
+
+    # ---- the picture --------------------------------------------------------------------------------
+
+    def draw(self, figure):
+        grid = figure.add_gridspec(2, 2, width_ratios=(5.4, 4.6), height_ratios=(1, 1.1))
+        sheet = figure.add_subplot(grid[:, 0])
+        figure.canvas.draw()  # settles the layout, which the sheet fits itself into
+        self._sheet = Blueprint(self.nets[self._drawn], sheet, "Weights: coloured kept, grey masked, white deleted")
+        ax = figure.add_subplot(grid[0, 1])
+        ink.plain(ax, "Accuracy (%)")
+        ax.set(xlim=(-2, 97), ylim=(0, 104), xticks=range(0, 101, 20), yticks=range(0, 101, 25))
+        ax.set_xlabel("sparsity (% of units)", fontsize=ink.TEXT)
+        ax.grid(color="#E5E5E5", linewidth=0.8)
+        (self._line,) = ax.plot([], [], color=ink.INK, linewidth=2)
+        (self._point,) = ax.plot([], [], "o", color=ink.INK, markersize=10, markerfacecolor="#F0E442")
+        ax = figure.add_subplot(grid[1, 1])
+        ink.plain(ax, "All rungs at this sparsity (%)")
+        at = np.arange(len(LADDER))
+        ax.set(xlim=(-0.6, len(LADDER) - 0.4), ylim=(0, 104), yticks=range(0, 101, 25), xticks=at)
+        ax.set_xticklabels([rung.short for rung in LADDER])
+        ax.tick_params(axis="x", labelsize=ink.SMALL, length=0)
+        ax.grid(color="#E5E5E5", linewidth=0.8, axis="y")
+        ax.set_axisbelow(True)
+        self._here = ax.bar([0], [103], 0.95, color="#F0E442", alpha=0.35)[0]
+        self._bars = ax.bar(at, 0 * at, 0.62, color="#56B4E9", label="numbers left in memory")
+        (self._before,) = ax.plot([], [], "o", color=ink.INK, markerfacecolor="white", markersize=7,
+                                  label="accuracy, pruned")
+        (self._after,) = ax.plot([], [], "D", color=ink.AFTER, markersize=7, label="and retrained")
+        self._none = [ax.text(x, 3, "none", ha="center", va="bottom", fontsize=ink.SMALL, color=ink.FAINT,
+                              rotation=90) for x in at]
+        ax.legend(handles=[self._bars, self._before, self._after], loc="upper center", bbox_to_anchor=(0.5, -0.14),
+                  ncols=3, fontsize=ink.SMALL, frameon=False, handletextpad=0.3, columnspacing=1.0, handlelength=1.0)
+        return [*self._sheet.artists, self._line, self._point, self._here, *self._bars, *self._none, self._before,
+                self._after]
+
+    def paint(self, frame):
+        self.say(frame.note)
+        self._sheet.update(frame.masks, frame.there)
+        self._line.set_data(list(frame.curve), [100 * right for right in frame.curve.values()])
+        self._point.set_data([frame.percent], [100 * frame.here.accuracy])
+        self._here.set_x(LADDER.index(frame.rung) - 0.475)
+        for bar, word, tried in zip(self._bars, self._none, frame.ladder, strict=True):
+            bar.set_height(0 if tried is None else 100 * tried.left)
+            word.set_visible(tried is None)
+            bar.stale = True
+        there = [(i, tried.accuracy) for i, tried in enumerate(frame.ladder) if tried is not None]
+        self._before.set_data([i for i, _ in there], [100 * a for _, a in there])
+        done = [(i, a) for i, a in enumerate(frame.retrained) if a is not None]
+        self._after.set_data([i for i, _ in done], [100 * a for _, a in done])
+        self._report.value = f"<p>What <code>mn.compact</code> says:</p><pre>{frame.report}</pre>"
+
+    def sentence(self, frame):
+        tried, seconds, bytes = frame.here, frame.seconds, frame.bytes
+        again = frame.retrained[LADDER.index(frame.rung)]
+        after = "" if again is None else f", retrained <b>{again:.1%}</b>"
+        said = (f"<code>{frame.code}</code> masks <b>{tried.masked:.0%}</b> of the weights; <code>mn.compact</code> "
+                f"deletes <b>{1 - tried.left:.0%}</b> of the numbers ({frame.numbers:,} → {frame.left:,}). ")
+        if frame.middle is not None:
+            name, rows, columns, part = frame.middle
+            said += (f"In {name}, {rows:.0%} of the inputs and {columns:.0%} of the outputs are gone: "
+                     f"1 − {1 - rows:.2f} · {1 - columns:.2f} = {part:.0%} of its weights. ")
+        return said + (
+            f"Accuracy: <b>{tried.accuracy:.1%}</b>, whole {frame.dense:.1%}{after}. "
+            f"Bytes: {bytes['whole']:,} whole, {bytes['compact']:,} compact, {bytes['sparse']:,} without the gaps. "
+            f"{BATCH} samples: {_time(seconds['whole'])}, {_time(seconds['compact'])}, {_time(seconds['sparse'])}.")
+
+    # ---- retraining in the background ---------------------------------------------------------------
+
+    def retrain(self):
+        """Retrain copies at this sparsity, one for each rung, in the background; the newest request wins."""
+        if self.train is None:
+            self.say("Retraining needs training data: pass the whole data set, mn.explore.structure(nets, digits).")
+            return
+        self.job.start(self._practice(self.state))
+
+    def _practice(self, state):
+        count = self.epochs * -(-len(self.train.y) // 32)
+        for done, rung in enumerate(LADDER):
+            if not isinstance(self._ranking(state["network"], state["scope"], rung), str):
+                net = self.nets[state["network"]].copy()
+                self._write(net, state, rung, state["percent"])
+                for step in steps(net, self.train, count=count, rng=self.seed):
+                    yield done + step.index / count
+                key = state["network"], state["scope"], rung.name, state["percent"]
+                self.retrained[key] = self._right(net)
+            yield done + 1
+
+    def progress(self, what):
+        running = what is not None
+        self._cancel.disabled = not running
+        if running:
+            self._bar.value = int(what)
+            self._told.value = f"retraining: {int(what)} of {len(LADDER)} rungs"
+        else:
+            self._told.value = "retrained" if self._bar.value == len(LADDER) else "stopped"
+        state = self.state
+        known = [self.retrained.get((state["network"], state["scope"], rung.name, state["percent"])) for rung in LADDER]
+        if known != self.shown.retrained or not running:
+            self.refresh()
+
+
+def _size(net):
+    return sum(param.size for param in net.params())
+
+
+def _middle(net, there):
+    """A weight that lost inputs and outputs: what of each, and of their product."""
+    for param in net.params():
+        if param.prunable and "in" in param.axes and "out" in param.axes:
+            still = there[param.path]
+            lost = [1 - still.any(axis=tuple(i for i, a in enumerate(param.axes) if a != axis)).mean()
+                    for axis in ("in", "out")]
+            if min(lost) > 0 and max(lost) < 1:
+                return param.path.removesuffix(".weight"), *lost, 1 - still.mean()
+    return None
+
+
+def _plain(reason):
+    return str(reason).split(" Did you mean")[0].split(" There are")[0]
+
+
+def _time(timing):
+    seconds = timing.median
+    return f"{1e3 * seconds:.2f} ms" if seconds >= 1e-3 else f"{1e6 * seconds:.0f} µs"
