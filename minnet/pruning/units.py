@@ -32,13 +32,13 @@ class Units:
     """
 
     def __init__(self, net, structure, scope):
-        ids, owners = structure(net), scopes.layer(net)
+        ids, owners = _table(structure, "structure", 'along("out")', net), scopes.layer(net)
         self.params = {p.path: p for p in net.params() if p.path in ids}
         self.ids = {path: np.broadcast_to(ids[path], p.shape) for path, p in self.params.items()}
         self.count = 1 + max((int(table.max(initial=-1)) for table in ids.values()), default=-1)
         self.weights = sum(p.size for p in net.params() if p.prunable)
         self.keeps_one = getattr(structure, "keeps_one", False)
-        self.group = self._read(scope(net))
+        self.group = self._read(_table(scope, "scope", "window(4)", net))
         self.layer = self._read(owners)
         self.layer_names = {int(owners[path].flat[0]): path.rpartition(".")[0] for path in self.params}
 
@@ -80,3 +80,14 @@ class Units:
         """Write "these units fall" as ``{path: mask}``, True = kept."""
         kept = np.append(~fallen, True)  # the last entry answers for −1
         return {path: kept[ids] for path, ids in self.ids.items()}
+
+
+def _table(function, what, example, net):
+    """What a structure or a scope says about a network, {path: ids}."""
+    if callable(function):
+        table = function(net)
+        if isinstance(table, dict):
+            return table
+    said = getattr(function, "__name__", None)
+    raise TypeError(f"{what} is a function of the network that gives {{path: ids}}, got {said or repr(function)}; "
+                    f"write for example {what}=mn.{example}")

@@ -1,82 +1,166 @@
 """The physically smaller network predicts what the masked one predicts."""
 
+import contextlib
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import minnet as mn
 
+from .trials import cases
+
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
+BENDS = (mn.ReLU, mn.GELU, mn.Sigmoid, mn.Tanh)
 
 
-def some_net(rng):
-    """A random architecture out of five families, and the shape of its samples."""
-    def width():
-        return int(rng.integers(1, 9))
+class Sizes:
+    """Dice for an architecture: widths from 1 to 8, activations, and whether there is a bias."""
 
-    def bend():
-        return [mn.ReLU, mn.GELU, mn.Sigmoid, mn.Tanh][rng.integers(4)]()
+    def __init__(self, rng):
+        self.rng = rng
+        self.a, self.b, self.c = (int(n) for n in rng.integers(1, 9, size=3))
+        self.heads = int(rng.integers(1, 4))
 
-    family, a, b, c = rng.integers(5), width(), width(), width()
-    if family == 0:
-        return mn.Sequential(mn.Dense(a, b), bend(), mn.Dense(b, c), bend(), mn.Dropout(0.2), mn.Dense(c, 3)), (a,)
-    if family == 1:
-        pad = int(rng.integers(2))
-        return mn.Sequential(
-            mn.Conv2d(2, a, 3, padding=pad), bend(), mn.MaxPool2d(2), mn.Conv2d(a, b, 2, padding=pad), bend(),
-            mn.AvgPool2d(2), mn.Flatten(), mn.Dense(b * (4 if pad else 1), c), bend(), mn.Dense(c, 3),
-            input_shape=(2, 8, 8)), (2, 8, 8)
-    if family == 2:
-        return mn.Sequential(
-            mn.Dense(5, a), bend(), mn.Residual(mn.Sequential(mn.Dense(a, b), bend(), mn.Dense(b, a))),
-            mn.Residual(mn.Sequential(mn.LayerNorm(a), mn.Dense(a, c), bend(), mn.Dense(c, a))),
-            mn.LayerNorm(a), mn.Dense(a, 3)), (5,)
-    if family == 3:
-        return mn.Sequential(
-            mn.PatchEmbedding(5, 3, 4), mn.Residual(mn.Sequential(mn.LayerNorm(4), mn.Attention(4, 2))),
-            mn.Residual(mn.Sequential(mn.LayerNorm(4), mn.Dense(4, a), bend(), mn.Dense(a, 4))),
-            mn.LayerNorm(4), mn.MeanPool(), mn.Dense(4, 3), input_shape=(5, 3)), (5, 3)
+    def bend(self):
+        return BENDS[self.rng.integers(len(BENDS))]()
+
+    def yes(self):
+        return bool(self.rng.integers(2))
+
+    def one_or_two(self):
+        return int(self.rng.integers(1, 3))
+
+
+def dense(d):
+    return mn.Sequential(mn.Dense(d.a, d.b, bias=d.yes()), d.bend(), mn.Dense(d.b, d.c, bias=d.yes()), d.bend(),
+                         mn.Dropout(0.2), mn.Dense(d.c, 3), input_shape=(d.a,))
+
+
+def convolutions(d):
+    pool, shape = (mn.AvgPool2d if d.yes() else mn.MaxPool2d), (2, 9, 9)
+    seeing = [
+        mn.Conv2d(2, d.a, (3, 2), (d.one_or_two(), d.one_or_two()), (int(d.yes()), int(d.yes())), bias=d.yes()),
+        d.bend(), pool(2, d.one_or_two()), mn.Conv2d(d.a, d.b, 2, padding=int(d.yes()), bias=d.yes()), d.bend(),
+        mn.Flatten()]
+    flat = mn.Sequential(*seeing)(np.zeros((1, *shape))).shape[1]
+    return mn.Sequential(*seeing, mn.Dense(flat, d.c, bias=d.yes()), d.bend(), mn.Dense(d.c, 3), input_shape=shape)
+
+
+def residual_convolutions(d):
+    branch = mn.Sequential(mn.Conv2d(d.a, d.b, 3, padding=1), d.bend(), mn.Conv2d(d.b, d.a, 3, padding=1, bias=d.yes()))
+    return mn.Sequential(mn.Conv2d(2, d.a, 3, padding=1), d.bend(), mn.Residual(branch), d.bend(),
+                         mn.Residual(mn.Sequential(mn.Conv2d(d.a, d.a, 1), d.bend())), mn.MaxPool2d(2), mn.Flatten(),
+                         mn.Dense(d.a * 4, 3), input_shape=(2, 4, 4))
+
+
+def residual_and_norm(d):
     return mn.Sequential(
-        mn.PatchEmbedding(5, 3, 6), bend(), mn.Attention(6, 3, dim=2, n_out=a, bias=bool(rng.integers(2))), bend(),
-        mn.Dense(a, b), mn.MeanPool(), mn.Dense(b, 3), input_shape=(5, 3)), (5, 3)
+        mn.Dense(5, d.a), d.bend(), mn.Residual(mn.Sequential(mn.Dense(d.a, d.b), d.bend(), mn.Dense(d.b, d.a))),
+        mn.Residual(mn.Sequential(mn.LayerNorm(d.a), mn.Dense(d.a, d.c), d.bend(), mn.Dense(d.c, d.a, bias=d.yes()))),
+        mn.LayerNorm(d.a), mn.Dense(d.a, 3), input_shape=(5,))
+
+
+def branch_in_a_branch(d):
+    inner = mn.Residual(mn.Sequential(mn.Dense(d.b, d.c), d.bend(), mn.Dense(d.c, d.b)))
+    return mn.Sequential(mn.Dense(4, d.a), mn.Residual(mn.Sequential(mn.Dense(d.a, d.b), d.bend(), inner,
+                         mn.Dense(d.b, d.a))), d.bend(), mn.Dense(d.a, 3), input_shape=(4,))
+
+
+def attention(d):
+    return mn.Sequential(
+        mn.PatchEmbedding(5, 3, 6), d.bend(), mn.Attention(6, d.heads, dim=d.one_or_two(), n_out=d.a, bias=d.yes()),
+        d.bend(), mn.Attention(d.a, 2, dim=2, n_out=d.b, bias=d.yes()), mn.Dense(d.b, d.c), d.bend(), mn.MeanPool(),
+        mn.Dense(d.c, 3), input_shape=(5, 3))
+
+
+def attention_and_norm(d):
+    return mn.Sequential(
+        mn.PatchEmbedding(4, 2, d.a), mn.Residual(mn.Attention(d.a, 2, dim=2, bias=d.yes())), mn.LayerNorm(d.a),
+        mn.Attention(d.a, 3, dim=1, bias=d.yes()), mn.Residual(mn.Sequential(mn.Dense(d.a, d.b), d.bend(),
+                                                                             mn.Dense(d.b, d.a, bias=d.yes()))),
+        mn.MeanPool(), mn.Dense(d.a, 3), input_shape=(4, 2))
+
+
+def flattened_tokens(d):
+    return mn.Sequential(mn.PatchEmbedding(3, 4, d.a), d.bend(), mn.Flatten(), mn.Dense(3 * d.a, d.b), d.bend(),
+                         mn.Dense(d.b, 3), input_shape=(3, 4))
+
+
+def boxes_in_boxes(d):
+    return mn.Sequential(mn.Sequential(mn.Dense(4, d.a), d.bend()), mn.Sequential(mn.LayerNorm(d.a), mn.Sequential(
+        mn.Dense(d.a, d.b), d.bend())), mn.Dense(d.b, d.c), d.bend(), input_shape=(4,))
+
+
+def one_layer_in_two_places(d):
+    twice = mn.Dense(d.a, d.a)
+    return mn.Sequential(mn.Dense(4, d.a), d.bend(), twice, d.bend(), twice, mn.Dense(d.a, 3), input_shape=(4,))
+
+
+FAMILIES = (
+    dense, convolutions, residual_convolutions, residual_and_norm, branch_in_a_branch, attention, attention_and_norm,
+    flattened_tokens, boxes_in_boxes, one_layer_in_two_places,
+    lambda d: mn.models.residual_mlp(6, d.a, d.one_or_two(), 3), lambda d: mn.models.signal_conv(),
+    lambda d: mn.models.tiny_transformer(3, 4, 2 * d.heads, d.heads, d.one_or_two(), 3),
+)
 
 
 def prune_wildly(net, rng):
     """Random numbers everywhere, live biases too, then masks of several kinds, whole layers among them."""
     for param in net.params():
-        param.data = rng.normal(size=param.shape)
+        inputs = param.matrix(param.data).shape[0] if param.prunable else 1
+        param.data = rng.normal(size=param.shape) / np.sqrt(max(inputs, 1))
     mn.prune(net, 0.7 * rng.random(), "random", rng=rng)
-    axes = {axis for p in net.params()[:-2] for axis in p.axes}
-    for axis in ("out", "in", "head"):
-        if axis in axes:
-            mn.prune(net, 0.8 * rng.random(), "random", mn.along(axis), rng=rng)
+    for structure in (mn.along("out"), mn.along("in"), mn.along("head"), mn.branches):
+        if rng.random() < 0.6:
+            with contextlib.suppress(ValueError):  # this network has no heads, or no branches
+                mn.prune(net, 0.9 * rng.random(), "random", structure, rng=rng)
     if rng.random() < 0.3:
         for param in net.params():
             if rng.random() < 0.3:
                 param.mask = np.zeros(param.shape, bool)
-    if rng.random() < 0.3 and any(name.startswith("residual") for name in net.children()):
-        mn.prune(net, 0.5, "random", mn.branches, rng=rng)
 
 
 def gap(one, two):
     return np.abs(one - two).max() / max(1, np.abs(two).max())
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.integers(0, 10**9), st.sampled_from(sorted(TOLERANCE)))
-def test_compact_predicts_the_same(seed, dtype):
+@cases(200, 2_500)
+@given(st.integers(0, 10**9), st.sampled_from(FAMILIES), st.sampled_from(sorted(TOLERANCE)))
+def test_compact_predicts_the_same(seed, family, dtype):
     rng = np.random.default_rng(seed)
-    net, shape = some_net(rng)
-    net = net.astype(dtype)
+    net = family(Sizes(rng)).astype(dtype)
     prune_wildly(net, rng)
     small = mn.compact(net)
-    x = rng.normal(size=(9, *shape)).astype(dtype)
-    assert gap(small(x), net(x)) <= TOLERANCE[dtype]
-    assert sum(p.size for p in small.params()) <= sum(p.size for p in net.params())
-    assert small.dtype == net.dtype
+    x = rng.normal(size=(9, *net.input_shape)).astype(dtype)
+    # Summed in another order, some networks magnify rounding: no more is asked than the masked network itself holds.
+    rounding = gap(net(x), net.astype("float64")(x))
+    assert gap(small(x), net(x)) <= max(TOLERANCE[dtype], 2 * rounding if dtype == "float32" else 0)
+    if family is not one_layer_in_two_places:  # which becomes two layers
+        assert sum(p.size for p in small.params()) <= sum(p.size for p in net.params())
+    assert small.dtype == net.dtype or not small.params()
     again = mn.compact(small)  # nothing is left to be taken out
     assert [p.shape for p in again.params()] == [p.shape for p in small.params()]
+
+
+@pytest.mark.parametrize("s", [0.5, 0.9])
+@pytest.mark.parametrize("model", [mn.models.lenet_300_100, mn.models.lenet5, mn.models.tiny_transformer])
+def test_compact_of_the_models_predicts_the_same(model, s):
+    net = model(rng=0)
+    mn.prune(net, s / 2)
+    mn.prune(net, s, structure=mn.along("out"), scope=mn.layer)
+    x = np.random.default_rng(0).normal(size=(5, *net.input_shape)).astype(np.float32)
+    small = mn.compact(net)
+    assert gap(small(x), net(x)) <= 1e-6
+    assert sum(p.size for p in small.params()) < sum(p.size for p in net.params())
+
+
+def test_a_branch_that_is_gone_no_longer_holds_the_width():
+    net = mn.models.residual_mlp(6, 8, 2, 3, rng=0)
+    mn.prune(net, 1.0, structure=mn.branches)
+    mn.prune(net, {"dense1": 0.75}, structure=mn.along("out"))
+    assert [p.shape for p in mn.compact(net).params()] == [(6, 2), (2,), (2, 3), (3,)]
 
 
 def test_what_goes_is_gone_and_said():

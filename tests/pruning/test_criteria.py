@@ -1,4 +1,4 @@
-"""Each criterion against a slow, direct computation of its definition."""
+"""Each criterion against a slow, direct computation of its definition: dense, convolution and attention."""
 
 import inspect
 
@@ -12,19 +12,45 @@ from minnet.words import functions_of
 SAMPLES = 6
 
 
-@pytest.fixture
-def net():
-    net = mn.Sequential(mn.Dense(4, 5, rng=0), mn.ReLU(), mn.Dense(5, 3, rng=1)).astype("float64")
+def dense():
+    return mn.Sequential(mn.Dense(4, 5, rng=0), mn.ReLU(), mn.Dense(5, 3, rng=1), input_shape=(4,))
+
+
+def convolution():
+    return mn.Sequential(mn.Conv2d(2, 3, (2, 1), stride=(1, 2), padding=(0, 1), rng=0), mn.ReLU(), mn.Flatten(),
+                         mn.Dense(3 * 6, 3, rng=1), input_shape=(2, 3, 4))
+
+
+def attention():
+    return mn.Sequential(mn.PatchEmbedding(3, 2, 4, rng=0), mn.Attention(4, 2, dim=2, n_out=3, rng=1), mn.MeanPool(),
+                         mn.Dense(3, 3, rng=2), input_shape=(3, 2))
+
+
+NETS = [dense, convolution, attention]
+
+
+def live(made):
+    """The network in float64 with random numbers everywhere, biases too."""
+    net = made().astype("float64")
     rng = np.random.default_rng(2)
     for param in net.params():
         param.data = rng.normal(size=param.shape)
     return net
 
 
-@pytest.fixture
-def data():
+def data_for(net):
     rng = np.random.default_rng(3)
-    return rng.normal(size=(SAMPLES, 4)), rng.integers(0, 3, SAMPLES)
+    return rng.normal(size=(SAMPLES, *net.input_shape)), rng.integers(0, 3, SAMPLES)
+
+
+@pytest.fixture
+def net():
+    return live(dense)
+
+
+@pytest.fixture
+def data(net):
+    return data_for(net)
 
 
 def loss(net, x, y):
@@ -41,38 +67,82 @@ def slope(net, param, index, x, y, h=1e-5):
     return (values[0] - values[1]) / (2 * h)
 
 
-def inputs_of(net, number, x):
-    """What flows into dense layer 0 or 1, by hand."""
-    w1, b1, _, _ = (p.data for p in net.params())
-    return x if number == 0 else np.maximum(x @ w1 + b1, 0)
+def what_flows_into(net, path, x):
+    """For each sample (and place, and token) the numbers that meet the weight, by hand: {name of the input: number}."""
+    layer, values = next(layer for name, layer in net.walk() if path.rpartition(".")[0] == name), x
+    for other in net.layers:
+        if other is layer:
+            break
+        values = other(values)
+    if isinstance(layer, mn.Dense):
+        return [{(i,): row[i] for i in range(len(row))} for row in values]
+    if isinstance(layer, mn.PatchEmbedding):
+        return [{(i,): piece[i] for i in range(2)} for sample in values.reshape(len(x), 3, 2) for piece in sample]
+    if isinstance(layer, mn.Conv2d):
+        padded = np.pad(values, ((0, 0), (0, 0), (0, 0), (1, 1)))
+        return [{(i, a, 0): image[i, r + a, 2 * c] for i in range(2) for a in range(2)}
+                for image in padded for r in range(2) for c in range(3)]
+    if path.endswith(".out"):
+        return [{(h, d): mixed[h, d] for h in range(2) for d in range(2)}
+                for sample in values for mixed in by_hand_attention(layer, sample)]
+    return [{(i,): token[i] for i in range(4)} for sample in values for token in sample]
 
 
-def by_definition(name, net, number, index, x, y):
-    param = net.params()[2 * number]
-    w, (i, j) = param.data[index], index
+def by_hand_attention(layer, tokens):
+    """What the heads answer to each token, (token, head, dim), with loops."""
+    q, k, v = (np.einsum("ti,ihd->thd", tokens, weight.data) + bias.data for weight, bias in (
+        (layer.q, layer.q_bias), (layer.k, layer.k_bias), (layer.v, layer.v_bias)))
+    answers = np.zeros_like(q)
+    for asking in range(len(tokens)):
+        for head in range(2):
+            strength = np.array([np.exp(q[asking, head] @ k[other, head] / np.sqrt(2)) for other in range(len(tokens))])
+            answers[asking, head] = sum(s * v[other, head] for other, s in enumerate(strength / strength.sum()))
+    return answers
+
+
+def ends(param, index):
+    """Which input and which output a weight connects."""
+    named = list(zip(param.axes, index, strict=True))
+    return tuple(tuple(i for a, i in named if (a in param.contracted) == inputs) for inputs in (True, False))
+
+
+def bias_of(net, path):
+    name = f"{path}_bias" if ".attention" in f".{path}" else path.replace("weight", "bias")
+    return {p.path: p for p in net.params()}[name].data
+
+
+def by_definition(name, net, param, index, x, y):
+    w = param.data[index]
+    source, target = ends(param, index)
     if name in ("gradient", "taylor", "snip"):
         g = slope(net, param, index, x, y)
         return {"gradient": abs(g), "taylor": (w * g) ** 2, "snip": abs(w * g)}[name]
     if name == "obd":
         return w**2 / 2 * np.mean([slope(net, param, index, x[n : n + 1], y[n : n + 1]) ** 2 for n in range(SAMPLES)])
     if name == "wanda":
-        return abs(w) * np.sqrt(sum(row[i] ** 2 for row in inputs_of(net, number, x)))
+        return abs(w) * np.sqrt(sum(row[source] ** 2 for row in what_flows_into(net, param.path, x)))
     if name == "apoz":
-        bias = net.params()[2 * number + 1].data
-        return np.mean([float(row @ param.data[:, j] + bias[j] > 0) for row in inputs_of(net, number, x)])
+        into = {ends(param, i)[0]: param.data[i] for i in np.ndindex(param.shape) if ends(param, i)[1] == target}
+        answers = [sum(row[i] * weight for i, weight in into.items()) + bias_of(net, param.path)[target]
+                   for row in what_flows_into(net, param.path, x)]
+        return np.mean([float(answer > 0) for answer in answers])
     if name == "magnitude":
         return abs(w)
     return None
 
 
+@pytest.mark.parametrize("made", NETS, ids=lambda made: made.__name__)
 @pytest.mark.parametrize("name", sorted(functions_of(criteria)))
-def test_criterion_equals_its_definition(name, net, data):
+def test_criterion_equals_its_definition(name, made):
+    net = live(made)
+    data = data_for(net)
     scores = evidence.scores(net, name, data, rng=0)
-    assert sorted(scores) == ["dense1.weight", "dense2.weight"]
-    for number, (path, score) in enumerate(scores.items()):
-        assert score.shape == {"dense1.weight": (4, 5), "dense2.weight": (5, 3)}[path]
+    weights = {p.path: p for p in net.params() if p.prunable}
+    assert sorted(scores) == sorted(weights)
+    for path, score in scores.items():
+        assert score.shape == weights[path].shape
         for index in np.ndindex(score.shape):
-            wanted = by_definition(name, net, number, index, *data)
+            wanted = by_definition(name, net, weights[path], index, *data)
             if wanted is None:  # a criterion that is not defined above has to be a known exception
                 assert name == "random" and 0 <= score[index] < 1
             else:

@@ -34,6 +34,13 @@ def test_wrong_sparsity_is_explained_and_changes_nothing(wrong, error, says):
     ({"criterion": lambda weight: weight * np.nan}, ValueError, "NaN"),
     ({"structure": mn.along("uot")}, ValueError, "'out'"),
     ({"structure": mn.along("out"), "scope": mn.window(4)}, ValueError, "structure=weights"),
+    ({"structure": "neurons"}, TypeError, r"structure is a function .* got 'neurons'; .*mn\.along\(\"out\"\)"),
+    ({"structure": mn.along}, TypeError, r"structure is a function .* got along; .*mn\.along\(\"out\"\)"),
+    ({"structure": mn.branches}, ValueError, "no residual branches"),
+    ({"scope": "layer"}, TypeError, r"scope is a function .* got 'layer'; .*mn\.window\(4\)"),
+    ({"scope": 4}, TypeError, r"scope is a function .* got 4; .*mn\.window\(4\)"),
+    ({"scope": mn.window}, ValueError, r"write for example window\(4\)"),
+    ({"criterion": "taylor"}, TypeError, r"data= is missing; write mn\.prune\(net, 0\.5, criterion=mn\.taylor, data="),
     ({"combine": "avarage"}, ValueError, "'mean', 'sum' or 'l2'"),
 ])
 def test_wrong_words_are_explained_and_change_nothing(arguments, error, says):

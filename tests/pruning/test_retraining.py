@@ -7,11 +7,11 @@ import minnet as mn
 
 from .trials import removed_weights, small_net
 
+OPTIMISERS = [mn.SGD(0.1, momentum=0.9), mn.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+              mn.SGD(0.1, l1=0.001), mn.Adam(0.01), mn.AdamW(0.01, weight_decay=0.1)]
 
-@pytest.mark.parametrize("optimiser", [
-    mn.SGD(0.1, momentum=0.9), mn.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
-    mn.SGD(0.1, l1=0.001), mn.Adam(0.01), mn.AdamW(0.01, weight_decay=0.1),
-], ids=repr)
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS, ids=repr)
 def test_a_removed_weight_stays_removed_and_its_number_untouched(optimiser):
     rng = np.random.default_rng(0)
     data = rng.normal(size=(40, 12)).astype(np.float32), rng.integers(0, 5, 40)
@@ -31,12 +31,13 @@ def test_a_removed_weight_stays_removed_and_its_number_untouched(optimiser):
             assert not param.value[~mask].any()
 
 
-def test_momentum_does_not_revive_what_is_pruned_inside_the_loop():
+@pytest.mark.parametrize("optimiser", OPTIMISERS, ids=repr)
+def test_momentum_does_not_revive_what_is_pruned_inside_the_loop(optimiser):
     rng = np.random.default_rng(0)
     data = rng.normal(size=(40, 12)).astype(np.float32), rng.integers(0, 5, 40)
     net = small_net(0)
     schedule = mn.cubic(0.9, start=5, stop=40)
-    for step in mn.steps(net, data, mn.SGD(0.1, momentum=0.9), count=60, rng=0):
+    for step in mn.steps(net, data, optimiser, count=60, rng=0):
         mn.prune(net, schedule(step.index))
         if step.index == 45:
             numbers = [p.data.copy() for p in net.params()]
