@@ -61,7 +61,7 @@ mnist1d, recall = once(mn.data.mnist1d), once(mn.data.recall)
 RECIPES = {
     "digits, mlp 64-32-16-10": Recipe(digits, lambda rng: mn.models.mlp(64, 32, 16, 10, rng=rng), 60, 32, 3e-3, ""),
     "digits, residual_mlp": Recipe(digits, mn.models.residual_mlp, 40, 32, 3e-3, ""),
-    "digits, tiny_transformer": Recipe(digits, mn.models.tiny_transformer, 60, 32, 3e-3, "≥ 97 %", decay=0.05),
+    "digits, tiny_transformer": Recipe(digits, mn.models.tiny_transformer, 40, 32, 5e-3, "≥ 97 %", decay=1.0),
     "recall, tiny_transformer": Recipe(
         recall, lambda rng: mn.models.tiny_transformer(tokens=5, n_in=16, n_out=8, rng=rng), 40, 32, 3e-3, ""),
     "mnist1d, mlp 40-100-100-10": Recipe(
