@@ -9,6 +9,7 @@ time but never a prediction.
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numba
 
@@ -60,15 +61,26 @@ class Kernel:
         except (RuntimeError, OSError) as problem:      # no folder to write to, or the disk is full
             _warn_once(problem)
         except Exception:                               # a damaged file can fail in many ways
-            numba.njit(cache=True)(self.python).recompile()     # that is: forget what is on disk
+            numba.njit(cache=True)(self.python).recompile()     # forget what is on disk
             return self._compile(cache=True)            # a real mistake in a kernel fails here once more
         return None
 
     def _compile(self, **options):
         compiled = numba.njit(**OPTIONS, **options)(self.python)
+        if options and self._outdated(compiled.stats.cache_path):
+            compiled.recompile()        # there is nothing to compile yet: this only forgets what is on disk
         compiled.compile(self.signature)
         compiled.disable_compile()      # other argument types are converted or refused, never compiled for
         return compiled
+
+    def _outdated(self, folder):
+        """Was a file of this room changed after the cache was written?
+
+        numba looks only at the file in which a kernel stands, but kernels are made of functions from other files too.
+        """
+        edited = max(source.stat().st_mtime for source in Path(__file__).parent.glob("*.py"))
+        indices = Path(folder).glob(f"{Path(self.python.__code__.co_filename).stem}.*.nbi")
+        return any(index.stat().st_mtime < edited for index in indices)
 
 
 def _warn_once(problem):

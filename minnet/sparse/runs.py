@@ -23,12 +23,13 @@ from minnet.sparse.packing import pack_network
 
 FLOAT32 = np.dtype(np.float32)
 ENOUGH_LEFT = 0.4       # density beyond which a single image goes through the layers' own forward
-LONGEST = 2e8           # multiplications in one call of a kernel: some 0.05 s, so that other threads get their turn
+# Multiplications in one call of a kernel: about 0.05 s, so that an interrupt or another thread need not wait for long.
+LONGEST = {"kernels": 1e9, "csr": 5e7, "dense": 1e9}
 
 
-def chunk_for(work):
+def chunk_for(work, way):
     """How many samples to predict in one call, when each takes so many multiplications."""
-    return max(64, int(LONGEST / max(work, 1)) // 64 * 64)
+    return max(64, int(LONGEST[way] / max(work, 1)) // 64 * 64)
 
 
 class Reshape:
@@ -115,7 +116,9 @@ class DenseRun:
         self._one, self._few, self._many = (
             {"kernels": kernel, "dense": self._product, "csr": self._naive}[way]
             for kernel, way in zip(kernels, plan.ways, strict=True))
-        self._chunk = chunk_for(sum(linear.weight.size for linear in linears))
+        multiplied = sum(linear.weight.size if plan.ways[2] == "dense" else np.count_nonzero(linear.weight)
+                         for linear in linears)
+        self._chunk = chunk_for(multiplied, plan.ways[2])
 
     def __call__(self, x):
         if x.ndim != 2 or x.shape[1] != self.inputs:
@@ -185,7 +188,7 @@ class ImageRun:
         self.features, self.shape = math.prod(fit.shape), packer.shape
         self.layers, self.fit = layers, fit
         self.formats = {path: name for path, name, _ in layers}
-        self._chunk = chunk_for(packer.work)
+        self._chunk = chunk_for(packer.work, "kernels")
 
     @classmethod
     def of(cls, layers, fit, format):

@@ -25,9 +25,8 @@ floating-point operations. Written with ordinary numba loops the same work takes
 LLVM's `<16 x float>` is portable: where registers hold 4 floats it uses four of them, where they hold 16, one. Nothing
 here names a particular processor.
 
-Two warnings. `load` and `store` check no bounds and don't wrap negative indices: that is part of why they are fast, and
-it is why the tests hold every kernel against a plain Python twin with checks. And numba's cache on disk notices changes
-only in the file of the kernel itself: after editing this file, delete `minnet/sparse/__pycache__`.
+A warning: `load` and `store` check no bounds and don't wrap negative indices. That is part of why they are fast, and it
+is why the tests hold every kernel against a plain Python twin with checks.
 """
 
 from __future__ import annotations

@@ -60,6 +60,14 @@ def test_a_truncated_file_is_written_anew(filled, tmp_path, ending, left):
     assert predict(NUMBA_CACHE_DIR=str(folder)) == (0, 1)
 
 
+def test_a_cache_older_than_the_sources_is_not_used(filled, tmp_path):
+    folder = shutil.copytree(filled, tmp_path / "cache")
+    [index] = folder.rglob("*.nbi")
+    os.utime(index, (0, 0))
+    assert predict(NUMBA_CACHE_DIR=str(folder)) == (0, 0)
+    assert predict(NUMBA_CACHE_DIR=str(folder)) == (0, 1)
+
+
 @pytest.mark.skipif(not hasattr(numba.config, "CACHE_LOCATOR_CLASSES"), reason="this numba always finds a folder")
 def test_without_a_writable_folder_there_is_one_warning(tmp_path):
     (tmp_path / "file").write_text("where a folder should be made: that stops even the superuser")

@@ -202,12 +202,13 @@ def test_later_changes_of_the_network_do_not_reach_the_predictor():
 
 
 def test_long_batches_are_cut(monkeypatch):
-    monkeypatch.setattr("minnet.sparse.runs.LONGEST", 1000)
+    monkeypatch.setattr("minnet.sparse.runs.LONGEST", dict.fromkeys(("kernels", "csr", "dense"), 1000))
     net = pruned((12, 8, 5), 0.5, seed=2)
     x = np.random.default_rng(2).normal(size=(200, 12)).astype(np.float32)
-    predict = minnet.sparse.compile(net)
-    assert predict.steps[-1]._chunk == 64
-    agree(predict(x), net(x))
+    for format in FORMATS:
+        predict = minnet.sparse.compile(net, format)
+        assert predict.steps[-1]._chunk == 64
+        agree(predict(x), net(x))
 
 
 def test_eight_threads_agree():
