@@ -1,0 +1,151 @@
+"""The exercises of lesson 05, Pruning is not dropout."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minnet.exercises.exercise import exercise
+from minnet.nn.layer import Layer
+from minnet.pruning.physical import compact
+from minnet.pruning.ranking import cut, prune
+from minnet.pruning.scope import layer as each_layer
+from minnet.pruning.structure import along
+
+
+@exercise(
+    "05.in_use",
+    hints=[
+        "A silenced neuron takes all its connections with it, those that come in and those that go out.",
+        "So only connections between two neurons that speak are in use. All 40 inputs speak, and all 10 outputs.",
+        "Between the inputs and the first hidden layer that makes `40 * first`; there are two more places.",
+    ],
+    solution="""
+        def in_use(first, second):
+            return 40 * first + first * second + second * 10
+
+        mn.check("05.in_use", in_use)
+    """,
+)
+def in_use(in_use):
+    """How many connections of a 40-200-200-10 network are in use while so many neurons of each hidden layer speak?"""
+    if not callable(in_use):
+        return "The answer to this exercise is a function; hand it in without brackets: `in_use`."
+    for first, second in [(200, 200), (160, 160), (100, 100), (157, 164), (200, 0), (0, 0)]:
+        found, right = in_use(first, second), 40 * first + first * second + second * 10
+        asked = f"With {first} and {second} neurons that speak"
+        if isinstance(found, bool) or not isinstance(found, (int, float, np.number)):
+            return "One number is wanted: how many connections are in use."
+        if found == right:
+            continue
+        if first == second and round(found) == round(50_000 * first / 200):
+            return (f"{asked} it says {found:,.0f}: the share of the neurons. But a connection needs both its ends, so "
+                    "between the two hidden layers more of them are out of use.")
+        if found == 50_000 - right:
+            return f"{asked} it says {found:,}: these are out of use; asked for is what is left."
+        if found == 40 * first + first * second:
+            return f"{asked} it says {found:,}: the connections to the 10 outputs are missing."
+        return f"{asked} it says {found:,}; it should be {right:,}."
+    return None
+
+
+@exercise(
+    "05.dropout",
+    hints=[
+        "`rng.random(x.shape)` throws a number between 0 and 1 for every value of `x`.",
+        "A neuron is spared where that number is at least `p`: `spared = rng.random(x.shape) >= p`.",
+        "Multiply: `x * spared` silences the others; then divide by `1 - p`, so that the average stays the same.",
+    ],
+    solution="""
+        def dropout(x, p, rng):
+            spared = rng.random(x.shape) >= p
+            return x * spared / (1 - p)
+
+        mn.check("05.dropout", dropout)
+    """,
+)
+def dropout(dropout):
+    """Write dropout yourself: silence each value of x with probability p, and scale the others."""
+    if not callable(dropout):
+        return "The answer to this exercise is a function; hand it in without brackets: `dropout`."
+    rng = np.random.default_rng(5)
+    x = rng.uniform(1, 2, size=(200, 50))
+    for p in (0.2, 0.6):
+        before = x.copy()
+        y = np.asarray(dropout(x, p, rng))
+        asked = f"With p = {p:g}"
+        if not np.array_equal(x, before):
+            return "It changes the values that it is given; work on a copy, for example by multiplying."
+        if y.shape != x.shape:
+            return f"For values of the shape {x.shape} it returns the shape {y.shape}; it should be the same."
+        silent = float(np.mean(y == 0))
+        off = _dice(silent, p, asked)
+        if off:
+            return off
+        factor = y[y != 0] / x[y != 0]
+        if np.allclose(factor, 1):
+            return f"{asked} it silences the right share, but the others stay as they are: divide them by 1 − p."
+        if np.allclose(factor, 1 / p):
+            return f"{asked} the spared values are divided by p; divide by 1 − p, the share that is spared."
+        if not np.allclose(factor, 1 / (1 - p)):
+            return f"{asked} every spared value should become {1 / (1 - p):g} times as large."
+        if np.array_equal(np.asarray(dropout(x, p, rng)) == 0, y == 0):
+            return "Called a second time, it silences the same values again: throw new dice from `rng` each time."
+        if (np.all(y == 0, axis=0) | np.all(y != 0, axis=0)).all():
+            return "The same columns rest in every row: throw a number for every value, `rng.random(x.shape)`."
+    if not np.array_equal(dropout(x, 0.0, rng), x):
+        return "With p = 0 nobody rests, so the values should come back as they are."
+    return None
+
+
+def _dice(silent, p, asked):
+    if abs(silent - p) < 0.03:
+        return None
+    if silent == 0:
+        return f"{asked} no value is silenced."
+    if abs(silent - (1 - p)) < 0.03:
+        return f"{asked} it silences {silent:.0%} of the values; p is the share that rests, not the share that speaks."
+    return f"{asked} it silences {silent:.0%} of the values; it should be about {p:.0%}."
+
+
+@exercise(
+    "05.smaller",
+    hints=[
+        "Start from a copy, `mine = plain.copy()`. A neuron is everything along its \"out\" axis: "
+        "`structure=mn.along(\"out\")`.",
+        "`mn.prune(mine, 0.6, structure=mn.along(\"out\"), scope=mn.layer)` takes 60 % of the neurons of each layer.",
+        "`mn.cut(mine)` erases them, and `small = mn.compact(mine)` builds the network that is left.",
+    ],
+    solution="""
+        mine = plain.copy()
+        mn.prune(mine, 0.6, structure=mn.along("out"), scope=mn.layer)
+        mn.cut(mine)
+        small = mn.compact(mine)
+        mn.check("05.smaller", small, plain)
+    """,
+    setting="plain = mn.models.mlp(40, 200, 200, 10, rng=0)",
+)
+def smaller(small, plain):
+    """Take 60 % of the neurons out of each hidden layer of a copy of ``plain``, for good, and hand in what is left."""
+    if not isinstance(small, Layer):
+        return "The smaller network itself is wanted: what `mn.compact` returns."
+    right = plain.copy()
+    prune(right, 0.6, structure=along("out"), scope=each_layer)
+    cut(right)
+    sizes, wanted = ([p.shape for p in net.params() if p.prunable] for net in (small, compact(right)))
+    before = [p.shape for p in plain.params() if p.prunable]
+    if sizes == before:
+        if any(p.mask is not None for p in small.params()):
+            return ("Its arrays are as large as before: so far there is only a mask. "
+                    "`mn.compact` builds the smaller network.")
+        return "This network is whole: prune a copy of it first."
+    if sizes != wanted:
+        return (f"Its arrays are {_shapes(sizes)}, and should be {_shapes(wanted)}: 60 % of the neurons of each hidden "
+                "layer go, with `scope=mn.layer`.")
+    x = np.random.default_rng(0).normal(size=(50, sizes[0][0])).astype(np.float32)
+    if not np.allclose(small(x), right(x), rtol=1e-4, atol=1e-4):
+        return "The size is right, but other neurons than the weakest are gone, or it has been trained since."
+    return None
+
+
+def _shapes(sizes):
+    return ", ".join("×".join(map(str, size)) for size in sizes)

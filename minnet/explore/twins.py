@@ -1,0 +1,374 @@
+"""Pruning is not dropout: twins from one network, side by side, step by step.
+
+Both remove.  But dropout's dice silence other neurons in each training step, and all of them speak again when it
+predicts; pruning decides once, and what it has cut is gone from memory and disk.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from itertools import pairwise
+from pathlib import Path
+
+import ipywidgets as widgets
+import numpy as np
+from matplotlib.patches import Rectangle
+
+from minnet import measure
+from minnet.draw import ink
+from minnet.explore.explorer import Explorer
+from minnet.explore.silence import alive, plain_layers, spared, thrown, with_dropout
+from minnet.explore.telling import DICE_ON, PREDICT, TRAINING, Frame, Moment, Side, sentence, table
+from minnet.explore.window import Window
+from minnet.nn.checkpoint import rewind, snapshot
+from minnet.nn.layers import Dense, Dropout, Sequential
+from minnet.nn.train import accuracy, steps
+from minnet.pruning import criteria, structure
+from minnet.pruning.physical import compact
+from minnet.pruning.ranking import cut, rank, sparsity
+from minnet.pruning.scope import layer as each_layer
+from minnet.store import save
+
+BATCH = 32
+ASKED = 100  # so many times the same question
+THROWS = 10  # accuracies with the dice left on
+MOST = 12  # so many trained twins are remembered
+STRUCTURES = {"weights": structure.weights, "neurons": structure.along("out")}
+CRITERIA = {"magnitude": criteria.magnitude, "random": criteria.random}
+DROPOUT, PRUNING = "#AA4499", ink.AFTER  # and told apart by their markers
+
+
+class TwinsExplorer(Explorer):
+    """Dropout and pruning side by side: ``mn.explore.dropout_and_pruning(net, signals)``.
+
+    Parameters
+    ----------
+    net : Sequential
+        Dense layers with activations between them; left as it is.
+    data : Dataset
+        Learnt is on ``.train``; the new samples are ``.val``.
+    epochs : int
+        How long "Train both" trains.
+    seed : int
+        Of batches, dropout's dice and random pruning.
+    folder : str or path, optional
+        Where the networks are saved; by default a temporary folder, gone when the program ends.
+
+    Attributes
+    ----------
+    small : Sequential or None
+        What `cut_now` has left.
+    folder : Path
+    records : dict of {recipe: list of Moment}
+        What training has shown so far.
+    """
+
+    size = (10, 4.4)
+
+    def __init__(self, net, data, *, epochs=10, seed=0, folder=None):
+        if not (hasattr(data, "train") and hasattr(data, "val")):
+            raise TypeError(f"this explorer takes a whole data set, got {type(data).__name__}; write for example "
+                            "mn.explore.dropout_and_pruning(net, mn.data.mnist1d())")
+        self._net = Sequential(*plain_layers(net), input_shape=net.input_shape).copy()
+        if sparsity(self._net):
+            raise ValueError("some weights of this network are removed, and this explorer starts with a whole one; "
+                             "call mn.restore(net) first")
+        self.data, self.epochs, self.seed = data, epochs, seed
+        if folder is None:
+            folder = tempfile.mkdtemp(prefix="minnet-")
+            weakref.finalize(self, shutil.rmtree, folder, True)
+        self.folder = Path(folder)
+        self._widths = [_dense(self._net)[0].n_in, *[layer.n_out for layer in _dense(self._net)]]
+        self._per_epoch = -(-len(data.train) // BATCH)
+        self.small, self.records = None, {}
+        self._firsts, self._rankings, self._seconds, self._noise = {}, {}, {}, {}
+        self._twin, self._pruned = with_dropout(self._net.copy(), 0.5), self._net.copy()  # they follow the controls
+        self._whole = self._moment(self._net)
+        self._bytes = {name: self._save(net, name) for name, net in (("whole", self._net), ("dropout", self._twin))}
+        self._table, self._told = widgets.HTML(), widgets.HTML(layout={"width": "210px"})
+        super().__init__()
+
+    # ---- controls -----------------------------------------------------------------------------------
+
+    def controls(self):
+        wide, slider = {"description_width": "initial"}, {"width": "400px", "max_width": "100%"}
+        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
+        return {
+            "fraction": widgets.IntSlider(20, 0, 95, description="Fraction (%)", style=wide, layout=slider),
+            "structure": widgets.ToggleButtons(options=list(STRUCTURES), description="Prune", **toggle,
+                                               tooltips=["single connections", "neurons with all their connections"]),
+            "criterion": widgets.ToggleButtons(options=list(CRITERIA), description="by", **toggle,
+                                               tooltips=["the weakest fall", "dice decide, once"]),
+            "step": widgets.IntSlider(1, 1, self.epochs * self._per_epoch, description="Training step", style=wide,
+                                      layout=slider),
+            "mode": widgets.ToggleButtons(options=[TRAINING, PREDICT, DICE_ON], description="Show", **toggle),
+            "signal": widgets.BoundedIntText(0, 0, len(self.data.val) - 1, description="Signal number", style=wide,
+                                             layout={"width": "180px"}),
+        }
+
+    def rows(self):
+        control, last = self.control, self.control["step"].max
+        self._play = widgets.Play(value=1, min=1, max=last, interval=400, layout={"width": "auto"})
+        self._link = widgets.jslink((self._play, "value"), (control["step"], "value"))
+        self._bar = widgets.IntProgress(0, 0, last, layout={"width": "150px"})
+        self._train = self.button("Train both", self.train, "Train both twins further, from the same numbers")
+        self._cancel = self.button("Cancel", self.job.cancel, "Stop training; what was seen so far stays")
+        self._cancel.disabled = True
+        self._cutter = self.button("Cut", self.cut_now, "Take what is pruned out of memory, and save: for good")
+        row = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 14px"}
+        return [
+            widgets.HBox([control["fraction"], control["structure"], control["criterion"], self._cutter], layout=row),
+            widgets.HBox([control["step"], self._play, control["mode"]], layout=row),
+            widgets.HBox([self._train, self._cancel, self._bar, self._told, control["signal"], self._reset],
+                         layout=row),
+            self._message, self._picture, self._sentence, self._table,
+        ]
+
+    def reset(self):
+        """All controls as they stood at first.  What was cut stays cut."""
+        self._play.playing = False
+        super().reset()
+        if self.small is not None:
+            self.say("The controls are back, the connections are not: what was cut is gone. "
+                     "Run the cell again to begin with a whole network.")
+
+    def close(self):
+        super().close()
+        self._link.close()
+
+    # ---- from the state to the numbers --------------------------------------------------------------
+
+    def frame(self, state):
+        if self.small is None:
+            _write(self._pruned, self._masks(state))
+        recipes = self._recipes(state)
+        left, right = (self.records.get(recipe) or [self._first(recipe)] for recipe in recipes)
+        epochs = min(state["step"] // self._per_epoch, len(left) - 1)
+        one, two = left[epochs], right[min(epochs, len(right) - 1)]
+        rewind(self._twin, one.numbers)
+        rewind(self._pruned, two.numbers)
+        for layer in self._twin.layers:
+            if isinstance(layer, Dropout):
+                layer.p = state["fraction"] / 100
+        x = np.repeat(self.data.val.x[state["signal"]][None], ASKED, axis=0)
+        active, seconds = self._active(state), self._time()
+        weights = [self._spread(at, layer.weight.value) for at, layer in enumerate(_dense(self._pruned))]
+        living = alive([weight != 0 for weight in weights])
+        masks = [(weight != 0) & both for weight, both in zip(weights, _between(self._widths, living), strict=True)]
+        return Frame(
+            **state, epochs=epochs, start=self._whole, start_bytes=self._bytes["whole"],
+            dropout=Side([layer.weight.data.copy() for layer in _dense(self._twin)], _between(self._widths, active),
+                         active, one, list(left), *_stored(self._twin), self._bytes["dropout"], seconds[0],
+                         self._answers(self._twin, x, self._dice(state))),
+            pruning=Side(weights, masks, living, two, list(right), *_stored(self._pruned),
+                         self._bytes["whole" if self.small is None else "pruned"], seconds[1],
+                         self._answers(self._pruned, x)),
+            noisy=self._noisy(state, epochs),
+            truth=self.data.class_names[self.data.val.y[state["signal"]]], cut=self.small is not None)
+
+    def _recipes(self, state):
+        """What the training of each twin depends on."""
+        pruned = ("cut",) if self.small else (state["structure"], state["criterion"], state["fraction"])
+        return ("dropout", state["fraction"]), pruned
+
+    def _first(self, recipe):
+        """A twin before it is trained with dropout or with what pruning has left (in ``_pruned``)."""
+        if recipe[0] == "dropout":
+            return self._whole
+        if recipe not in self._firsts:
+            rewind(self._pruned, self._whole.numbers)
+            self._firsts[recipe] = self._moment(self._pruned)
+        return self._firsts[recipe]
+
+    def _moment(self, net):
+        return Moment(snapshot(net), accuracy(net, self.data.train), accuracy(net, self.data.val))
+
+    def _masks(self, state):
+        how = state["structure"], state["criterion"]
+        if how not in self._rankings:
+            self._rankings[how] = rank(self._net, CRITERIA[how[1]], STRUCTURES[how[0]], each_layer, rng=self.seed)
+        return self._rankings[how].masks(state["fraction"] / 100)
+
+    def _dice(self, state):
+        return np.random.default_rng((self.seed, state["signal"])) if state["mode"] == DICE_ON else None
+
+    def _active(self, state):
+        """The hidden neurons of the dropout twin that speak just now."""
+        hidden, p = self._widths[1:-1], state["fraction"] / 100
+        if state["mode"] == TRAINING:
+            return spared(hidden, p, state["step"] - 1, samples=len(self.data.train), batch=BATCH, seed=self.seed)
+        if state["mode"] == DICE_ON:
+            return thrown(hidden, p, ASKED, self._dice(state))
+        return [np.ones(width, bool) for width in hidden]
+
+    def _answers(self, net, x, dice=None):
+        return np.bincount(net.forward(x, dice)[0].argmax(axis=1), minlength=self._widths[-1])
+
+    def _noisy(self, state, epochs):
+        """Accuracies of the dropout twin with the dice left on."""
+        if state["mode"] != DICE_ON:
+            return np.zeros(0)
+        key = state["fraction"], epochs, len(self.records)
+        if key not in self._noise:
+            dice, new = np.random.default_rng(self.seed), self.data.val
+            self._noise[key] = np.array([np.mean(self._twin.forward(new.x, dice)[0].argmax(axis=1) == new.y)
+                                         for _ in range(THROWS)])
+        return self._noise[key]
+
+    def _time(self):
+        """Seconds of both twins to predict all new samples; a mask takes the same time wherever its holes are."""
+        masked = any(param.mask is not None for param in self._pruned.params())
+        key = "cut" if self.small else "masked" if masked else "whole"
+        if key not in self._seconds:
+            taken = measure.latency({"dropout": self._twin, "pruned": self._pruned}, self.data.val.x, rounds=9)
+            self._seconds[key] = taken["dropout"].median, taken["pruned"].median
+        return self._seconds[key]
+
+    def _spread(self, at, array):
+        """A table of the smaller network, at the places where its neurons stood in the whole one."""
+        if self.small is None:
+            return array
+        table = np.zeros((self._widths[at], self._widths[at + 1]), array.dtype)
+        table[np.ix_(self._left[at], self._left[at + 1])] = array
+        return table
+
+    # ---- the two acts: training and cutting ---------------------------------------------------------
+
+    def train(self):
+        """Train both twins in the background, from the same numbers on the same batches; `wait` waits."""
+        nets = {}
+        with self._lock:
+            for recipe in self._recipes(self.state):
+                if len(self.records.get(recipe, ())) <= self.epochs:
+                    self.records[recipe] = [self._first(recipe)]
+                    net = self._net.copy() if recipe[0] == "dropout" else self._pruned.copy()
+                    rewind(net, self._first(recipe).numbers)
+                    nets[recipe] = with_dropout(net, recipe[1] / 100) if recipe[0] == "dropout" else net
+            while len(self.records) > MOST:
+                del self.records[next(iter(self.records))]  # the oldest
+        self.job.start(self._learn(nets))
+
+    def _learn(self, nets):
+        last = self.epochs * self._per_epoch
+        runs = [steps(net, self.data.train, count=last, batch=BATCH, rng=self.seed) for net in nets.values()]
+        records = [self.records[recipe] for recipe in nets]
+        for done in range(1, last + 1):
+            for run in runs:
+                next(run)
+            if done % self._per_epoch == 0:
+                for record, net in zip(records, nets.values(), strict=True):
+                    record.append(self._moment(net))
+            yield done
+            if not runs:
+                break
+
+    def progress(self, what):
+        self._cancel.disabled = what is None
+        if what is not None:
+            self._bar.value = what
+            self._told.value = f"training: step {what:,} of {self._bar.max:,}"
+        if what is None or what // self._per_epoch >= len(self.shown.dropout.record):
+            self.refresh()
+
+    def cut_now(self):
+        """Erase what is pruned, build the smaller network and save it.  Nothing here brings it back."""
+        if self.small is not None:
+            return
+        with self._lock:
+            if all(mask.all() for mask in self.shown.pruning.masks):
+                self.say("There is nothing to cut yet: set the fraction above 0 %.")
+                return
+            net = self._pruned
+            cut(net)
+            small = compact(net)
+            self._bytes["pruned"] = self._save(small, "pruned")
+            self._left = [np.ones(self._widths[0], bool), *self.shown.pruning.active, np.ones(self._widths[-1], bool)]
+            self._pruned = self.small = small
+            self._firsts[("cut",)] = self._moment(small)
+        self._cutter.disabled = self.control["structure"].disabled = self.control["criterion"].disabled = True
+        self.refresh()
+        self.say(f"Cut, and saved as {self.folder / 'pruned.safetensors'}. "
+                 "No control brings it back: the slider now moves dropout only.")
+
+    def _save(self, net, name):
+        """Bytes on disk."""
+        path = self.folder / f"{name}.safetensors"
+        save(net, path)
+        return path.stat().st_size
+
+    # ---- the picture --------------------------------------------------------------------------------
+
+    def draw(self, figure):
+        grid = figure.add_gridspec(2, 2, height_ratios=(1.7, 1))
+        titles = "Dropout: other neurons rest in each step", "Pruning: one choice, for good"
+        self._windows = [Window(self._widths, figure.add_subplot(grid[0, side]), title)
+                         for side, title in enumerate(titles)]
+        ax = figure.add_subplot(grid[1, 0])
+        ink.plain(ax, "Recognised (%): ‒ ‒ training, — new signals")
+        last = self.control["step"].max
+        ax.set(xlim=(-0.03 * last, 1.03 * last), ylim=(0, 108), yticks=range(0, 101, 25))
+        ax.set_xlabel("training step", fontsize=ink.SMALL)
+        ax.grid(color="#E5E5E5", linewidth=0.8)
+        ax.axhline(100 * self._whole.new, color=ink.FAINT, linewidth=1, linestyle=":")
+        self._curves = [ax.plot([], [], color=colour, marker=marker, markersize=4, linewidth=1.6, linestyle=style)[0]
+                        for colour, marker in ((DROPOUT, "o"), (PRUNING, "s")) for style in ("--", "-")]
+        for line, name in zip(self._curves[1::2], ("dropout", "pruned"), strict=True):
+            line.set_label(name)
+        self._here = ax.axvline(1, color=ink.INK, linewidth=1)
+        ax.legend(handles=self._curves[1::2], loc="lower right", fontsize=ink.SMALL, frameon=False, ncols=2)
+        bars = figure.add_subplot(grid[1, 1])
+        ink.plain(bars, f"Answers to one signal, asked {ASKED} times")
+        names = self.data.class_names
+        bars.set(xlim=(-0.6, len(names) - 0.4), ylim=(0, ASKED * 1.2), xticks=range(len(names)), xticklabels=names)
+        self._bars = [[bars.add_patch(Rectangle((x + shift, 0), 0.4, 0, color=colour, hatch=hatch, fill=True))
+                       for x in range(len(names))]
+                      for shift, colour, hatch in ((-0.4, DROPOUT, ""), (0, PRUNING, ""))]
+        (self._truth,) = bars.plot([], [], "v", color=ink.INK, markersize=7)
+        moving = [artist for window in self._windows for artist in window.artists]
+        return [*moving, *self._curves, self._here, *[bar for side in self._bars for bar in side], self._truth]
+
+    def paint(self, frame):
+        for window, side in zip(self._windows, (frame.dropout, frame.pruning), strict=True):
+            mine = side is frame.pruning
+            window.update(side.weights, side.masks, side.active, louder=1 if mine else frame.louder,
+                          gone=mine and frame.cut)
+        for at, side in enumerate((frame.dropout, frame.pruning)):
+            x = np.arange(len(side.record)) * self._per_epoch
+            self._curves[2 * at].set_data(x, [100 * moment.train for moment in side.record])
+            self._curves[2 * at + 1].set_data(x, [100 * moment.new for moment in side.record])
+            for bar, count in zip(self._bars[at], side.answers, strict=True):
+                if bar.get_height() != count:
+                    bar.set_height(count)
+        self._here.set_xdata([frame.step, frame.step])
+        self._truth.set_data([self.data.class_names.index(frame.truth)], [ASKED * 1.1])
+        self._table.value = table(frame)
+        if not self.job.running:
+            done = (len(frame.dropout.record) - 1) * self._per_epoch
+            self._told.value = f"trained with it: {done:,} steps" if done else "not yet trained with it"
+
+    def sentence(self, frame):
+        return sentence(frame)
+
+
+def _dense(net):
+    return [layer for layer in net.layers if isinstance(layer, Dense)]
+
+
+def _stored(net):
+    """Shapes of the weights in memory, and how many numbers there are in all."""
+    return [layer.weight.shape for layer in _dense(net)], sum(param.size for param in net.params())
+
+
+def _write(net, masks):
+    """These masks, and none where none is named."""
+    for param in net.params():
+        mask = masks.get(param.path)
+        param.mask = None if mask is None or mask.all() else mask
+
+
+def _between(widths, active):
+    """The connections among neurons that speak; every input and output does."""
+    every = [np.ones(widths[0], bool), *active, np.ones(widths[-1], bool)]
+    return [np.outer(a, b) for a, b in pairwise(every)]
