@@ -13,7 +13,8 @@ import numpy as np
 from minnet.nn.activations import ReLU
 from minnet.nn.layer import Layer
 from minnet.nn.layers import Dense, Dropout, Flatten, Sequential
-from minnet.sparse.runs import FLOAT32, DenseRun, FlattenStep, ImageRun, Linear, OwnForward, Reshape
+from minnet.nn.residual import Residual
+from minnet.sparse.runs import FLOAT32, DenseRun, FlattenStep, ImageRun, Linear, OwnForward, Reshape, Shortcut
 from minnet.words import closest
 
 FORMATS = ("auto", "rows", "blocks", "dense", "csr")
@@ -27,7 +28,8 @@ def compile(net, format="auto"):
     ----------
     net : Layer
         Any network. Dense layers are compiled, and convolutions where the network begins with them and says its
-        `input_shape`, with ReLU, MaxPool2d, Dropout and Flatten between them; other layers are called as they are.
+        `input_shape`, with ReLU, MaxPool2d, Dropout and Flatten between them, and inside the branch of a Residual;
+        other layers are called as they are.
     format : str
         How the weights of dense layers are stored and multiplied:
 
@@ -47,7 +49,7 @@ def compile(net, format="auto"):
                         "write for example mn.sparse.compile(mn.models.mlp(64, 32, 10)).")
     if format not in FORMATS:
         raise ValueError(f"unknown format {format!r}.{closest(format, FORMATS)}")
-    return Predictor(_steps(net, format))
+    return Predictor(_steps(list(_flat(net)), format))
 
 
 class Predictor:
@@ -107,8 +109,9 @@ def _float32(x):
 # ---- from a network to steps ------------------------------------------------------------------------
 
 
-def _steps(net, format):
-    layers, steps, run = list(_flat(net)), [], []
+def _steps(layers, format):
+    """The steps for layers that follow each other, given as (path, layer)."""
+    steps, run = [], []
     if len(layers) > 1 and type(layers[0][1]) is Reshape and len(layers[0][1].shape) == 3 and format in KERNELS:
         images, covered = ImageRun.of(layers[1:], layers[0][1], format)
         if images:
@@ -128,6 +131,10 @@ def _steps(net, format):
             run.append(Linear(path, weight, np.array(bias, np.float32)))
         elif kind is ReLU and run:
             run[-1].relu = True
+        elif kind is Residual:
+            finish()
+            branch = f"{path}.branch" if path else "branch"
+            steps.append(Shortcut(path, _steps(list(_flat(layer.branch, branch)), format)))
         elif kind is not Dropout:                           # dropout does nothing when predicting
             finish()
             steps.append(layer if kind is Reshape else FlattenStep() if kind is Flatten

@@ -60,6 +60,27 @@ class FlattenStep:
         return []
 
 
+class Shortcut:
+    """A residual layer: what its branch computes, in steps of its own, is added to what goes past."""
+
+    def __init__(self, path, steps):
+        self.path, self.steps = path, steps
+        self.formats = {inner: name for step in steps for inner, name in step.formats.items()}
+        self.nbytes = sum(step.nbytes for step in steps)
+
+    def __call__(self, x):
+        extra = x
+        for step in self.steps:
+            extra = step(extra)
+        if extra.shape != x.shape:
+            raise ValueError(f"the branch of {self.path or 'a Residual'} must answer in the shape of its input, "
+                             f"{x.shape}, got {extra.shape}")
+        return x + extra
+
+    def explain(self):
+        return [sentence for step in self.steps for sentence in step.explain()]
+
+
 class OwnForward:
     """A layer that isn't compiled: its own forward, on a copy of its numbers."""
 

@@ -15,7 +15,8 @@ import minnet.sparse
 from minnet.nn.activations import ReLU
 from minnet.nn.layer import Layer
 from minnet.nn.layers import Dense, Dropout, Sequential
-from minnet.nn.models import mlp
+from minnet.nn.models import mlp, residual_mlp, tiny_transformer
+from minnet.nn.residual import Residual
 
 FORMATS = ("auto", "rows", "blocks", "dense", "csr")
 BATCHES = (0, 1, 7, 64, 1000)
@@ -173,6 +174,25 @@ def test_unknown_layers_are_computed_by_themselves():
     agree(predict(x), net(x))
     assert predict.formats["doubled1"] == predict.formats["swish1"] == "own"
     assert len(predict.explain().splitlines()) == len(predict.formats)
+
+
+@pytest.mark.parametrize("sparsity", (0.0, 0.9))
+def test_branches_are_compiled(sparsity):
+    net = residual_mlp(rng=0)
+    rng = np.random.default_rng(0)
+    for param in net.params():
+        if param.prunable:
+            param.mask = rng.random(param.shape) >= sparsity
+    x = rng.random((20, 64), np.float32)
+    predict = minnet.sparse.compile(net)
+    agree(predict(x), net(x))
+    assert predict.formats["residual2.branch.dense1"] in ("rows", "dense")
+    assert set(predict.formats) == {param.path.rsplit(".", 1)[0] for param in net.params()} | {"relu1"}
+    alone = Residual(Sequential())
+    agree(minnet.sparse.compile(alone)(x), alone(x))
+    transformer = tiny_transformer(rng=0)
+    x = rng.random((5, 8, 8), np.float32)
+    agree(minnet.sparse.compile(transformer)(x), transformer(x))
 
 
 def test_a_lone_layer_and_an_empty_network():
