@@ -165,6 +165,7 @@ class Wiring(Drawing):
             if not np.array_equal(mine, self._inside[number]):
                 self._inside[number] = mine
                 strength = self._strength[mine]
+                lines.set_visible(len(mine) > 0)
                 lines.set_segments(self._lines(mine))
                 lines.set_colors(ink.strokes(strength))
                 lines.set_linewidths(THINNEST + (WIDEST - THINNEST) * np.abs(strength))

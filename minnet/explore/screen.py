@@ -42,11 +42,11 @@ class Screen:
             if clean < len(levels):
                 canvas.restore_region(levels[clean])
                 del levels[clean + 1 :]
-            else:
-                levels.append(canvas.copy_from_bbox(ax.bbox))
-            for artist in pile[clean:]:
-                if len(levels) <= pile.index(artist):
-                    levels.append(canvas.copy_from_bbox(ax.bbox))
-                ax.draw_artist(artist)
-                artist.stale = False  # an invisible artist is not drawn, and remains as it was
+            for number, artist in enumerate(pile[clean:], clean):
+                if number == len(levels):
+                    same = number > 0 and not pile[number - 1].get_visible()  # nothing was drawn since
+                    levels.append(levels[-1] if same else canvas.copy_from_bbox(ax.bbox))
+                if artist.get_visible():
+                    ax.draw_artist(artist)
+                artist.stale = False
         return encode(canvas)
