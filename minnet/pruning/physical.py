@@ -26,7 +26,8 @@ def compact(net, sample=None):
     -------
     Layer
         A network that predicts the same with fewer numbers; its ``report``, a text, tells what went.  Inputs,
-        outputs, and the width of residual sums and of LayerNorm stay.
+        outputs, and the width of residual sums and of LayerNorm stay.  A layer that stands in two places becomes
+        two, each with what its place needs.
 
     Raises
     ------
