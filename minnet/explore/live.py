@@ -23,8 +23,9 @@ from minnet.nn.train import steps
 
 EVERY = 10  # steps between two points of the curves
 MEASURED = 1000  # at most so many samples are measured on
+RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10)
 PACES = {"1": 1, "10": 10, "100": 100, "1,000": 1000}  # steps a second
-LOSSES = (0.01, 100)  # from the bottom to the top of the picture
+LOSSES = (0.001, 100)  # from the bottom to the top of the picture
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class TrainingExplorer(Explorer):
     hidden : int
         Neurons in the hidden layer, 1 to 64.
     rate : float
-        Learning rate of plain gradient descent, 0.001 to 10.
+        Learning rate of plain gradient descent; the slider goes from 0.001 to 10 in nearly even factors.
     count : int
         Steps of a whole run.
     batch : int
@@ -108,9 +109,10 @@ class TrainingExplorer(Explorer):
     def controls(self):
         wide = {"style": {"description_width": "initial"}, "layout": {"width": "400px", "max_width": "100%"}}
         given = self._given
+        rates = sorted({*RATES, given["rate"]})
         return {
-            "rate": widgets.FloatLogSlider(given["rate"], min=-3, max=1, step=0.1, description="Learning rate",
-                                           readout_format=".3g", **wide),
+            "rate": widgets.SelectionSlider(options=[(f"{rate:.3g}", rate) for rate in rates], value=given["rate"],
+                                            description="Learning rate", **wide),
             "hidden": widgets.IntSlider(given["hidden"], 1, 64, description="Hidden neurons", **wide),
             "pace": widgets.SelectionSlider(options=list(PACES), value="100", description="Steps a second", **wide),
             "sample": widgets.IntSlider(0, 0, len(self._y) - 1, description="Sample to follow", **wide),
@@ -149,8 +151,8 @@ class TrainingExplorer(Explorer):
         self.job.start(self._run())
 
     def pause(self):
-        """Hold the training after its present step."""
-        self.job.cancel()
+        """Hold the training after its present step; once this returns, nobody trains any more."""
+        self.job.close()
         self._play.description = "Play"
 
     def one_step(self):
@@ -165,19 +167,15 @@ class TrainingExplorer(Explorer):
     def start_over(self):
         """The same network as it was before the first step; the run so far stays in grey."""
         self.pause()
-        with self._lock:
-            self._start_over(*self._recipe)
+        self._start_over(*self._recipe)
         self.say("")
         self.refresh()
 
     def reset(self):
         """All controls, the network and the curves as they stood at first."""
         self.pause()
-        with self._lock:
-            self._curve, self._before = [], np.zeros((0, 3))
-            self._recipe = None
+        self._curve, self._before, self._recipe = [], np.zeros((0, 3)), None
         super().reset()
-        self._before = np.zeros((0, 3))
 
     # ---- training -----------------------------------------------------------------------------------
 
@@ -207,15 +205,16 @@ class TrainingExplorer(Explorer):
         self._curve.append((self.step, loss, np.mean(scores.argmax(axis=1) == self._y)))
 
     def _run(self):
+        last, due = monotonic(), 1.0
         while self.step < self.count:
-            pace, begun = PACES[self.control["pace"].value], monotonic()
-            burst = max(pace // 20, 1)
-            for _ in range(min(burst, self.count - self.step)):
+            for _ in range(min(int(due), self.count - self.step)):
                 self._advance()
+            due -= int(due)
             yield self.step
-            while (left := begun + burst / pace - monotonic()) > 0:
-                sleep(min(left, 0.05))
-                yield self.step
+            sleep(0.02)
+            pace, now = PACES[self.control["pace"].value], monotonic()
+            due = min(due + pace * (now - last), max(pace / 2, 1))  # after a long wait it doesn't race
+            last = now
 
     def progress(self, what):
         self._play.description = "Pause" if self.job.running else "Play"
@@ -228,7 +227,8 @@ class TrainingExplorer(Explorer):
         recipe = state["hidden"], state["seed"]
         if recipe != self._recipe:
             self._start_over(*recipe)
-            self.begin()  # another number of neurons is another picture
+            if state["hidden"] != self._drawn:
+                self.begin()  # another number of neurons is another picture
         self.rate = state["rate"]
         one = slice(state["sample"], state["sample"] + 1)
         with np.errstate(all="ignore"):
@@ -262,7 +262,7 @@ class TrainingExplorer(Explorer):
         middle = grid[1].subgridspec(2 if self._plane else 3, 1)
         if self._plane:
             self._subject = draw.surface(self.net, self._x, self._y, left,
-                                         title="What it answers where; one line a neuron")
+                                         title="What it answers where; each line is a neuron")
             (self._chosen,) = left.plot([], [], "o", markersize=13, markerfacecolor="none", markeredgewidth=2.5,
                                         color=ink.INK)
             first = []
@@ -276,8 +276,8 @@ class TrainingExplorer(Explorer):
             ax.set_axis_off()
             ax.set_title("The sample", fontsize=ink.TITLE, color=ink.INK, loc="left")
             first = [self._chosen]
-        width = self._recipe[0]
-        self._hidden = _bars(figure.add_subplot(middle[-2]), width, "Hidden neurons fire", ink.POSITIVE)
+        self._drawn = self._recipe[0]
+        self._hidden = _bars(figure.add_subplot(middle[-2]), self._drawn, "Hidden neurons fire", ink.POSITIVE)
         ax = figure.add_subplot(middle[-1])
         self._chances = _bars(ax, self._classes, "Probability (▼ = true)", ink.AFTER)
         ax.set_xticks(range(1, self._classes + 1), self._names)
