@@ -8,7 +8,7 @@ from minnet.explore.explorer import Explorer
 from minnet.explore.job import Job
 from minnet.explore.ladder import StructureExplorer as structure
 from minnet.explore.live import TrainingExplorer as training
-from minnet.explore.recipes import IterationsExplorer as iterations
+from minnet.explore.often import IterationsExplorer as iterations
 from minnet.explore.sealed import SealedTest as open_test_set
 from minnet.explore.sparsity_slider import SparsityExplorer as sparsity
 from minnet.explore.twins import TwinsExplorer as dropout_and_pruning

@@ -10,56 +10,16 @@ from dataclasses import dataclass
 
 import ipywidgets as widgets
 import numpy as np
-from threadpoolctl import ThreadpoolController  # comes with scikit-learn
 
-from minnet import measure, sparse
 from minnet.draw import ink
 from minnet.explore.blueprint import Blueprint, stored
 from minnet.explore.explorer import Explorer
+from minnet.explore.rungs import BATCH, LADDER, RUNGS, SCOPES, Bench, Rung, Tried, size
 from minnet.nn.layer import Layer
-from minnet.nn.scoring import accuracy
 from minnet.nn.train import steps
-from minnet.pruning import scope as scopes
-from minnet.pruning import structure as structures
 from minnet.pruning.physical import compact
-from minnet.pruning.ranking import rank, restore, sparsity
 
 PERCENT = range(0, 100, 5)
-BATCH = 64
-SCOPES = {"network": scopes.network, "layer": scopes.layer}
-
-
-@dataclass(frozen=True)
-class Rung:
-    """A step of the ladder: its name, its structure, and how both are typed."""
-
-    name: str
-    short: str
-    structure: object
-    code: str
-    scope: object = None  # of its own, whatever the control says
-
-
-LADDER = (
-    Rung("single weights", "weights", structures.weights, "mn.weights"),
-    Rung("N of 4 neighbours (N:M)", "N:M", structures.weights, "mn.weights", scopes.window(4)),
-    Rung("blocks of 4 × 4", "blocks", structures.blocks(4, 4), "mn.blocks(4, 4)"),
-    Rung("shapes", "shapes", structures.along("in", "row", "col"), 'mn.along("in", "row", "col")'),
-    Rung("inputs / channels", "inputs", structures.along("in"), 'mn.along("in")'),
-    Rung("neurons / filters", "neurons", structures.along("out"), 'mn.along("out")'),
-    Rung("whole layers", "layers", structures.branches, "mn.branches"),
-)
-RUNGS = {rung.name: rung for rung in LADDER}
-
-
-@dataclass(frozen=True)
-class Tried:
-    """One rung at one sparsity: fractions of the weights that are masked, of the numbers that `compact`
-    leaves, and of right answers."""
-
-    masked: float
-    left: float
-    accuracy: float
 
 
 @dataclass(frozen=True)
@@ -143,15 +103,12 @@ class StructureExplorer(Explorer):
                                 'mn.explore.structure({"dense": net}, digits)')
         if not nets:
             raise ValueError('structure needs at least one network, for example {"dense": net}')
-        self.nets = {name: net.copy() for name, net in nets.items()}
-        for net in self.nets.values():
-            restore(net)
         self.data, self.epochs, self.seed = data, epochs, seed
         self.split = data.val if hasattr(data, "val") else data
         self.train = getattr(data, "train", None)
+        self.bench = Bench(nets, self.split)
+        self.nets = self.bench.nets
         self.retrained = {}
-        self._rankings, self._tried, self._times = {}, {}, {}
-        self._threads = ThreadpoolController()
         self._drawn = next(iter(self.nets))
         self._report = widgets.HTML(layout={"min_height": "110px"})
         super().__init__()
@@ -200,95 +157,37 @@ class StructureExplorer(Explorer):
         if state["network"] != self._drawn:
             self._drawn = state["network"]
             self.begin()
-        rung, percent, dense = RUNGS[state["rung"]], state["percent"], self.nets[state["network"]]
-        self.net = dense.copy()
-        note = self._write(self.net, state, rung, percent)
+        rung, percent, where = RUNGS[state["rung"]], state["percent"], (state["network"], state["scope"])
+        bench, whole = self.bench, self.nets[state["network"]]
+        self.net = bench.pruned(*where, rung, percent)
         self.small, there = compact(self.net), stored(self.net)
-        bytes, seconds = self._cost(state, rung)
-        curve = {each: self._try(state, rung, each) for each in PERCENT}
+        bytes, seconds = bench.cost(*where, rung, percent, self.small)
+        curve = {each: bench.tried(*where, rung, each) for each in PERCENT}
         return Frame(
             rung=rung, percent=percent,
             masks={p.path: np.ones(p.shape, bool) if p.mask is None else p.mask for p in self.net.params()},
-            there=there,
-            here=Tried(sparsity(self.net), _size(self.small) / _size(dense), self._right(self.small)),
-            dense=self._try(state, LADDER[0], 0).accuracy,
-            numbers=_size(dense), left=_size(self.small), middle=_middle(self.net, there), report=self.small.report,
+            there=there, here=bench.tried(*where, rung, percent) or bench.tried(*where, LADDER[0], 0),
+            dense=bench.tried(*where, LADDER[0], 0).accuracy,
+            numbers=size(whole), left=size(self.small), middle=_middle(self.net, there), report=self.small.report,
             curve={each: tried.accuracy for each, tried in curve.items() if tried is not None},
-            ladder=[self._try(state, each, percent) for each in LADDER],
-            retrained=[self.retrained.get((state["network"], state["scope"], each.name, percent)) for each in LADDER],
-            bytes=bytes, seconds=seconds, code=self._code(rung, percent, state["scope"]), note=note,
+            ladder=[bench.tried(*where, each, percent) for each in LADDER],
+            retrained=[self.retrained.get((*where, each.name, percent)) for each in LADDER],
+            bytes=bytes, seconds=seconds, code=rung.call(percent, state["scope"]), note=self._note(state, rung),
         )
 
-    def _write(self, net, state, rung, percent):
-        """Prune a copy; returns what cannot be done, or the empty string."""
-        ranking = self._ranking(state["network"], state["scope"], rung)
-        if isinstance(ranking, str):
-            return ranking
-        masks = ranking.masks(percent / 100)
-        for param in net.params():
-            if param.path in masks:
-                param.mask = masks[param.path]
-        if rung.scope is not None:
-            fall = round(4 * percent / 100)
-            if 25 * fall != percent:
-                return (f"Of 4 neighbours only whole ones can go: {percent}% becomes {fall} of 4, {25 * fall}%. "
-                        "(2 of 4, at 50%, is what some graphics processors calculate faster.)")
-            if state["scope"] == "layer":
-                return "Here the 4 neighbours compete with each other, so Scope makes no difference."
-        return ""
-
-    def _ranking(self, network, scope, rung):
-        """The ranking of a rung, or in a sentence why there is none."""
-        key = network, scope, rung.name
-        if key not in self._rankings:
-            try:
-                found = rank(self.nets[network], structure=rung.structure, scope=rung.scope or SCOPES[scope])
-            except ValueError as reason:
-                found = f"Nothing is removed: {_plain(reason)}"
-            self._rankings[key] = found
-        return self._rankings[key]
-
-    def _try(self, state, rung, percent):
-        """One rung at one sparsity, without retraining; None where there is no such unit.  Computed once."""
-        key = state["network"], state["scope"], rung.name, percent
-        if key not in self._tried:
-            self._tried[key] = None
-            if not isinstance(self._ranking(state["network"], state["scope"], rung), str):
-                dense = self.nets[state["network"]]
-                net = dense.copy()
-                self._write(net, state, rung, percent)
-                small = compact(net)  # gives the same answers, sooner
-                self._tried[key] = Tried(sparsity(net), _size(small) / _size(dense), self._right(small))
-        return self._tried[key]
-
-    def _right(self, net):
-        """Accuracy, in batches small enough for the processor's own memory."""
-        return accuracy(net, self.split, batch=BATCH)
-
-    def _cost(self, state, rung):
-        """Bytes and seconds: the network as it was, compact, and compact with its gaps skipped."""
-        key = state["network"], state["scope"], rung.name, state["percent"]
-        if key not in self._times:
-            x = np.ascontiguousarray(self.split.x[:BATCH], np.float32)
-            fast = sparse.compile(self.small)
-            ways = {"whole": self.nets[state["network"]], "compact": self.small, "sparse": fast}
-            with self._threads.limit(limits=1):
-                seconds = measure.latency(ways, x, rounds=15, sample=1e-4, budget=0.008)
-            dense = sum(p.data.nbytes for p in self.nets[state["network"]].params())
-            left = sum(p.data.nbytes for p in self.small.params())
-            self._times[key] = {"whole": dense, "compact": left, "sparse": fast.nbytes}, seconds
-        return self._times[key]
-
-    @staticmethod
-    def _code(rung, percent, scope):
-        arguments = [f"{percent / 100:g}"]
-        if rung.short != "weights" and rung.scope is None:
-            arguments.append(f"structure={rung.code}")
-        if rung.scope is not None:
-            arguments.append("scope=mn.window(4)")
-        elif scope == "layer":
-            arguments.append("scope=mn.layer")
-        return f"mn.prune(net, {', '.join(arguments)})"
+    def _note(self, state, rung):
+        """What cannot be done, or the empty string."""
+        obstacle = self.bench.obstacle(state["network"], state["scope"], rung)
+        if obstacle:
+            return f"Nothing is removed: {obstacle}"
+        if rung.scope is None:
+            return ""
+        fall = round(4 * state["percent"] / 100)
+        if 25 * fall != state["percent"]:
+            return (f"Of 4 neighbours only whole ones can go: {state['percent']}% becomes {fall} of 4, {25 * fall}%. "
+                    "(2 of 4, at 50%, is what some graphics processors calculate faster.)")
+        return ("Here the 4 neighbours compete with each other, so Scope makes no difference."
+                if state["scope"] == "layer" else "")
 
     # ---- the picture --------------------------------------------------------------------------------
 
@@ -333,7 +232,6 @@ class StructureExplorer(Explorer):
         for bar, word, tried in zip(self._bars, self._none, frame.ladder, strict=True):
             bar.set_height(0 if tried is None else 100 * tried.left)
             word.set_visible(tried is None)
-            bar.stale = True
         there = [(i, tried.accuracy) for i, tried in enumerate(frame.ladder) if tried is not None]
         self._before.set_data([i for i, _ in there], [100 * a for _, a in there])
         done = [(i, a) for i, a in enumerate(frame.retrained) if a is not None]
@@ -365,15 +263,13 @@ class StructureExplorer(Explorer):
         self.job.start(self._practice(self.state))
 
     def _practice(self, state):
-        count = self.epochs * -(-len(self.train.y) // 32)
+        where, count = (state["network"], state["scope"]), self.epochs * -(-len(self.train.y) // 32)
         for done, rung in enumerate(LADDER):
-            if not isinstance(self._ranking(state["network"], state["scope"], rung), str):
-                net = self.nets[state["network"]].copy()
-                self._write(net, state, rung, state["percent"])
+            if self.bench.obstacle(*where, rung) is None:
+                net = self.bench.pruned(*where, rung, state["percent"])
                 for step in steps(net, self.train, count=count, rng=self.seed):
                     yield done + step.index / count
-                key = state["network"], state["scope"], rung.name, state["percent"]
-                self.retrained[key] = self._right(net)
+                self.retrained[(*where, rung.name, state["percent"])] = self.bench.right(net)
             yield done + 1
 
     def progress(self, what):
@@ -390,10 +286,6 @@ class StructureExplorer(Explorer):
             self.refresh()
 
 
-def _size(net):
-    return sum(param.size for param in net.params())
-
-
 def _middle(net, there):
     """A weight that lost inputs and outputs: what of each, and of their product."""
     for param in net.params():
@@ -404,10 +296,6 @@ def _middle(net, there):
             if min(lost) > 0 and max(lost) < 1:
                 return param.path.removesuffix(".weight"), *lost, 1 - still.mean()
     return None
-
-
-def _plain(reason):
-    return str(reason).split(" Did you mean")[0].split(" There are")[0]
 
 
 def _time(timing):

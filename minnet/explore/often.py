@@ -1,0 +1,308 @@
+"""How often?  One cut or many small ones with training between, at the same cost.
+
+The controls make a recipe; the staircase shows at once what it would do.  Train tries it in the background, and
+every tried recipe stays: as a curve, and in a table from which it can be called back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ipywidgets as widgets
+import numpy as np
+
+from minnet.draw import ink
+from minnet.explore.explorer import Explorer
+from minnet.explore.recipes import FINALS, RETRAINING, SCOPES, Kitchen, Recipe, Result
+from minnet.nn.layer import Layer
+from minnet.pruning.schedule import geometric
+
+COLOURS = ("#0072B2", "#D55E00", "#CC79A7", "#56B4E9", "#E69F00", "#882255")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Everything that is shown.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    stairs : list of (epoch, sparsity)
+        Of this recipe.
+    each : (float, int)
+        What a round removes of what is left, and its steps of training.
+    result : Result or None
+    tried : dict of {Recipe: Result}
+    whole : list of float
+        Accuracies of the networks with all weights.
+    note : str
+    """
+
+    recipe: Recipe
+    stairs: list
+    each: tuple
+    result: Result | None
+    tried: dict
+    whole: list
+    note: str
+
+
+class IterationsExplorer(Explorer):
+    """Prune in one to twenty rounds: ``mn.explore.iterations(make, digits)``.
+
+    Parameters
+    ----------
+    make : function
+        ``make(seed)`` → an untrained network.
+    data : Dataset
+        Trained on ``.train``, measured on ``.val``.
+    seeds : sequence of int
+        Each recipe is tried with each of them.
+    epochs : int
+        How long the networks are trained before the pruning.
+
+    Attributes
+    ----------
+    tried : dict of {Recipe: Result}
+        Grows while `train` runs, and stays.
+    """
+
+    size = (10, 4.6)
+
+    def __init__(self, make, data, *, seeds=(0, 1, 2), epochs=20):
+        example = make(seeds[0]) if callable(make) and not isinstance(make, Layer) else None
+        if not isinstance(example, Layer):
+            raise TypeError("iterations takes a function that makes an untrained network from a seed, write for "
+                            "example mn.explore.iterations(lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed), "
+                            "digits)")
+        if not hasattr(data, "train"):
+            raise TypeError("iterations trains and measures: pass the whole data set, not one part of it")
+        self.kitchen = Kitchen(make, data, seeds, epochs)
+        self._layers = [p.path.removesuffix(".weight") for p in example.params() if p.prunable]
+        self._listing = False
+        self._table = widgets.Select(options=[], rows=6, layout={"width": "960px", "max_width": "100%"})
+        super().__init__()
+
+    # ---- controls -----------------------------------------------------------------------------------
+
+    def controls(self):
+        wide = {"description_width": "initial"}
+        slide = {"style": wide, "layout": {"width": "430px", "max_width": "100%"}}
+        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
+        return {
+            "rounds": widgets.IntSlider(1, 1, 20, description="Rounds", **slide),
+            "epochs": widgets.IntSlider(20, 5, 60, 5, description="Budget (epochs, all rounds together)", **slide),
+            "final": widgets.ToggleButtons(options=list(FINALS), value="98%", description="Final sparsity", **toggle),
+            "retraining": widgets.ToggleButtons(
+                options=RETRAINING, description="Retraining", **toggle,
+                tooltips=["go on from the weights that are left", "put them back to their first values, then train",
+                          "prune only"]),
+            "scope": widgets.ToggleButtons(
+                options=list(SCOPES), description="Scope", **toggle,
+                tooltips=["all weights compete", "each layer loses the same fraction"]),
+        }
+
+    def rows(self):
+        self._bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "160px"})
+        self._told = widgets.HTML(layout={"width": "330px"})
+        self._train = self.button("Train this recipe", self.train, "Try it with every seed, in the background")
+        self._cancel = self.button("Cancel", self.job.cancel, "Stop; what is finished stays")
+        self._cancel.disabled = True
+        self._table.add_class("minnet-table")
+        self._table.observe(self._recall, "value")
+        head = _row("", "recipe", "this recipe", "dice choose instead", "mask from scratch")
+        head = widgets.HTML(
+            "<style>.minnet-table select, .minnet-table-head { font: 13px monospace; }</style>"
+            "<p>Tried recipes: mean accuracy and range over the seeds. Choose one to bring it back.</p>"
+            f"<div class='minnet-table-head' style='padding-left: 8px'>{head}</div>")
+        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
+        return [
+            widgets.HBox([control["rounds"], control["epochs"]], layout=row),
+            widgets.HBox([control["final"], control["retraining"]], layout=row),
+            widgets.HBox([control["scope"], self._train, self._cancel, self._reset, self._bar, self._told], layout=row),
+            self._message,
+            self._picture,
+            self._sentence,
+            head,
+            self._table,
+        ]
+
+    def _recall(self, change):
+        if change.new is not None and not self._listing:
+            self._careful(lambda: self.set(**change.new._asdict()))
+
+    @property
+    def tried(self):
+        """What every recipe gave so far, {Recipe: Result}."""
+        return self.kitchen.tried
+
+    # ---- from the state to the numbers --------------------------------------------------------------
+
+    def frame(self, state):
+        recipe = Recipe(**state)
+        levels, budget = geometric(FINALS[recipe.final], recipe.rounds), self.kitchen.budget(recipe)
+        stairs = [(0.0, 0.0)]
+        for index, level in enumerate(levels):
+            begin, end = (budget * i // recipe.rounds / self.kitchen.per_epoch for i in (index, index + 1))
+            stairs += [(begin, level), (end, level)]
+        return Frame(recipe, stairs, (1 - (1 - levels[-1]) ** (1 / recipe.rounds), budget // recipe.rounds),
+                     self.tried.get(recipe), dict(self.tried), self.kitchen.whole, _note(recipe))
+
+    # ---- the picture --------------------------------------------------------------------------------
+
+    def draw(self, figure):
+        grid = figure.add_gridspec(2, 2, width_ratios=(3.6, 6.4), height_ratios=(1.2, 1))
+        ax = figure.add_subplot(grid[0, 0])
+        ink.plain(ax, "The plan: weights kept (%)")
+        ax.set(xlim=(-1, 61), ylim=(0.7, 130), yscale="log", yticks=[1, 10, 100], yticklabels=["1", "10", "100"])
+        ax.set_xlabel("epochs of retraining", fontsize=ink.TEXT)
+        ax.minorticks_off()
+        (self._stairs,) = ax.plot([], [], color=ink.INK, linewidth=2)
+        ax = figure.add_subplot(grid[1, 0])
+        ink.plain(ax, "Weights kept in each layer (%)")
+        at = np.arange(len(self._layers))
+        ax.set(xlim=(-0.6, len(at) - 0.4), ylim=(0.05, 400), yscale="log", xticks=at, yticks=[0.1, 1, 10, 100],
+               yticklabels=["0.1", "1", "10", "100"])
+        ax.set_xticklabels(self._layers)
+        ax.minorticks_off()
+        self._bars = ax.bar(at, 0 * at + 1e-3, 0.6, color=ink.POSITIVE)
+        self._counts = [ax.text(x, 1, "", ha="center", va="bottom", fontsize=ink.SMALL, color=ink.INK) for x in at]
+        ax = figure.add_subplot(grid[:, 1])
+        ink.plain(ax, f"Accuracy on the validation data (%), {len(self.kitchen.seeds)} seeds")
+        kept = (100, 50, 20, 10, 5, 2, 1)
+        ax.set(xscale="log", xlim=(115, 0.8), ylim=(0, 104), xticks=kept, yticks=range(0, 101, 25))
+        ax.set_xticklabels(map(str, kept))
+        ax.minorticks_off()
+        ax.set_xlabel("weights kept (%)", fontsize=ink.TEXT)
+        ax.grid(color="#E5E5E5", linewidth=0.8)
+        self._whole = ax.axhline(-9, color=ink.FAINT, linewidth=1, linestyle=":")
+        self._band = ax.fill_between([], [], [], color=ink.POSITIVE, alpha=0.25, linewidth=0)
+        self._others = [ax.plot([], [], color=colour, linewidth=1.5, marker=".", alpha=0.8)[0] for colour in COLOURS]
+        self._dice_band = ax.fill_between([], [], [], color=ink.FAINT, alpha=0.2, linewidth=0)
+        (self._dice,) = ax.plot([], [], color=ink.FAINT, linewidth=2, linestyle="--", marker="x", markersize=5)
+        (self._line,) = ax.plot([], [], color=ink.INK, linewidth=2.4, marker="o", markersize=5)
+        (self._scratch,) = ax.plot([], [], color=ink.AFTER, linewidth=2.5, marker="D", markersize=8, markevery=[1])
+        self._names = [ax.text(0, 0, "", fontsize=ink.SMALL, color=ink.INK, va="center", ha="left", clip_on=True)
+                       for _ in range(len(COLOURS) + 1)]
+        ax.legend(handles=[self._line, self._dice, self._scratch],
+                  labels=["this recipe", "dice choose instead", "same mask, from scratch"],
+                  loc="lower left", fontsize=ink.SMALL, frameon=False)
+        return [self._stairs, *self._bars, *self._counts, self._whole, self._band, *self._others, self._dice_band,
+                self._dice, self._line, self._scratch, *self._names]
+
+    def paint(self, frame):
+        self.say(frame.note)
+        self._stairs.set_data([x for x, _ in frame.stairs], [100 * (1 - s) for _, s in frame.stairs])
+        result = frame.result or Result(0, 0)
+        self._paint_layers(result)
+        self._whole.set_ydata([100 * np.mean(frame.whole)] * 2 if frame.whole else [-9, -9])
+        self._paint_curve(self._line, self._band, result, "pruned", frame.whole)
+        self._paint_curve(self._dice, self._dice_band, result, "dice", frame.whole)
+        at, found = 100 * (1 - FINALS[frame.recipe.final]), 100 * np.array(result.scratch or [np.nan])
+        self._scratch.set_data([at] * 3, [found.min(), found.mean(), found.max()])
+        # A recipe keeps its colour; of those that share one, the latest is shown.
+        others = {each.number % len(COLOURS): each for recipe, each in frame.tried.items() if recipe != frame.recipe}
+        for slot, (line, name) in enumerate(zip(self._others, self._names, strict=False)):
+            self._paint_curve(line, None, others.get(slot, Result(0, 0)), "pruned", frame.whole)
+            self._paint_name(name, others.get(slot))
+        self._paint_name(self._names[-1], frame.result)
+        self._list(frame)
+
+    @staticmethod
+    def _paint_name(text, result):
+        """``#3`` at the end of a curve."""
+        finals = result.finals() if result is not None else []
+        text.set_text(f"  #{result.number}" if finals else "")
+        if finals:
+            text.set_position((100 * (1 - result.pruned[0].points[-1].sparsity), 100 * np.mean(finals)))
+
+    def _paint_layers(self, result):
+        kept = result.pruned[0].kept if result.pruned else ()
+        for i, (bar, text) in enumerate(zip(self._bars, self._counts, strict=True)):
+            part = 100 * kept[i][1] / kept[i][2] if kept else 1e-3
+            bar.set_height(max(part, 1e-3))
+            text.set_position((i, max(part, 0.06) * 1.1))
+            text.set_text(f"{kept[i][1]:,}" if kept else "")
+
+    @staticmethod
+    def _paint_curve(line, band, result, kind, whole):
+        """The mean of all seeds, and their range, at each round that all of them have reached."""
+        runs = getattr(result, kind)
+        rounds = min((len(run.points) for run in runs), default=0)
+        kept = [100.0] * bool(rounds) + [100 * (1 - runs[0].points[i].sparsity) for i in range(rounds)]
+        right = 100 * np.array([[whole[seed], *(point.accuracy for point in run.points[:rounds])]
+                                for seed, run in enumerate(runs)]) if rounds else np.empty((1, 0))
+        line.set_data(kept, right.mean(axis=0))
+        line.set_linestyle(":" if result.rounds == 1 else "--" if kind == "dice" else "-")  # one cut: nothing between
+        if band is not None:
+            edge = np.column_stack([kept + kept[::-1], [*right.min(axis=0), *right.max(axis=0)[::-1]]])
+            band.set_verts([edge] if rounds else [])
+
+    def _list(self, frame):
+        """The table of tried recipes.  An option's blanks would be folded, so they are made hard."""
+        options = [(_row(f"#{each.number}", recipe, *map(_range, (each.finals(), each.finals("dice"), each.scratch))),
+                    recipe) for recipe, each in frame.tried.items()]
+        self._listing = True
+        try:
+            if tuple(options) != tuple(self._table.options):
+                self._table.options = options
+            self._table.value = frame.recipe if frame.result is not None else None
+        finally:
+            self._listing = False
+
+    def sentence(self, frame):
+        recipe, (part, count) = frame.recipe, frame.each
+        said = (f"One cut removes <b>{recipe.final}</b>, then {count} steps of training. " if recipe.rounds == 1 else
+                f"{recipe.rounds} rounds to <b>{recipe.final}</b>: each removes {part:.0%} of what is left, "
+                f"then trains for {count} steps. ")
+        result = frame.result
+        if result is None or not result.finals():
+            return said + ("Not tried yet: press <b>Train this recipe</b>." if result is None else "Not finished.")
+        layers = ", ".join(f"{name} {kept:,}" for name, kept, _ in result.pruned[0].kept)
+        said += (f"Accuracy <b>{_range(result.finals())}</b>, with all weights {_range(frame.whole)}. "
+                 f"Weights left (seed {self.kitchen.seeds[0]}): {layers}. ")
+        if result.finals("dice"):
+            said += f"Dice: {_range(result.finals('dice'))}. "
+        if result.scratch:
+            said += f"Same mask from scratch: {_range(result.scratch)}."
+        return said
+
+    # ---- training in the background -----------------------------------------------------------------
+
+    def train(self):
+        """Try the present recipe with every seed, in the background; the newest request wins."""
+        self._bar.value = 0
+        self.job.start(self.kitchen.cook(Recipe(**self.state)))
+
+    def progress(self, what):
+        running = what is not None
+        self._cancel.disabled = not running
+        if running:
+            self._bar.value, now = what
+            self._told.value = f"training: {now}"
+        else:
+            self._told.value = "trained" if self._bar.value == 1 else "stopped; what is finished stays"
+            if self.job.error is not None:
+                self.say(f"Something went wrong: {self.job.error}")
+        if self.tried != self.shown.tried or not running:
+            self.refresh()
+
+
+def _note(recipe):
+    """What cannot be done, or what will go wrong."""
+    if recipe.retraining == "none":
+        return "Without retraining the weights stay as they are, so the budget is not used."
+    if recipe.retraining == "rewind" and recipe.epochs < 2 * recipe.rounds:
+        return (f"Rewinding starts anew in each round, and a round has only {recipe.epochs / recipe.rounds:.2g} "
+                f"epoch{'' if recipe.epochs == recipe.rounds else 's'} here; give it a larger budget or fewer rounds.")
+    return ""
+
+
+def _range(values):
+    """``93.1% (91.9–93.9)``: the mean, and the range over the seeds."""
+    return f"{np.mean(values):.1%} ({100 * min(values):.1f}–{100 * max(values):.1f})" if values else "–"
+
+
+def _row(number, recipe, *ranges):
+    """One line of the table, its blanks made hard."""
+    return f"{number:4}{recipe!s:44}{''.join(f'{each:22}' for each in ranges)}".rstrip().replace(" ", "\u00a0")
