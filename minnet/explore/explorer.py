@@ -22,7 +22,7 @@ STYLE = """<style>
 .minnet-explorer { max-width: 1000px; }
 .minnet-explorer .widget-label, .minnet-explorer .widget-readout, .minnet-explorer .widget-checkbox,
 .minnet-explorer .jupyter-button, .minnet-explorer input { font-size: 15px; }
-.minnet-explorer .widget-label { overflow: visible; text-align: left; }
+.minnet-explorer .widget-label { overflow: visible; text-align: left; padding: 0 8px 0 3px; }
 .minnet-explorer .widget-toggle-buttons { display: flex; align-items: center; gap: 6px; }
 .minnet-explorer .widget-toggle-buttons .mod-active { background: #0072B2; color: white; }
 .minnet-explorer :focus-visible { outline: 3px solid #0072B2; outline-offset: 1px; }

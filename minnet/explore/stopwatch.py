@@ -31,9 +31,9 @@ class Time:
     def __str__(self):
         ratio = self.dense / self.sparse
         if ratio >= 1:
-            verdict = f"{ratio:.1f}× faster"
+            verdict = f"sparse is {ratio:.1f}× faster"
         else:
-            verdict = ("slower here, because each weight that is left also brings its place, "
+            verdict = ("sparse is slower here, because each weight that is left also brings its place, "
                        "and too few are gone to pay for that")
         return (f"Stored: {_bytes(self.sparse_bytes)} sparse, {_bytes(self.dense_bytes)} dense. "
                 f"Predicting {self.batch} samples on one core: {_time(self.sparse)} sparse, "
