@@ -113,28 +113,28 @@ def _dice(silent, p, asked):
         "Start from a copy, `mine = plain.copy()`. A neuron is everything along its \"out\" axis: "
         "`structure=mn.along(\"out\")`.",
         "`mn.prune(mine, 0.6, structure=mn.along(\"out\"), scope=mn.layer)` takes 60 % of the neurons of each layer.",
-        "`mn.cut(mine)` erases them, and `small = mn.compact(mine)` builds the network that is left.",
+        "`mn.cut(mine)` erases them, and `tiny = mn.compact(mine)` builds the network that is left.",
     ],
     solution="""
         mine = plain.copy()
         mn.prune(mine, 0.6, structure=mn.along("out"), scope=mn.layer)
         mn.cut(mine)
-        small = mn.compact(mine)
-        mn.check("05.smaller", small, plain)
+        tiny = mn.compact(mine)
+        mn.check("05.smaller", tiny, plain)
     """,
     setting="plain = mn.models.mlp(40, 200, 200, 10, rng=0)",
 )
-def smaller(small, plain):
+def smaller(tiny, plain):
     """Take 60 % of the neurons out of each hidden layer of a copy of ``plain``, for good, and hand in what is left."""
-    if not isinstance(small, Layer):
+    if not isinstance(tiny, Layer):
         return "The smaller network itself is wanted: what `mn.compact` returns."
     right = plain.copy()
     prune(right, 0.6, structure=along("out"), scope=each_layer)
     cut(right)
-    sizes, wanted = ([p.shape for p in net.params() if p.prunable] for net in (small, compact(right)))
+    sizes, wanted = ([p.shape for p in net.params() if p.prunable] for net in (tiny, compact(right)))
     before = [p.shape for p in plain.params() if p.prunable]
     if sizes == before:
-        if any(p.mask is not None for p in small.params()):
+        if any(p.mask is not None for p in tiny.params()):
             return ("Its arrays are as large as before: so far there is only a mask. "
                     "`mn.compact` builds the smaller network.")
         return "This network is whole: prune a copy of it first."
@@ -142,7 +142,7 @@ def smaller(small, plain):
         return (f"Its arrays are {_shapes(sizes)}, and should be {_shapes(wanted)}: 60 % of the neurons of each hidden "
                 "layer go, with `scope=mn.layer`.")
     x = np.random.default_rng(0).normal(size=(50, sizes[0][0])).astype(np.float32)
-    if not np.allclose(small(x), right(x), rtol=1e-4, atol=1e-4):
+    if not np.allclose(tiny(x), right(x), rtol=1e-4, atol=1e-4):
         return "The size is right, but other neurons than the weakest are gone, or it has been trained since."
     return None
 

@@ -149,9 +149,8 @@ def table(frame):
         ("in arrays of", _shapes(left), *[_shapes(s) for s in sides]),
         ("File on disk, bytes", f"{frame.start_bytes:,}", *[f"{s.bytes:,}" for s in sides]),
         ("Time to predict all new signals, ms", "", *[f"{1e3 * s.seconds:.2f}" for s in sides]),
-        ("Recognised: training / new signals", *[f"{m.train:.1%} / {m.new:.1%}"
-                                                 for m in (frame.start, left.moment, right.moment)]),
-        ("Gap between the two, points", *[f"{100 * m.gap:.1f}" for m in (frame.start, left.moment, right.moment)]),
+        ("Recognised: training − new = gap", *[f"{m.train:.1%} − {m.new:.1%} = {100 * m.gap:.1f} points"
+                                               for m in (frame.start, left.moment, right.moment)]),
     ]
     heads = ("", "as it was given", f"dropout {frame.fraction} %",
              "pruned and cut" if frame.cut else f"pruned {frame.fraction} % (a preview)")

@@ -65,7 +65,7 @@ class TwinsExplorer(Explorer):
         What training has shown so far.
     """
 
-    size = (10, 4.4)
+    size = (10, 4.2)
 
     def __init__(self, net, data, *, epochs=10, seed=0, folder=None):
         if not (hasattr(data, "train") and hasattr(data, "val")):
@@ -89,6 +89,7 @@ class TwinsExplorer(Explorer):
         self._bytes = {name: self._save(net, name) for name, net in (("whole", self._net), ("dropout", self._twin))}
         self._table, self._told = widgets.HTML(), widgets.HTML(layout={"width": "210px"})
         super().__init__()
+        self._sentence.layout.min_height = "76px"
 
     # ---- controls -----------------------------------------------------------------------------------
 
@@ -311,15 +312,15 @@ class TwinsExplorer(Explorer):
         ax.set(xlim=(-0.03 * last, 1.03 * last), ylim=(0, 108), yticks=range(0, 101, 25))
         ax.set_xlabel("training step", fontsize=ink.SMALL)
         ax.grid(color="#E5E5E5", linewidth=0.8)
-        ax.axhline(100 * self._whole.new, color=ink.FAINT, linewidth=1, linestyle=":")
+        before = ax.axhline(100 * self._whole.new, color=ink.INK, linewidth=1.2, linestyle=":", label="new, as given")
         self._curves = [ax.plot([], [], color=colour, marker=marker, markersize=4, linewidth=1.6, linestyle=style)[0]
                         for colour, marker in ((DROPOUT, "o"), (PRUNING, "s")) for style in ("--", "-")]
         for line, name in zip(self._curves[1::2], ("dropout", "pruned"), strict=True):
             line.set_label(name)
-        self._here = ax.axvline(1, color=ink.INK, linewidth=1)
-        ax.legend(handles=self._curves[1::2], loc="lower right", fontsize=ink.SMALL, frameon=False, ncols=2)
+        self._here = ax.axvline(1, 0.02, 0.97, color=ink.INK, linewidth=1)
+        ax.legend(handles=[*self._curves[1::2], before], loc="lower right", fontsize=ink.SMALL, frameon=False, ncols=3)
         bars = figure.add_subplot(grid[1, 1])
-        ink.plain(bars, f"Answers to one signal, asked {ASKED} times")
+        ink.plain(bars, f"Answers to one signal, asked {ASKED} times (▼ right)")
         names = self.data.class_names
         bars.set(xlim=(-0.6, len(names) - 0.4), ylim=(0, ASKED * 1.2), xticks=range(len(names)), xticklabels=names)
         self._bars = [[bars.add_patch(Rectangle((x + shift, 0), 0.4, 0, color=colour, hatch=hatch, fill=True))

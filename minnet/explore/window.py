@@ -5,12 +5,14 @@ What the window shows is a part, but a true one: the same neurons at every momen
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from matplotlib.collections import LineCollection
 
 from minnet.draw import ink
 
-MOST = 10, 16, 10  # so many inputs, neurons of a hidden layer and outputs are drawn
+MOST = 10, 14, 10  # so many inputs, neurons of a hidden layer and outputs are drawn
 THINNEST, WIDEST, LIMIT = 0.4, 2.2, 4.5  # points
 
 
@@ -36,10 +38,9 @@ class Window:
         self.shown = [np.linspace(0, n - 1, min(n, limit)).round().astype(int)
                       for n, limit in zip(widths, most, strict=True)]
         heights = [np.linspace(0.5, -0.5, len(each) + 2)[1:-1] for each in self.shown]
-        self._lines = [_between(x, heights[x], heights[x + 1]) for x in range(len(widths) - 1)]
-        traces = np.concatenate(self._lines)
+        traces = np.concatenate([_between(x, *pair) for x, pair in enumerate(pairwise(heights))])
         self.ghost = LineCollection(traces, colors=ink.REMOVED, linewidths=0.4, alpha=0.45, zorder=1)
-        self.kept = LineCollection([], capstyle="round", zorder=2)
+        self.kept = LineCollection(traces, capstyle="round", zorder=2)  # the thinnest, of width 0, are not seen
         for lines in (self.ghost, self.kept):
             ax.add_collection(lines, autolim=False)
         places = [(x, y) for x, ys in enumerate(heights) for y in ys]
@@ -55,8 +56,8 @@ class Window:
         ax.set(xlim=(-0.3, len(widths) - 0.7), ylim=(-0.78, 0.5))
         ax.axis("off")
         ax.set_title(title, fontsize=ink.TITLE, color=ink.INK, loc="left")
-        # The notes lie at the bottom: writing is slow, and lines change more often than numbers.
-        self.artists = [*self._notes, self.ghost, self.kept, self.neurons]
+        # From what seldom changes to what often does: whatever lies above a change is drawn again.
+        self.artists = [self.ghost, *self._notes, self.kept, self.neurons]
 
     def update(self, weights, masks, active, *, louder=1.0, gone=False):
         """Show the network at one moment; what has not changed is left alone.
@@ -82,10 +83,10 @@ class Window:
         used, strength = np.concatenate(used), np.concatenate(strengths)
         drawn = np.where(used, strength, np.nan)
         if self._drawn is None or not np.array_equal(drawn, self._drawn, equal_nan=True):
-            self._drawn, strength = drawn, strength[used]
-            self.kept.set_segments(np.concatenate(self._lines)[used])
+            self._drawn = drawn
+            wide = np.minimum(THINNEST + (WIDEST - THINNEST) * np.abs(strength), LIMIT)
             self.kept.set_colors(ink.strokes(np.clip(strength, -1, 1)))
-            self.kept.set_linewidths(np.minimum(THINNEST + (WIDEST - THINNEST) * np.abs(strength), LIMIT))
+            self.kept.set_linewidths(np.where(used, wide, 0))
         if self.ghost.get_visible() == gone:
             self.ghost.set_visible(not gone)
         full = np.concatenate([each[shown] for each, shown in zip(active, self.shown[1:-1], strict=True)])

@@ -1,7 +1,282 @@
-"""What lesson 05 says is what lesson 05 shows: every claim of its text, held against the lesson's own variables."""
+"""What lesson 05 says is what lesson 05 shows: every claim of its text, held against the lesson's own variables.
+
+What it says of several seeds is held against the results of `benchmarks/dropout.py`.
+"""
+
+import json
+import re
+from statistics import median
+
+import numpy as np
+import pytest
+
+import minnet as mn
+from minnet.exercises.teacher import exercises
+from tests.notebooks import ROOT
 
 LESSON = "05_pruning_is_not_dropout.ipynb"
+RESULTS = json.loads((ROOT / "benchmarks" / "results" / "dropout.json").read_text())
+
+
+def text(lesson, id):
+    return next("".join(cell.source) for cell in lesson.notebook.cells if cell.id == id)
+
+
+def printed(lesson, id):
+    cell = next(cell for cell in lesson.notebook.cells if cell.id == id)
+    return "".join(output["text"] for output in cell.outputs if output["output_type"] == "stream")
+
+
+def accuracies(lesson, net):
+    """Learnt and new."""
+    return lesson.value(f"[mn.accuracy({net}, signals.train), mn.accuracy({net}, signals.val)]")
+
+
+# ---- the notebook as a file -----------------------------------------------------------------------------
 
 
 def test_runs_clean(lesson):
     assert lesson.problems() == []
+
+
+def test_cells_are_short_and_named(lesson):
+    ids = [cell.id for cell in lesson.notebook.cells]
+    assert len(set(ids)) == len(ids)
+    for cell in lesson.notebook.cells:
+        if cell.cell_type == "code":
+            lines = cell.source.splitlines()
+            assert len(lines) <= 14, cell.id
+            assert max(map(len, lines)) <= 90, cell.id
+
+
+def test_everything_that_is_cited_has_a_source_and_the_other_way_round(lesson):
+    cells = [cell for cell in lesson.notebook.cells if cell.cell_type == "markdown"]
+    cited = {int(n) for cell in cells if cell.id != "sources" for n in re.findall(r"\[(\d)\]", cell.source)}
+    listed = {int(n) for n in re.findall(r"^(\d)\. ", text(lesson, "sources"), re.MULTILINE)}
+    assert cited == listed == {1, 2, 3, 4, 5}
+
+
+# ---- learning by heart ----------------------------------------------------------------------------------
+
+
+def test_the_signals(lesson):
+    assert lesson.value("[len(signals.train), len(signals.val), len(signals.test)]") == [4000, 1000, 1000]
+    assert lesson.value("signals.train.x.shape[1]") == 40
+    assert lesson.value("sum(p.size for p in plain.params() if p.prunable)") == 50_000
+
+
+def test_plain_learns_by_heart(lesson):
+    learnt, new = accuracies(lesson, "plain")
+    assert learnt > 0.99 and new == pytest.approx(0.7, abs=0.04)  # "fails on three in ten"
+    assert f"{learnt:6.1%}   new {new:6.1%}" in printed(lesson, "plain")
+
+
+def test_dropout_rests_others_each_time_and_nobody_when_predicting(lesson):
+    *learning, predicting = re.findall(r"\[(.*)\]", printed(lesson, "dropout-layer"))
+    rows = [np.array(row.split(), float) for row in learning]
+    assert len({row.tobytes() for row in rows}) == len(rows) == 3
+    assert set(np.concatenate(rows)) == {0.0, 1.25}
+    assert set(predicting.split()) == {"1."}
+
+
+def test_a_fifth_at_rest_narrows_the_gap_and_half_is_too_much(lesson):
+    none, fifth, half = (accuracies(lesson, f"nets['{name}']") for name in ("none", "0.2", "0.5"))
+    assert fifth[1] > none[1] > half[1]
+    assert none[0] - none[1] > fifth[0] - fifth[1] > half[0] - half[1]
+    assert half[0] < 0.85  # "fails on many signals that it has learnt from"
+    assert printed(lesson, "reveal").strip().endswith("Best on new signals: 0.2.")
+
+
+def test_without_a_guess_run_all_goes_on(lesson):
+    assert f"Your guess was {lesson.value('guess.value')}." in printed(lesson, "reveal")
+
+
+# ---- several seeds --------------------------------------------------------------------------------------
+
+
+def over_seeds(name, figure, seeds=None):
+    return median(figure(run[name]) for run in RESULTS["runs"][:seeds])
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_dropout_gains_three_points_and_narrows_the_gap(seeds):
+    test = {name: over_seeds(name, lambda run: run["test"], seeds) for name in RESULTS["runs"][0]}
+    gap = {name: over_seeds(name, lambda run: run["train"] - run["test"], seeds) for name in RESULTS["runs"][0]}
+    learnt = {name: over_seeds(name, lambda run: run["train"], seeds) for name in RESULTS["runs"][0]}
+    assert test["dropout 0.2"] >= test["dropout 0"] + 0.03
+    assert gap["dropout 0.2"] < gap["dropout 0"] - 0.03
+    assert test["dropout 0.5"] < test["dropout 0"] and learnt["dropout 0.5"] < 0.85
+
+
+def test_dropout_leaves_every_number_and_cutting_does_not():
+    for run in RESULTS["runs"]:
+        assert run["dropout 0.2"]["shapes"] == run["dropout 0"]["shapes"] == [[40, 200], [200, 200], [200, 10]]
+        assert run["dropout 0.2"]["parameters"] == run["dropout 0"]["parameters"] == 50_410
+        assert run["half of the neurons cut"]["shapes"] == [[40, 100], [100, 100], [100, 10]]
+        assert run["half of the neurons cut"]["parameters"] == 15_210
+        assert run["half of the weights cut"]["kept"] < 0.51 * 50_410
+        for name in ("weights", "neurons"):
+            assert run[f"half of the {name} cut"]["bytes"] < 0.6 * run["dropout 0"]["bytes"]
+
+
+def test_the_lesson_quotes_the_results(lesson):
+    said = text(lesson, "reveal-text")
+    assert RESULTS["seeds"] == [0, 1, 2, 3, 4] and "five seeds" in said
+    assert f"{RESULTS['epochs']} epochs" in said
+    for name, label in (("dropout 0", "none"), ("dropout 0.2", "0.2"), ("dropout 0.5", "0.5")):
+        learnt, new, gap = (100 * over_seeds(name, figure) for figure in (
+            lambda run: run["train"], lambda run: run["test"], lambda run: run["train"] - run["test"]))
+        assert f"| {label} | {learnt:.1f} % | {new:.1f} % | {gap:.1f} points |" in said
+
+
+# ---- size -----------------------------------------------------------------------------------------------
+
+
+def test_dropout_makes_nothing_smaller(lesson):
+    plain, dropout = printed(lesson, "size").splitlines()
+    shapes = "[(40, 200), (200, 200), (200, 10)]"
+    assert "50,410 numbers" in plain and "50,410 numbers" in dropout and shapes in plain and shapes in dropout
+    one, two = (int(re.search(r"([\d,]+) bytes", line)[1].replace(",", "")) for line in (plain, dropout))
+    assert 0 < two - one < 200  # "the few bytes more are the name of the layer"
+
+
+def test_pruning_does_once_it_is_cut(lesson):
+    _, small = printed(lesson, "prune").splitlines()
+    assert "[(40, 160), (160, 160), (160, 10)]" in small
+    assert lesson.value("sum(p.size for p in small.params())") == 33_930 and "33,930 numbers" in small
+    assert 33_930 < 0.8 * 50_410  # "more than 20 % of the numbers"
+    assert "gone for good" in printed(lesson, "gone")
+    bytes_ = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) bytes", printed(lesson, "prune"))]
+    assert bytes_[1] < 0.7 * bytes_[0]
+
+
+# ---- the explorer ---------------------------------------------------------------------------------------
+
+
+def test_the_twins_start_from_plain_and_leave_it_whole(lesson):
+    assert lesson.value("twins.shown.start.new == mn.accuracy(plain, signals.val)")
+    assert lesson.value("mn.sparsity(plain)") == 0
+    lesson.run("twins.set(fraction=50, structure='neurons', mode='predict')")
+    assert lesson.value("[twins.shown.dropout.used, twins.shown.pruning.used]") == [50_000, 15_000]
+    lesson.run("twins.reset()")
+
+
+def test_the_first_task_is_about_what_the_picture_does(lesson):
+    lesson.run("one = twins.shown; twins.control['step'].value = 2; two = twins.shown; twins.reset()")
+    assert lesson.value("[one.step, two.step]") == [1, 2]
+    assert lesson.value("any((a != b).any() for a, b in zip(one.dropout.active, two.dropout.active))")
+    assert lesson.value("all((a == b).all() for a, b in zip(one.pruning.masks, two.pruning.masks))")
+
+
+def test_every_control_that_the_text_names_exists(lesson):
+    labels = [state.get("description") for state in lesson.widgets.values()]
+    labels += [option for state in lesson.widgets.values() for option in state.get("_options_labels") or ()]
+    named = re.findall(r"\*\*(.+?)\*\*", text(lesson, "explorer-text"))
+    assert len(named) >= 9
+    for name in named:
+        assert any(label and label.startswith(name) for label in labels), name
+
+
+# ---- dice left on, dice for good ------------------------------------------------------------------------
+
+
+def test_dice_left_on_are_worse_and_differ(lesson):
+    right = lesson.value("right")
+    assert len(set(right)) > 1
+    assert max(right) < lesson.value("mn.accuracy(dropped, new)") - 0.02
+    assert lesson.value("several") > 0.2
+
+
+def test_random_pruning_costs_much_more(lesson):
+    magnitude, dice = (float(n) for n in re.findall(r"new +([\d.]+)%", printed(lesson, "random")))
+    assert magnitude > dice + 10
+    assert magnitude == pytest.approx(100 * accuracies(lesson, "plain")[1], abs=2)
+
+
+def test_who_learnt_with_neurons_missing_minds_less(lesson):
+    (a0, a1), (b0, b1) = [[float(n) for n in re.findall(r"([\d.]+)%", line)]
+                          for line in printed(lesson, "related").splitlines()]
+    assert b0 - b1 < a0 - a1
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_and_so_it_is_with_other_dice(seed):
+    signals, lost, noisy = mn.data.mnist1d(), [], None
+    for p in (0.0, 0.2):
+        net = mn.models.mlp(40, 200, 200, 10, dropout=p, rng=seed)
+        mn.fit(net, signals.train, epochs=20, rng=seed, progress=False)
+        trial = net.copy()
+        mn.prune(trial, 0.2, criterion=mn.random, structure=mn.along("out"), scope=mn.layer, rng=seed)
+        lost.append(mn.accuracy(net, signals.val) - mn.accuracy(trial, signals.val))
+        if not p:
+            weak, dice = (net.copy() for _ in range(2))
+            mn.prune(weak, 0.2, scope=mn.layer)
+            mn.prune(dice, 0.2, scope=mn.layer, criterion=mn.random, rng=seed)
+            assert mn.accuracy(weak, signals.val) > mn.accuracy(dice, signals.val) + 0.1
+        else:
+            noisy = net.forward(signals.val.x, np.random.default_rng(seed))[0].argmax(axis=1) == signals.val.y
+            assert noisy.mean() < mn.accuracy(net, signals.val) - 0.02
+    assert lost[1] < lost[0]
+
+
+# ---- exercises ------------------------------------------------------------------------------------------
+
+
+EXERCISES = sorted(id for id in exercises() if id.startswith("05."))
+
+
+@pytest.mark.parametrize("id", EXERCISES)
+def test_unfilled_exercises_say_so_and_solutions_pass(lesson, id):
+    cell = next(cell for cell in lesson.notebook.cells if f'mn.check("{id}"' in cell.source)
+    assert "Not filled in yet" in cell.outputs[0]["data"]["text/plain"]
+    assert cell.source.splitlines()[-1] == exercises()[id].call == exercises()[id].solution.splitlines()[-1]
+    asked = "".join(cell.source for cell in lesson.notebook.cells if cell.cell_type == "markdown")
+    assert f'mn.hint("{id}")' in asked and f'mn.solution("{id}")' in asked
+    *solution, call = exercises()[id].solution.splitlines()
+    lesson.run("\n".join(solution))
+    assert lesson.value(f"{call}.right")
+
+
+SLIPS = {
+    "05.in_use": {
+        "the share of the neurons": lambda a, b: 50_000 * a / 200,
+        "out of use": lambda a, b: 50_000 - (40 * a + a * b + 10 * b) if a < 200 else 50_000,
+        "10 outputs": lambda a, b: 40 * a + a * b,
+        "should be": lambda a, b: a + b,
+        "One number": lambda a, b: [a, b],
+    },
+    "05.dropout": {
+        "no value is silenced": lambda x, p, rng: x / (1 - p),
+        "stay as they are": lambda x, p, rng: x * (rng.random(x.shape) >= p),
+        "divided by p": lambda x, p, rng: x * (rng.random(x.shape) >= p) / p,
+        "the share that rests": lambda x, p, rng: x * (rng.random(x.shape) < p) / (1 - p),
+        "same values again": lambda x, p, rng: x * (np.random.default_rng(0).random(x.shape) >= p) / (1 - p),
+        "same columns": lambda x, p, rng: x * (rng.permutation(x.shape[1]) >= p * x.shape[1]) / (1 - p),
+        "work on a copy": lambda x, p, rng: np.divide(x, 1 - p, out=x) * (rng.random(x.shape) >= p),
+    },
+}
+
+
+@pytest.mark.parametrize("id, told", [(id, told) for id, slips in SLIPS.items() for told in slips])
+def test_slips(id, told):
+    note = mn.check(id, SLIPS[id][told])
+    assert not note.right and told in note.text
+
+
+def test_slips_with_smaller():
+    plain = mn.models.mlp(40, 20, 20, 10, rng=0)
+
+    def pruned(s, **how):
+        net = plain.copy()
+        mn.prune(net, s, **how)
+        return net
+
+    neurons = {"structure": mn.along("out"), "scope": mn.layer}
+    for told, answer in {
+        "is whole": plain, "only a mask": pruned(0.6, **neurons),
+        "60 % of the neurons": mn.compact(pruned(0.5, **neurons)),
+        "other neurons": mn.compact(pruned(0.6, criterion=mn.random, rng=1, **neurons)), "itself is wanted": 3,
+    }.items():
+        note = mn.check("05.smaller", answer, plain)
+        assert not note.right and told in note.text
+    assert mn.check("05.smaller", mn.compact(pruned(0.6, **neurons)), plain).right

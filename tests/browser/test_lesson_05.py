@@ -1,0 +1,64 @@
+"""Lesson 05 in JupyterLab, by keyboard: the twins answer to every control, and what is cut stays cut."""
+
+import pytest
+
+MINE = ".minnet-explorer"
+
+
+@pytest.fixture
+def notebook(open_notebook):
+    notebook = open_notebook("lessons/05_pruning_is_not_dropout.ipynb")
+    notebook.run_all(seconds=600)
+    return notebook
+
+
+def test_the_twins_by_keyboard(notebook):
+    twins = notebook.page.locator(MINE).first
+    image, sentence, table = twins.locator(".widget-image"), twins.locator("[role=status]"), twins.locator("table")
+    seen = {notebook.fingerprint(image)}
+    assert sentence.inner_text().startswith("Step 1.")
+
+    def changed():
+        new = notebook.fingerprint(image)
+        assert new not in seen
+        seen.add(new)
+
+    first = sentence.inner_text()
+    notebook.press(notebook.slider("Training step"), "ArrowRight")
+    assert sentence.inner_text().startswith("Step 2.") and sentence.inner_text() != first
+    changed()
+    assert notebook.value("twins.shown.step") == 2
+
+    notebook.press(notebook.slider("Fraction"), *["ArrowRight"] * 5)
+    assert notebook.value("twins.shown.fraction") == 25
+    assert "dropout 25 %" in table.inner_text() and "a preview" in table.inner_text()
+    changed()
+
+    for label, key in (("neurons", "Space"), ("predict", "Enter")):
+        notebook.press(twins.get_by_role("button", name=label, exact=True), key)
+        changed()
+    assert "connections are all back: 50,000 of 50,000" in sentence.inner_text()
+
+    notebook.press(twins.get_by_role("button", name="Cut", exact=True), "Enter")
+    assert "pruned and cut" in table.inner_text() and "40×150, 150×150, 150×10" in table.inner_text()
+    changed()
+    for handle in (notebook.slider("Fraction"), notebook.slider("Training step")):
+        notebook.press(handle, "Home")
+    notebook.press(twins.get_by_role("button", name="Reset", exact=True), "Enter")
+    assert notebook.value("twins.shown.pruning.used") == 40 * 150 + 150 * 150 + 150 * 10
+    assert "what was cut is gone" in twins.locator("[role=alert]").inner_text()
+    assert notebook.value("twins.shown.fraction") == 20
+    assert notebook.value("[str(error) for error in twins.errors]") == []
+    assert notebook.problems() == []
+
+
+def test_training_runs_behind_the_controls(notebook):
+    twins = notebook.page.locator(MINE).first
+    sentence = twins.locator("[role=status]")
+    notebook.press(twins.get_by_role("button", name="Train both", exact=True), "Enter")
+    notebook.press(notebook.slider("Training step"), "ArrowRight", "ArrowRight")
+    assert sentence.inner_text().startswith("Step 3.")
+    assert notebook.value("twins.job.running")
+    notebook.press(twins.get_by_role("button", name="Cancel", exact=True), "Enter")
+    assert notebook.value("twins.wait(60)")
+    assert notebook.problems() == []

@@ -1,0 +1,373 @@
+"""The twins without a browser: the dice are those of training, the numbers are the networks', Cut is for good."""
+
+import gc
+import io
+import re
+import threading
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import minnet as mn
+from minnet.data.dataset import Dataset, Split
+from minnet.explore.silence import alive, spared, with_dropout
+from minnet.explore.telling import DICE_ON, PREDICT, TRAINING
+
+SIZES = 40, 13, 9, 10
+
+
+@pytest.fixture(scope="module")
+def signals():
+    """A small part of MNIST-1D, with an incomplete last batch."""
+    whole = mn.data.mnist1d()
+    few = {part: Split(getattr(whole, part).x[:n], getattr(whole, part).y[:n])
+           for part, n in (("train", 150), ("val", 120), ("test", 10))}
+    return Dataset("few signals", **few, image_shape=whole.image_shape, class_names=whole.class_names)
+
+
+@pytest.fixture(scope="module")
+def trained(signals):
+    net = mn.models.mlp(*SIZES, rng=0)
+    mn.fit(net, signals.train, epochs=40, rng=0, progress=False)
+    return net
+
+
+@pytest.fixture
+def twins(trained, signals, tmp_path):
+    twins = mn.explore.dropout_and_pruning(trained.copy(), signals, epochs=2, folder=tmp_path)
+    yield twins
+    twins.close()
+    assert twins.errors == []
+
+
+def plain(html):
+    return re.sub("<[^>]+>", " ", html)
+
+
+def numbers(net):
+    return [param.data.copy() for param in net.params()]
+
+
+def same(one, two):
+    return all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+# ---- dice and dead neurons ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("widths, p, batch, samples", [
+    ((7, 5), 0.3, 32, 77), ((3, 3, 3), 0.5, 5, 13), ((200, 200), 0.2, 32, 70)])
+def test_the_dice_of_any_step_are_those_that_training_throws(widths, p, batch, samples, rng, monkeypatch):
+    seen, forward = [], mn.Dropout.forward
+
+    def watched(layer, x, rng=None):
+        y, back = forward(layer, x, rng)
+        if rng is not None:
+            seen.append(back(np.ones_like(x))[0] > 0)
+        return y, back
+
+    net = with_dropout(mn.models.mlp(6, *widths, 4, rng=0), p)
+    data = rng.normal(size=(samples, 6)).astype(np.float32), rng.integers(4, size=samples)
+    with monkeypatch.context() as patch:
+        patch.setattr(mn.Dropout, "forward", watched)
+        list(mn.steps(net, data, count=8, batch=batch, rng=11))
+    for step in (7, 0, 3, 1, 6, 2, 5, 4):  # in any order
+        thrown = seen[step * len(widths) : (step + 1) * len(widths)]
+        assert same(spared(widths, p, step, samples=samples, batch=batch, seed=11), thrown)
+
+
+@given(st.integers(0, 10_000), st.floats(0.05, 0.9))
+def test_alive_is_what_compact_leaves(seed, density):
+    rng = np.random.default_rng(seed)
+    net = mn.models.mlp(4, 6, 5, 3, rng=rng)
+    dense = [layer for layer in net.layers if isinstance(layer, mn.Dense)]
+    for layer in dense:
+        layer.weight.mask = rng.random(layer.weight.shape) < density
+        layer.bias.data = rng.normal(size=layer.bias.shape)
+    left = alive([layer.weight.value != 0 for layer in dense])
+    small = [layer.weight.shape[1] for layer in mn.compact(net).layers if isinstance(layer, mn.Dense)]
+    expected = [int(each.sum()) for each in left]
+    if 0 not in expected:
+        assert small == [*expected, 3]
+
+
+def test_dropout_layers_stand_before_every_dense_layer_but_the_first(trained):
+    net = with_dropout(trained, 0.25)
+    kinds = [type(layer).__name__ for layer in net.layers]
+    assert kinds == ["Dense", "ReLU", "Dropout", "Dense", "ReLU", "Dropout", "Dense"]
+    assert net.layers[0].weight is trained.layers[0].weight
+    assert [type(layer).__name__ for layer in with_dropout(net, 0.5).layers] == kinds  # not twice
+
+
+# ---- what is shown --------------------------------------------------------------------------------------
+
+
+def check(twins, net, signals):
+    """Every number, recomputed from copies of the network that was given (before training and cutting)."""
+    shown, state = twins.shown, twins.state
+    p = state["fraction"] / 100
+    right = net.copy()
+    structure = mn.weights if state["structure"] == "weights" else mn.along("out")
+    mn.prune(right, p, criterion=getattr(mn, state["criterion"]), structure=structure, scope=mn.layer, rng=0)
+    x = signals.val.x[state["signal"]][None]
+    assert shown.pruning.answers.tolist() == [100 * (i == right(x).argmax()) for i in range(10)]
+    assert (shown.pruning.moment.train, shown.pruning.moment.new) == (mn.accuracy(right, signals.train),
+                                                                      mn.accuracy(right, signals.val))
+    assert shown.dropout.moment.new == shown.start.new == mn.accuracy(net, signals.val)
+    assert shown.pruning.used == sum(p.kept for p in mn.compact(right).params() if p.prunable)
+    assert shown.pruning.parameters == shown.dropout.parameters == sum(p.size for p in net.params())
+    assert shown.pruning.bytes == shown.start_bytes == (twins.folder / "whole.safetensors").stat().st_size
+
+    speaking = [int(each.sum()) for each in shown.dropout.active]
+    a, b = speaking
+    assert shown.dropout.used == 40 * a + a * b + b * 10
+    text = plain(twins._sentence.value)
+    if state["mode"] == TRAINING:
+        assert f"silence {13 - a} of 13 and {9 - b} of 9" in text
+        assert f"{1 / (1 - p):.2f} times as loudly" in text
+    elif state["mode"] == PREDICT:
+        assert speaking == [13, 9] and "are all back" in text
+        assert shown.dropout.answers.max() == 100
+    else:
+        dice = np.random.default_rng((0, state["signal"]))
+        answers = with_dropout(net, p).forward(np.repeat(x, 100, axis=0), dice)[0].argmax(axis=1)
+        assert shown.dropout.answers.tolist() == np.bincount(answers, minlength=10).tolist()
+        assert f"{shown.noisy.min():.1%} to {shown.noisy.max():.1%}" in text
+    assert f"{shown.pruning.used:,}" in text and f"{shown.pruning.used:,}" in plain(twins._table.value)
+    drawn = [int(np.count_nonzero(window.kept.get_linewidths())) for window in twins._windows]
+    for count, side, window in zip(drawn, (shown.dropout, shown.pruning), twins._windows, strict=True):
+        parts = (mask[np.ix_(*pair)] for mask, pair in zip(side.masks, pairwise(window.shown), strict=True))
+        assert count == sum(int(part.sum()) for part in parts)
+    assert [bar.get_height() for bar in twins._bars[0]] == shown.dropout.answers.tolist()
+
+
+def move(twins, rng):
+    """One move of one control, extremes included."""
+    name = str(rng.choice(list(twins.control)))
+    control = twins.control[name]
+    if hasattr(control, "options"):
+        control.value = str(rng.choice(control.options))
+    else:
+        control.value = int(rng.choice([control.min, control.max, rng.integers(control.min, control.max + 1)]))
+
+
+def test_a_random_walk_over_all_controls(twins, trained, signals):
+    rng = np.random.default_rng(0)
+    before = numbers(trained)
+    for _ in range(120):
+        move(twins, rng)
+        if rng.random() < 0.05:
+            twins._reset.click()
+            assert twins.state == twins._start
+        assert twins.errors == []
+        check(twins, trained, signals)
+    assert same(before, numbers(trained))
+
+
+def test_dropout_rests_others_at_each_step_and_pruning_does_not(twins):
+    twins.set(fraction=40)
+    resting, frozen, pictures = [], [], set()
+    for step in range(1, twins.control["step"].max + 1):
+        twins.set(step=step)
+        resting.append(np.concatenate(twins.shown.dropout.active))
+        frozen.append(twins.shown.pruning.masks)
+        pictures.add(twins.png())
+    assert len({each.tobytes() for each in resting}) == len(resting) == len(pictures)
+    assert all(same(masks, frozen[0]) for masks in frozen)
+    assert np.mean(resting) == pytest.approx(0.6, abs=0.15)
+    assert np.all(np.any(resting, axis=0))  # everybody speaks some time
+
+
+def test_the_same_state_is_the_same_picture_however_it_was_reached(twins):
+    pictures = {}
+    for fraction, step in [(20, 1), (50, 4), (90, 2), (50, 4), (20, 1), (0, 3), (50, 4), (90, 2)]:
+        twins.set(fraction=fraction, step=step)
+        assert pictures.setdefault(fraction, twins.png()) == twins.png()
+    assert len(set(pictures.values())) == len(pictures)
+
+
+def test_what_is_blitted_is_what_a_full_drawing_would_show(twins):
+    for state in ({"fraction": 50}, {"mode": DICE_ON}, {"structure": "neurons", "step": 4}):
+        twins.set(**state)
+    figure = twins._screen.figure
+    blitted = np.asarray(Image.open(io.BytesIO(twins.png()))).astype(int)
+    for ax in figure.axes:
+        for artist in ax.get_children():
+            artist.set_animated(False)
+    whole = np.asarray(Image.open(io.BytesIO(figure.png()))).astype(int)
+    assert np.mean(np.abs(blitted - whole).max(axis=2) > 40) < 0.02
+
+
+def test_another_structure_leaves_no_mask_of_the_one_before(twins, trained, signals):
+    twins.set(structure="weights", fraction=60)
+    twins.set(structure="neurons", fraction=20)
+    check(twins, trained, signals)
+
+
+# ---- training -------------------------------------------------------------------------------------------
+
+
+def test_both_learn_on_the_same_batches_and_what_is_pruned_stays_so(twins, trained, signals):
+    twins.set(fraction=30, structure="neurons")
+    twins._train.click()
+    assert twins.wait(60)
+    left, right = with_dropout(trained.copy(), 0.3), trained.copy()
+    mn.prune(right, 0.3, structure=mn.along("out"), scope=mn.layer)
+    masks = [param.mask for param in right.params()]
+    for net in (left, right):  # by hand
+        mn.fit(net, signals.train, epochs=2, rng=0, progress=False)
+    twins.set(step=twins.control["step"].max)
+    shown = twins.shown
+    assert len(shown.dropout.record) == len(shown.pruning.record) == 3
+    assert (shown.dropout.moment.train, shown.dropout.moment.new) == (mn.accuracy(left, signals.train),
+                                                                      mn.accuracy(left, signals.val))
+    assert shown.pruning.moment.new == mn.accuracy(right, signals.val)
+    assert same(shown.dropout.weights, [layer.weight.data for layer in left.layers if isinstance(layer, mn.Dense)])
+    assert shown.dropout.parameters == sum(param.size for param in trained.params())
+    assert all(np.array_equal(a.mask, b) if b is not None else a.mask is None
+               for a, b in zip(twins._pruned.params(), masks, strict=True))
+    assert twins._curves[1].get_xydata()[:, 0].tolist() == [0, 5, 10]
+    twins.set(step=7)  # between two epochs: the numbers of the last whole one
+    assert twins.shown.epochs == 1 and twins.shown.dropout.moment is shown.dropout.record[1]
+    twins.set(fraction=31)
+    assert len(twins.shown.dropout.record) == 1 and "not yet trained" in twins._told.value
+    twins.set(fraction=30)
+    assert len(twins.shown.dropout.record) == 3
+
+
+def test_controls_answer_while_it_trains_and_cancel_keeps_what_is_there(trained, signals):
+    twins = mn.explore.dropout_and_pruning(trained.copy(), signals, epochs=400)
+    twins._train.click()
+    rng = np.random.default_rng(1)
+    while len(twins.records[("dropout", 20)]) < 3:
+        twins.set(step=int(rng.integers(1, 1000)))
+        assert twins.shown.step == twins.state["step"]
+    assert not twins._cancel.disabled
+    twins._cancel.click()
+    assert twins.wait(30) and twins._cancel.disabled
+    done = len(twins.records[("dropout", 20)])
+    assert 3 <= done < 400 and len(twins.shown.dropout.record) == done
+    twins.close()
+    assert twins.errors == []
+
+
+def test_only_so_many_trained_twins_are_remembered(twins):
+    for fraction in range(0, 90, 10):
+        twins.set(fraction=fraction)
+        twins.train()
+        twins.wait(60)
+    assert len(twins.records) <= 12 and len(twins.shown.dropout.record) == 3
+
+
+# ---- cutting --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("structure", ["weights", "neurons"])
+@pytest.mark.parametrize("train", [False, True])
+def test_what_is_cut_is_gone_whatever_is_moved(twins, trained, signals, structure, train):
+    twins.set(fraction=60, structure=structure)
+    if train:
+        twins.train()
+        twins.wait(60)
+        twins.set(step=twins.control["step"].max)
+    before, whole = twins.shown.pruning, sum(param.size for param in trained.params())
+    masked = twins._pruned.copy()
+    twins._cutter.click()
+    after = twins.shown.pruning
+    assert "pruned.safetensors" in twins._message.value
+    assert after.used == before.used
+    assert after.bytes < before.bytes and after.bytes == (twins.folder / "pruned.safetensors").stat().st_size
+    assert after.moment.new == before.moment.new
+    np.testing.assert_allclose(twins.small(signals.val.x), masked(signals.val.x), rtol=1e-5, atol=1e-5)
+    loaded = mn.load(twins.folder / "pruned.safetensors")
+    assert np.array_equal(loaded(signals.val.x), twins.small(signals.val.x))
+    if structure == "neurons":
+        assert after.parameters < whole and after.shapes == [(40, 5), (5, 4), (4, 10)]
+        assert sum(param.size for param in twins.small.params()) == after.parameters
+
+    rng = np.random.default_rng(2)
+    for _ in range(60):
+        move(twins, rng)
+        if rng.random() < 0.1:
+            rng.choice([twins._reset, twins._cutter]).click()
+        now = twins.shown
+        assert (now.pruning.used, now.pruning.bytes, now.pruning.shapes) == (after.used, after.bytes, after.shapes)
+        assert same(now.pruning.masks, after.masks) and now.cut
+        assert now.dropout.parameters == whole
+    twins._reset.click()
+    assert "gone" in twins._message.value and twins.state == twins._start
+    with pytest.raises(ValueError, match="gone for good"):
+        cut_again = twins.small.copy() if structure == "weights" else masked
+        mn.cut(cut_again)
+        mn.restore(cut_again)
+
+
+def test_what_was_cut_can_still_learn(twins, signals):
+    twins.set(fraction=50, structure="weights")
+    twins._cutter.click()
+    used = twins.shown.pruning.used
+    twins.train()
+    twins.wait(60)
+    twins.set(step=twins.control["step"].max)
+    assert len(twins.shown.pruning.record) == 3 and twins.shown.pruning.used == used
+    small = twins.small.copy()
+    mn.fit(small, signals.train, epochs=2, rng=0, progress=False)
+    assert twins.shown.pruning.moment.new == mn.accuracy(small, signals.val)
+
+
+def test_without_anything_pruned_there_is_nothing_to_cut(twins):
+    twins.set(fraction=0)
+    twins._cutter.click()
+    assert "nothing to cut" in twins._message.value and twins.small is None
+
+
+def test_at_the_last_extreme_something_is_left_to_cut(twins):
+    twins.set(fraction=95, structure="weights", criterion="random")
+    twins._cutter.click()
+    assert twins.errors == []
+
+
+# ---- good manners ---------------------------------------------------------------------------------------
+
+
+def test_it_says_what_it_takes(trained, signals):
+    with pytest.raises(TypeError, match="whole data set"):
+        mn.explore.dropout_and_pruning(trained, signals.train)
+    with pytest.raises(TypeError, match="fully connected"):
+        mn.explore.dropout_and_pruning(mn.models.signal_conv(rng=0), signals)
+    with pytest.raises(TypeError, match="fully connected"):
+        mn.explore.dropout_and_pruning(mn.models.mlp(40, 10, rng=0), signals)
+    half = trained.copy()
+    mn.prune(half, 0.5)
+    with pytest.raises(ValueError, match=r"mn\.restore"):
+        mn.explore.dropout_and_pruning(half, signals)
+
+
+def test_opened_and_closed_it_leaves_nothing_behind(trained, signals):
+    import ipywidgets
+
+    mn.explore.dropout_and_pruning(trained, signals).close()
+    gc.collect()
+    widgets, threads = len(ipywidgets.widgets.widget._instances), threading.active_count()
+    folders = []
+    for _ in range(3):
+        twins = mn.explore.dropout_and_pruning(trained, signals, epochs=50)
+        twins.train()
+        twins.set(fraction=50)
+        folders.append(twins.folder)
+        twins.close()
+    assert threading.active_count() == threads
+    assert len(ipywidgets.widgets.widget._instances) == widgets
+    del twins
+    gc.collect()
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_everything_has_a_label(twins):
+    assert all(control.description for control in twins.control.values())
+    assert twins._sentence.value.startswith('<p role="status" aria-live="polite">')
+    assert "scope='row'" in twins._table.value
