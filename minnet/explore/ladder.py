@@ -177,9 +177,10 @@ class StructureExplorer(Explorer):
 
     def _note(self, state, rung):
         """What cannot be done, or the empty string."""
-        obstacle = self.bench.obstacle(state["network"], state["scope"], rung)
-        if obstacle:
-            return f"Nothing is removed: {obstacle}"
+        if not self.bench.has(state["network"], state["scope"], rung):
+            return f"Nothing is removed: {rung.missing}."
+        if rung.short == "layers" and state["scope"] == "layer":
+            return "Here each branch competes only with itself: all stay, or all go. Choose the scope network."
         if rung.scope is None:
             return ""
         fall = round(4 * state["percent"] / 100)
@@ -250,8 +251,8 @@ class StructureExplorer(Explorer):
                      f"1 − {1 - rows:.2f} · {1 - columns:.2f} = {part:.0%} of its weights. ")
         return said + (
             f"Accuracy: <b>{tried.accuracy:.1%}</b>, whole {frame.dense:.1%}{after}. "
-            f"Bytes: {bytes['whole']:,} whole, {bytes['compact']:,} compact, {bytes['sparse']:,} without the gaps. "
-            f"{BATCH} samples: {_time(seconds['whole'])}, {_time(seconds['compact'])}, {_time(seconds['sparse'])}.")
+            f"Whole, compact, compiled: {bytes['whole']:,}, {bytes['compact']:,}, {bytes['sparse']:,} bytes; "
+            f"{_time(seconds['whole'])}, {_time(seconds['compact'])}, {_time(seconds['sparse'])} for {BATCH} samples.")
 
     # ---- retraining in the background ---------------------------------------------------------------
 
@@ -265,7 +266,7 @@ class StructureExplorer(Explorer):
     def _practice(self, state):
         where, count = (state["network"], state["scope"]), self.epochs * -(-len(self.train.y) // 32)
         for done, rung in enumerate(LADDER):
-            if self.bench.obstacle(*where, rung) is None:
+            if self.bench.has(*where, rung):
                 net = self.bench.pruned(*where, rung, state["percent"])
                 for step in steps(net, self.train, count=count, rng=self.seed):
                     yield done + step.index / count
@@ -279,7 +280,8 @@ class StructureExplorer(Explorer):
             self._bar.value = int(what)
             self._told.value = f"retraining: {int(what)} of {len(LADDER)} rungs"
         else:
-            self._told.value = "retrained" if self._bar.value == len(LADDER) else "stopped"
+            self._told.value = (f"retrained for {self.epochs} epochs, seed {self.seed}"
+                                if self._bar.value == len(LADDER) else "stopped")
         state = self.state
         known = [self.retrained.get((state["network"], state["scope"], rung.name, state["percent"])) for rung in LADDER]
         if known != self.shown.retrained or not running:

@@ -91,7 +91,7 @@ class IterationsExplorer(Explorer):
         toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
         return {
             "rounds": widgets.IntSlider(1, 1, 20, description="Rounds", **slide),
-            "epochs": widgets.IntSlider(20, 5, 60, 5, description="Budget (epochs, all rounds together)", **slide),
+            "epochs": widgets.IntSlider(20, 5, 60, 5, description="Budget (epochs)", **slide),
             "final": widgets.ToggleButtons(options=list(FINALS), value="98%", description="Final sparsity", **toggle),
             "retraining": widgets.ToggleButtons(
                 options=RETRAINING, description="Retraining", **toggle,
@@ -104,7 +104,7 @@ class IterationsExplorer(Explorer):
 
     def rows(self):
         self._bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "160px"})
-        self._told = widgets.HTML(layout={"width": "330px"})
+        self._told = widgets.HTML(layout={"width": "230px"})
         self._train = self.button("Train this recipe", self.train, "Try it with every seed, in the background")
         self._cancel = self.button("Cancel", self.job.cancel, "Stop; what is finished stays")
         self._cancel.disabled = True
@@ -168,7 +168,7 @@ class IterationsExplorer(Explorer):
         self._bars = ax.bar(at, 0 * at + 1e-3, 0.6, color=ink.POSITIVE)
         self._counts = [ax.text(x, 1, "", ha="center", va="bottom", fontsize=ink.SMALL, color=ink.INK) for x in at]
         ax = figure.add_subplot(grid[:, 1])
-        ink.plain(ax, f"Accuracy on the validation data (%), {len(self.kitchen.seeds)} seeds")
+        ink.plain(ax, f"Accuracy on the validation data (%), seeds {', '.join(map(str, self.kitchen.seeds))}")
         kept = (100, 50, 20, 10, 5, 2, 1)
         ax.set(xscale="log", xlim=(115, 0.8), ylim=(0, 104), xticks=kept, yticks=range(0, 101, 25))
         ax.set_xticklabels(map(str, kept))

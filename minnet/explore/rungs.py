@@ -31,6 +31,7 @@ class Rung:
     structure: object
     code: str
     scope: object = None  # of its own, whatever the control says
+    missing: str = "this network has no such units"
 
     def call(self, percent, scope):
         """The line of code that does the same."""
@@ -48,10 +49,12 @@ LADDER = (
     Rung("single weights", "weights", structures.weights, "mn.weights"),
     Rung("N of 4 neighbours (N:M)", "N:M", structures.weights, "mn.weights", scopes.window(4)),
     Rung("blocks of 4 × 4", "blocks", structures.blocks(4, 4), "mn.blocks(4, 4)"),
-    Rung("shapes", "shapes", structures.along("in", "row", "col"), 'mn.along("in", "row", "col")'),
+    Rung("shapes", "shapes", structures.along("in", "row", "col"), 'mn.along("in", "row", "col")',
+         missing="a shape is one place in the windows of all filters; choose a network with convolutions"),
     Rung("inputs / channels", "inputs", structures.along("in"), 'mn.along("in")'),
     Rung("neurons / filters", "neurons", structures.along("out"), 'mn.along("out")'),
-    Rung("whole layers", "layers", structures.branches, "mn.branches"),
+    Rung("whole layers", "layers", structures.branches, "mn.branches",
+         missing="a layer can go whole only where a shortcut leads around it; choose a network with residual branches"),
 )
 RUNGS = {rung.name: rung for rung in LADDER}
 
@@ -85,15 +88,14 @@ class Bench:
         self._rankings, self._tried, self._costs = {}, {}, {}
         self._threads = ThreadpoolController()
 
-    def obstacle(self, network, scope, rung):
-        """Why a network has no such units, or None."""
-        found = self._ranking(network, scope, rung)
-        return found if isinstance(found, str) else None
+    def has(self, network, scope, rung):
+        """Whether a network has such units."""
+        return self._ranking(network, scope, rung) is not None
 
     def pruned(self, network, scope, rung, percent):
         """A copy of a network with so many per cent of the units removed, if it has any."""
         net, ranking = self.nets[network].copy(), self._ranking(network, scope, rung)
-        if not isinstance(ranking, str):
+        if ranking is not None:
             masks = ranking.masks(percent / 100)
             for param in net.params():
                 if param.path in masks:
@@ -105,14 +107,14 @@ class Bench:
         key = network, scope, rung.name, percent
         if key not in self._tried:
             self._tried[key] = None
-            if self.obstacle(network, scope, rung) is None:
+            if self.has(network, scope, rung):
                 net = self.pruned(network, scope, rung, percent)
                 small = compact(net)  # gives the same answers, sooner
                 self._tried[key] = Tried(sparsity(net), size(small) / size(net), self.right(small))
         return self._tried[key]
 
     def cost(self, network, scope, rung, percent, small):
-        """Bytes and seconds of the whole network, of the compact one, and of that with its gaps skipped."""
+        """Bytes and seconds of the whole network, of the compact one, and of that compiled, its gaps skipped."""
         key = network, scope, rung.name, percent
         if key not in self._costs:
             whole, fast = self.nets[network], sparse.compile(small)
@@ -129,13 +131,13 @@ class Bench:
         return accuracy(net, self.split, batch=BATCH)
 
     def _ranking(self, network, scope, rung):
-        """The ranking of a rung, or in a sentence why there is none."""
+        """The ranking of a rung; None where there is no such unit."""
         key = network, scope, rung.name
         if key not in self._rankings:
             try:
                 found = rank(self.nets[network], structure=rung.structure, scope=rung.scope or SCOPES[scope])
-            except ValueError as reason:
-                found = str(reason).split(" Did you mean")[0].split(" There are")[0]
+            except ValueError:
+                found = None
             self._rankings[key] = found
         return self._rankings[key]
 

@@ -1,5 +1,6 @@
 """The structure explorer without a browser: what is shown is what pruning and compact really did."""
 
+import gc
 import io
 import re
 import threading
@@ -149,6 +150,13 @@ def test_four_neighbours_go_whole(explorer):
     assert explorer._message.value == ""
 
 
+def test_branches_need_the_scope_network(explorer):
+    explorer.set(rung="whole layers", network="residual", scope="layer", percent=30)
+    assert "Choose the scope network" in explorer._message.value and explorer.shown.here.masked == 0
+    explorer.set(scope="network")
+    assert explorer._message.value == "" and explorer.shown.here.masked > 0
+
+
 def test_retraining_fills_every_rung_that_there_is(explorer, nets, digits):
     explorer._retrain.click()
     assert explorer.wait(120)
@@ -200,10 +208,14 @@ def test_wrong_networks_are_told(wrong, told, digits):
         mn.explore.structure(wrong, digits)
 
 
-def test_closing_leaves_nothing(nets, digits):
-    before = len(widgets.Widget._active_widgets) if hasattr(widgets.Widget, "_active_widgets") else None
-    explorer = mn.explore.structure(nets, digits)
-    explorer.close()
-    if before is not None:
-        assert len(widgets.Widget._active_widgets) == before
-    assert explorer.widget.comm is None
+def test_opened_and_closed_it_leaves_nothing_behind(nets, digits):
+    mn.explore.structure(nets, digits).close()
+    gc.collect()
+    left, threads = len(widgets.widget._instances), threading.active_count()
+    for _ in range(3):
+        explorer = mn.explore.structure(nets, digits, epochs=50)
+        explorer.retrain()
+        explorer.set(network="residual")
+        explorer.close()
+    assert threading.active_count() == threads
+    assert len(widgets.widget._instances) == left

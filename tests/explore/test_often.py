@@ -1,9 +1,11 @@
 """The iterations explorer without a browser: what it trains is what `mn.iterate` would have trained."""
 
+import gc
 import io
 import re
 import threading
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
 from PIL import Image
@@ -181,3 +183,16 @@ def test_something_else_than_a_function_that_makes_networks_is_told(wrong, digit
 def test_a_part_of_the_data_is_not_enough(digits):
     with pytest.raises(TypeError, match="whole data set"):
         mn.explore.iterations(make, digits.train)
+
+
+def test_opened_and_closed_it_leaves_nothing_behind(digits):
+    mn.explore.iterations(make, digits).close()
+    gc.collect()
+    left, threads = len(widgets.widget._instances), threading.active_count()
+    for _ in range(3):
+        explorer = mn.explore.iterations(make, digits)
+        explorer.train()
+        explorer.set(rounds=4)
+        explorer.close()
+    assert threading.active_count() == threads
+    assert len(widgets.widget._instances) == left
