@@ -39,7 +39,8 @@ from minnet.words import functions_of as _functions_of
 
 __version__ = "0.1.0"
 
-# Write a function in one of these files, and it is here: mn.magnitude, mn.along, mn.window, mn.cubic …
+# Write a layer in one of the files above or a function in one of these, and it is here: mn.magnitude, mn.along …
+globals().update(Layer.registry)
 for _module in (_criteria, _structure, _scope, _schedule):
     globals().update(_functions_of(_module))
 

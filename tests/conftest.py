@@ -1,4 +1,11 @@
-"""What all tests share: hypothesis without deadlines, and seeded dice."""
+"""What all tests share: one thread for matrices, hypothesis without deadlines, and seeded dice."""
+
+import os
+
+# Our matrices are small: a second thread makes them no faster, and several times slower where something else runs.
+# The kernels of the lessons inherit it.  (Before NumPy is imported, or it is too late.)
+for library in ("OPENBLAS", "MKL", "OMP"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
