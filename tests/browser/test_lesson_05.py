@@ -2,8 +2,6 @@
 
 import pytest
 
-MINE = ".minnet-explorer"
-
 
 @pytest.fixture
 def notebook(open_notebook):
@@ -12,8 +10,16 @@ def notebook(open_notebook):
     return notebook
 
 
+def explorer(notebook):
+    """The twins, in sight: what is far away from the window has no text yet."""
+    twins = notebook.page.locator(".minnet-explorer").first
+    twins.evaluate("element => element.scrollIntoView()")
+    notebook.settle()
+    return twins
+
+
 def test_the_twins_by_keyboard(notebook):
-    twins = notebook.page.locator(MINE).first
+    twins = explorer(notebook)
     image, sentence, table = twins.locator(".widget-image"), twins.locator("[role=status]"), twins.locator("table")
     seen = {notebook.fingerprint(image)}
     assert sentence.inner_text().startswith("Step 1.")
@@ -52,13 +58,32 @@ def test_the_twins_by_keyboard(notebook):
     assert notebook.problems() == []
 
 
+def test_play_goes_through_the_steps(notebook):
+    twins = explorer(notebook)
+    play, stop, _ = twins.locator(".widget-play button").all()
+    notebook.press(play, "Enter")
+    notebook.page.wait_for_function(
+        "() => /^Step [3-9]/.test(document.querySelector('.minnet-explorer [role=status]').innerText)")
+    assert notebook.value("twins.state['step']") >= 3
+    notebook.press(stop, "Enter")
+    assert notebook.problems() == []
+
+
 def test_training_runs_behind_the_controls(notebook):
-    twins = notebook.page.locator(MINE).first
-    sentence = twins.locator("[role=status]")
-    notebook.press(twins.get_by_role("button", name="Train both", exact=True), "Enter")
-    notebook.press(notebook.slider("Training step"), "ArrowRight", "ArrowRight")
-    assert sentence.inner_text().startswith("Step 3.")
-    assert notebook.value("twins.job.running")
-    notebook.press(twins.get_by_role("button", name="Cancel", exact=True), "Enter")
-    assert notebook.value("twins.wait(60)")
+    twins, page = explorer(notebook), notebook.page
+    cancel = twins.get_by_role("button", name="Cancel", exact=True)
+    twins.get_by_role("button", name="Train both", exact=True).focus()
+    page.keyboard.press("Enter")
+    twins.get_by_text("training: step").wait_for()
+    notebook.slider("Training step").focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    twins.locator("[role=status]", has_text="Step 3.").wait_for()
+    assert cancel.is_enabled()  # so it still trains
+    cancel.focus()
+    page.keyboard.press("Enter")
+    twins.get_by_text("training: step").wait_for(state="detached")
+    notebook.settle()
+    assert notebook.value("twins.wait(60)") and not notebook.value("twins.job.running")
+    assert notebook.value("len(twins.records[('dropout', 20)]) <= twins.epochs")
     assert notebook.problems() == []
