@@ -13,7 +13,7 @@ import numpy as np
 from minnet.nn.contract import contract
 from minnet.nn.layer import Layer
 from minnet.nn.param import Param, normal
-from minnet.nn.survey import Linear, fold
+from minnet.nn.survey import Linear
 
 
 class Conv2d(Layer):
@@ -80,12 +80,10 @@ class Conv2d(Layer):
         here = Linear(known, w.sum(axis=(2, 3)).T, (w != 0).any(axis=(2, 3)).T, self.bias, foldable)
 
         def narrow(wanted):
-            reads = here.reads(wanted)
-            folded = here.folded(reads, wanted)
-            small = Conv2d(int(reads.sum()), int(wanted.sum()), self.size, self.stride, self.padding,
-                           self.bias is not None or folded.any())
-            small.weight = self.weight.part(**{"in": reads, "out": wanted})
-            small.bias = fold(self.bias, small.weight, wanted, folded)
+            reads, weight, bias = here.narrowed(wanted, self.weight, self.bias)
+            filters, channels = weight.shape[:2]
+            small = Conv2d(channels, filters, self.size, self.stride, self.padding, bias is not None)
+            small.weight, small.bias = weight, bias
             return small, reads
 
         return known.then(self.forward(known.sample)[0], here.constant), narrow

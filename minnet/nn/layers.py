@@ -13,7 +13,7 @@ import numpy as np
 from minnet.nn.contract import contract
 from minnet.nn.layer import Layer, Pointwise
 from minnet.nn.param import Param, normal
-from minnet.nn.survey import Linear, fold, survey
+from minnet.nn.survey import Linear, survey
 
 
 class Dense(Layer):
@@ -45,11 +45,9 @@ class Dense(Layer):
         here = Linear(known, w, w != 0, self.bias)
 
         def narrow(wanted):
-            reads = here.reads(wanted)
-            folded = here.folded(reads, wanted)
-            small = Dense(int(reads.sum()), int(wanted.sum()), self.bias is not None or folded.any(), self.drop)
-            small.weight = self.weight.part(**{"in": reads, "out": wanted})
-            small.bias = fold(self.bias, small.weight, wanted, folded)
+            reads, weight, bias = here.narrowed(wanted, self.weight, self.bias)
+            small = Dense(*weight.shape, bias is not None, self.drop)
+            small.weight, small.bias = weight, bias
             return small, reads
 
         return known.then(self.forward(known.sample)[0], here.constant), narrow

@@ -98,6 +98,12 @@ class Linear:
         gone = ~reads
         return self.level[gone] @ self.gain[np.ix_(gone, wanted)]
 
+    def narrowed(self, wanted, weight, bias):
+        """What arrives, and the smaller weight and bias that make the wanted outputs of it."""
+        reads = self.reads(wanted)
+        small = weight.part(**{"in": reads, "out": wanted})
+        return reads, small, fold(bias, small, wanted, self.folded(reads, wanted))
+
 
 def fold(bias, weight, wanted, folded):
     """The bias of a narrowed layer: what it was, plus what the folded constants used to add.
