@@ -12,7 +12,8 @@ import numpy as np
 STYLE = """<style>
 .minnet-table { border-collapse: collapse; font-size: 15px; line-height: 1.5; margin-top: 4px; }
 .minnet-table th, .minnet-table td { padding: 1px 14px 1px 0; text-align: right; font-variant-numeric: tabular-nums; }
-.minnet-table th { font-weight: 600; } .minnet-table th[scope=row] { text-align: left; font-weight: 400; }
+.minnet-table th { font-weight: 600; }
+.minnet-table th[scope=row] { text-align: left; font-weight: 400; white-space: nowrap; }
 .minnet-table tr:first-child { border-bottom: 1px solid currentColor; }
 </style>"""
 TRAINING, PREDICT, DICE_ON = "training", "predict", "predict, dice left on"  # what the learner can look at
@@ -143,14 +144,14 @@ def table(frame):
     left, right = frame.dropout, frame.pruning
     sides = left, right
     rows = [
-        ("Connections in use when predicting", f"{sum(m.size for m in left.masks):,}",
+        ("Connections, predicting", f"{sum(m.size for m in left.masks):,}",
          *[f"{n:,}" for n in (sum(m.size for m in left.masks), right.used)]),
         ("Numbers in memory", f"{left.parameters:,}", *[f"{s.parameters:,}" for s in sides]),
         ("in arrays of", _shapes(left), *[_shapes(s) for s in sides]),
         ("File on disk, bytes", f"{frame.start_bytes:,}", *[f"{s.bytes:,}" for s in sides]),
-        ("Time to predict all new signals, ms", "", *[f"{1e3 * s.seconds:.2f}" for s in sides]),
-        ("Recognised: training − new = gap", *[f"{m.train:.1%} − {m.new:.1%} = {100 * m.gap:.1f} points"
-                                               for m in (frame.start, left.moment, right.moment)]),
+        ("Predicting all new signals, ms", "", *[f"{1e3 * s.seconds:.2f}" for s in sides]),
+        ("Recognised: training − new (%)", *[f"{100 * m.train:.1f} − {100 * m.new:.1f} = {100 * m.gap:.1f}"
+                                             for m in (frame.start, left.moment, right.moment)]),
     ]
     heads = ("", "as it was given", f"dropout {frame.fraction} %",
              "pruned and cut" if frame.cut else f"pruned {frame.fraction} % (a preview)")
