@@ -67,7 +67,7 @@ def fair(fraction_of_neurons):
     """Find the fraction of neurons that has to go so that a given fraction of the weights between is deleted."""
     if not callable(fraction_of_neurons):
         return WANTED.format("fraction_of_neurons")
-    for deleted in (0.0, 0.5, 0.75, 0.91, 1.0):
+    for deleted in (0.91, 0.5, 0.75, 0.0, 1.0):  # at 0.5 some wrong formulas are right by accident
         p = fraction_of_neurons(deleted)
         if not isinstance(p, Real):
             return f"For deleted = {deleted} the answer should be one number."
@@ -105,7 +105,7 @@ def two_of_four(two_of_four):
     if not callable(two_of_four):
         return WANTED.format("two_of_four")
     rng = np.random.default_rng(0)
-    for shape in ((4, 1), (8, 3), (16, 10)):
+    for shape in ((16, 12), (8, 3), (4, 1)):  # the largest first: it tells the slips apart
         weights = rng.normal(size=shape)
         before = weights.copy()
         mask = np.asarray(two_of_four(weights))
@@ -119,7 +119,9 @@ def two_of_four(two_of_four):
             continue
         if np.array_equal(mask, ~right):
             return "It keeps the two nearest to zero; True means keep."
-        if shape[1] > 3 and shape[1] % 4 == 0 and np.array_equal(mask, _mask(weights.T).T):
+        if np.array_equal(mask, (_fours(weights).argsort(axis=1) >= 2).reshape(shape)):
+            return "`argsort` lists places, not ranks: argsort it once more, `order.argsort(axis=1)`."
+        if shape[1] % 4 == 0 and np.array_equal(mask, _mask(weights.T).T):
             return "Your fours lie along the outputs; the neighbours are four inputs of one output."
         if np.array_equal(mask, _mask(weights, sign=True)):
             return "A weight of −3 counts as much as one of 3: compare the sizes without their sign, `np.abs(weights)`."
@@ -131,5 +133,9 @@ def two_of_four(two_of_four):
 
 
 def _mask(weights, sign=False):
-    fours = (weights if sign else np.abs(weights)).reshape(-1, 4, weights.shape[1])
+    fours = weights.reshape(-1, 4, weights.shape[1]) if sign else _fours(weights)
     return (fours.argsort(axis=1).argsort(axis=1) >= 2).reshape(weights.shape)
+
+
+def _fours(weights):
+    return np.abs(weights).reshape(-1, 4, weights.shape[1])

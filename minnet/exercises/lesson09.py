@@ -12,6 +12,7 @@ from minnet.nn.models import mlp
 from minnet.nn.train import fit
 from minnet.pruning import ranking
 
+SLIPS = {"prune": "nothing", "fit": "the history of the training"}
 WANTED = "The answer to this exercise is a function; hand it in without brackets: `{}`."
 
 
@@ -74,7 +75,15 @@ def loop(loop):
         return WANTED.format("loop")
     data, start, levels = digits().train, mlp(64, 16, 10, rng=0), (0.5, 0.75, 0.9)
     fit(start, data, epochs=1, rng=0, progress=False)
-    right, found = _rounds(start.copy(), data, levels), loop(start.copy(), data, levels)
+    right = _rounds(start.copy(), data, levels)
+    try:
+        found = loop(start.copy(), data, levels)
+    except Exception as stopped:
+        for slip, name in (("None", "prune"), ("History", "fit")):  # `net = mn.prune(net, level)`
+            if slip in str(stopped):
+                return (f"`mn.{name}` changes the network itself and returns {SLIPS[name]}: "
+                        f"write it without `net =` before it.")
+        raise
     if not hasattr(found, "params"):
         return "Return the network at the end."
     reached = ranking.sparsity(found)

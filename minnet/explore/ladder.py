@@ -93,7 +93,7 @@ class StructureExplorer(Explorer):
         Grows while `retrain` runs, and stays.
     """
 
-    size = (10, 5.4)
+    size = (10, 4.8)
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
         nets = {"network": nets} if isinstance(nets, Layer) else dict(nets)
@@ -110,7 +110,7 @@ class StructureExplorer(Explorer):
         self.nets = self.bench.nets
         self.retrained = {}
         self._drawn = next(iter(self.nets))
-        self._report = widgets.HTML(layout={"min_height": "110px"})
+        self._report = widgets.HTML(layout={"min_height": "110px", "flex": "0 0 330px"})
         super().__init__()
 
     # ---- controls -----------------------------------------------------------------------------------
@@ -146,9 +146,8 @@ class StructureExplorer(Explorer):
             widgets.HBox([control["percent"], control["scope"], self._reset], layout=row),
             self._message,
             self._picture,
-            self._sentence,
             widgets.HBox([self._retrain, self._cancel, self._bar, self._told], layout=row),
-            self._report,
+            widgets.HBox([self._sentence, self._report], layout={"grid_gap": "24px"}),
         ]
 
     # ---- from the state to the numbers --------------------------------------------------------------
@@ -237,7 +236,8 @@ class StructureExplorer(Explorer):
         self._before.set_data([i for i, _ in there], [100 * a for _, a in there])
         done = [(i, a) for i, a in enumerate(frame.retrained) if a is not None]
         self._after.set_data([i for i, _ in done], [100 * a for _, a in done])
-        self._report.value = f"<p>What <code>mn.compact</code> says:</p><pre>{frame.report}</pre>"
+        self._report.value = ("<p style='font-size: 15px'><code>mn.compact</code> says:</p>"
+                              f"<pre style='font-size: 13px; line-height: 1.3'>{frame.report}</pre>")
 
     def sentence(self, frame):
         tried, seconds, bytes = frame.here, frame.seconds, frame.bytes
@@ -251,8 +251,9 @@ class StructureExplorer(Explorer):
                      f"1 − {1 - rows:.2f} · {1 - columns:.2f} = {part:.0%} of its weights. ")
         return said + (
             f"Accuracy: <b>{tried.accuracy:.1%}</b>, whole {frame.dense:.1%}{after}. "
-            f"Whole, compact, compiled: {bytes['whole']:,}, {bytes['compact']:,}, {bytes['sparse']:,} bytes; "
-            f"{_time(seconds['whole'])}, {_time(seconds['compact'])}, {_time(seconds['sparse'])} for {BATCH} samples.")
+            f"Bytes: whole {bytes['whole']:,}, compact {bytes['compact']:,}, compiled {bytes['sparse']:,}; "
+            f"for {BATCH} samples whole {_time(seconds['whole'])}, compact {_time(seconds['compact'])}, "
+            f"compiled {_time(seconds['sparse'])}.")
 
     # ---- retraining in the background ---------------------------------------------------------------
 

@@ -67,7 +67,7 @@ class IterationsExplorer(Explorer):
         Grows while `train` runs, and stays.
     """
 
-    size = (10, 4.6)
+    size = (10, 4.2)
 
     def __init__(self, make, data, *, seeds=(0, 1, 2), epochs=20):
         example = make(seeds[0]) if callable(make) and not isinstance(make, Layer) else None
@@ -80,14 +80,14 @@ class IterationsExplorer(Explorer):
         self.kitchen = Kitchen(make, data, seeds, epochs)
         self._layers = [p.path.removesuffix(".weight") for p in example.params() if p.prunable]
         self._listing = False
-        self._table = widgets.Select(options=[], rows=6, layout={"width": "960px", "max_width": "100%"})
+        self._table = widgets.Select(options=[], rows=4, layout={"width": "960px", "max_width": "100%"})
         super().__init__()
 
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
         wide = {"description_width": "initial"}
-        slide = {"style": wide, "layout": {"width": "430px", "max_width": "100%"}}
+        slide = {"style": wide, "layout": {"flex": "0 0 430px", "width": "430px", "max_width": "100%"}}
         toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
         return {
             "rounds": widgets.IntSlider(1, 1, 20, description="Rounds", **slide),
@@ -104,7 +104,7 @@ class IterationsExplorer(Explorer):
 
     def rows(self):
         self._bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "160px"})
-        self._told = widgets.HTML(layout={"width": "230px"})
+        self._told = widgets.HTML(layout={"width": "300px", "height": "32px", "overflow": "hidden"})
         self._train = self.button("Train this recipe", self.train, "Try it with every seed, in the background")
         self._cancel = self.button("Cancel", self.job.cancel, "Stop; what is finished stays")
         self._cancel.disabled = True
@@ -233,7 +233,6 @@ class IterationsExplorer(Explorer):
         right = 100 * np.array([[whole[seed], *(point.accuracy for point in run.points[:rounds])]
                                 for seed, run in enumerate(runs)]) if rounds else np.empty((1, 0))
         line.set_data(kept, right.mean(axis=0))
-        line.set_linestyle(":" if result.rounds == 1 else "--" if kind == "dice" else "-")  # one cut: nothing between
         if band is not None:
             edge = np.column_stack([kept + kept[::-1], [*right.min(axis=0), *right.max(axis=0)[::-1]]])
             band.set_verts([edge] if rounds else [])
@@ -262,7 +261,8 @@ class IterationsExplorer(Explorer):
         said += (f"Accuracy <b>{_range(result.finals())}</b>, with all weights {_range(frame.whole)}. "
                  f"Weights left (seed {self.kitchen.seeds[0]}): {layers}. ")
         if result.finals("dice"):
-            said += f"Dice: {_range(result.finals('dice'))}. "
+            left = ", ".join(f"{name} {kept:,}" for name, kept, _ in result.dice[0].kept)
+            said += f"Dice: {_range(result.finals('dice'))}, weights left: {left}. "
         if result.scratch:
             said += f"Same mask from scratch: {_range(result.scratch)}."
         return said

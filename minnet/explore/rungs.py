@@ -47,7 +47,7 @@ class Rung:
 
 LADDER = (
     Rung("single weights", "weights", structures.weights, "mn.weights"),
-    Rung("N of 4 neighbours (N:M)", "N:M", structures.weights, "mn.weights", scopes.window(4)),
+    Rung("N of 4 neighbours (N:M)", "N of 4", structures.weights, "mn.weights", scopes.window(4)),
     Rung("blocks of 4 × 4", "blocks", structures.blocks(4, 4), "mn.blocks(4, 4)"),
     Rung("shapes", "shapes", structures.along("in", "row", "col"), 'mn.along("in", "row", "col")',
          missing="a shape is one place in the windows of all filters; choose a network with convolutions"),

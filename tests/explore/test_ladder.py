@@ -191,7 +191,7 @@ def test_the_same_state_is_the_same_picture(explorer):
         explorer.set(rung=rung, network=network)
         assert pictures.setdefault(network, explorer.png()) == explorer.png()
     assert len(set(pictures.values())) == 3
-    assert Image.open(io.BytesIO(explorer.png())).size == (1000, 540)
+    assert Image.open(io.BytesIO(explorer.png())).size == (1000, 480)
 
 
 def test_one_network_and_one_part_of_the_data_will_do(nets, digits):

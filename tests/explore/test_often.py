@@ -171,7 +171,7 @@ def test_a_random_walk_over_all_controls(explorer):
                          if hasattr(control, "min") else str(rng.choice(control.options)))
         assert explorer.errors == [] and explorer.shown.recipe == Recipe(**explorer.state)
         assert explorer._table.value == (explorer.shown.recipe if explorer.shown.result else None)
-    assert Image.open(io.BytesIO(explorer.png())).size == (1000, 460)
+    assert Image.open(io.BytesIO(explorer.png())).size == (1000, 420)
 
 
 @pytest.mark.parametrize("wrong", [3, make(0), lambda seed: seed])

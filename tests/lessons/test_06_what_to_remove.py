@@ -128,7 +128,13 @@ def test_shapes_exist_only_where_there_are_windows(nets, convs):
 def test_finer_is_better_before_and_coarser_is_smaller_after(lesson, nets, digits):
     lines = printed(lesson, "price").splitlines()[1:]
     assert [line.split()[0] for line in lines] == ["weights", "2", "blocks", "inputs", "neurons"]
+    before = {line.split("  ")[0]: float(line.split()[-2].rstrip("%")) for line in lines}
+    assert min(before, key=before.get) == "inputs"
     for seed, net in enumerate(nets):
+        fine, middle, *coarse = (mn.accuracy(pruned(net, 0.5, **how), digits.val)
+                                 for how in ({}, {"scope": mn.window(4)}, {"structure": mn.blocks(4, 4)},
+                                             {"structure": mn.along("in")}, {"structure": mn.along("out")}))
+        assert fine > middle > max(coarse)
         weights, neurons = pruned(net, 0.5), pruned(net, 0.5, structure=mn.along("out"))
         before = [mn.accuracy(each, digits.val) for each in (weights, neurons)]
         assert before[0] > before[1] + 0.2
@@ -142,7 +148,7 @@ def test_finer_is_better_before_and_coarser_is_smaller_after(lesson, nets, digit
 def test_two_of_four(lesson):
     assert "kept of every four: {2}" in printed(lesson, "nm")
     assert lesson.value("mn.sparsity(pairs)") == 0.5
-    lesson.run("asked = dense.copy(); mn.prune(asked, 0.6, scope=mn.window(4))")
+    assert "asked for 60%, removed 50%" in printed(lesson, "nm-sixty")
     assert lesson.value("mn.sparsity(asked)") == 0.5
 
 
@@ -166,6 +172,8 @@ def test_what_is_compared_across_layers_are_the_layers(lesson, convs, digits):
 
 def test_bytes(lesson):
     whole, half, small = lesson.value("[vars(mn.measure.storage(net)) for net in (dense, half, small)]")
+    assert printed(lesson, "bytes").count("gzip") == 3
+    assert whole["csr"] > whole["dense"]  # the columns come in addition
     assert half["dense"] == whole["dense"] == 4 * 6570  # gaps take as much room
     assert half["bitmap"] < half["csr"] < half["dense"]
     assert small["dense"] < half["bitmap"]
@@ -173,8 +181,15 @@ def test_bytes(lesson):
 
 def test_time_is_measured_for_both(lesson):
     said = printed(lesson, "time")
+    assert said.startswith("all weights") and len(said.splitlines()) == 7
     assert said.count("masked") == said.count("compact") == said.count("compiled") == 2
-    assert lesson.value("sum(p.size for p in ways(half)['compact'].params())") == 6570  # nothing deleted, so no gain
+    assert lesson.value("sum(p.size for p in ways['½ weights, compact'].params())") == 6570  # nothing deleted: no gain
+    assert lesson.value("sum(p.data.size for p in ways['½ neurons, masked'].params())") == 6570
+
+
+def test_half_of_the_neurons_is_not_always_the_same(lesson):
+    assert "→ 2,778" in printed(lesson, "neurons")  # of each layer
+    assert "2,655" in printed(lesson, "price")  # all compete
 
 
 # ---- exercises ------------------------------------------------------------------------------------------
