@@ -7,7 +7,7 @@ import numpy as np
 from minnet.exercises.exercise import exercise
 from minnet.nn.layer import Layer
 from minnet.pruning.physical import compact
-from minnet.pruning.ranking import cut, prune
+from minnet.pruning.ranking import cut, prune, sparsity
 from minnet.pruning.scope import layer as each_layer
 from minnet.pruning.structure import along
 
@@ -30,16 +30,19 @@ def in_use(in_use):
     """How many connections of a 40-200-200-10 network are in use while so many neurons of each hidden layer speak?"""
     if not callable(in_use):
         return "The answer to this exercise is a function; hand it in without brackets: `in_use`."
-    for first, second in [(200, 200), (160, 160), (100, 100), (157, 164), (200, 0), (0, 0)]:
+    for first, second in [(157, 164), (200, 200), (160, 160), (200, 0), (0, 0)]:
         found, right = in_use(first, second), 40 * first + first * second + second * 10
         asked = f"With {first} and {second} neurons that speak"
         if isinstance(found, bool) or not isinstance(found, (int, float, np.number)):
             return "One number is wanted: how many connections are in use."
         if found == right:
             continue
-        if first == second and round(found) == round(50_000 * first / 200):
+        if round(found) in [round(50_000 * n / 200) for n in (first, second, (first + second) / 2)]:
             return (f"{asked} it says {found:,.0f}: the share of the neurons. But a connection needs both its ends, so "
                     "between the two hidden layers more of them are out of use.")
+        if round(found) == round(50_000 * first * second / 200**2):
+            return (f"{asked} it says {found:,.0f}: share times share. That is right between the two hidden layers; at "
+                    "the inputs and at the outputs only one end rests.")
         if found == 50_000 - right:
             return f"{asked} it says {found:,}: these are out of use; asked for is what is left."
         if found == 40 * first + first * second:
@@ -90,6 +93,10 @@ def dropout(dropout):
             return f"{asked} every spared value should become {1 / (1 - p):g} times as large."
         if np.array_equal(np.asarray(dropout(x, p, rng)) == 0, y == 0):
             return "Called a second time, it silences the same values again: throw new dice from `rng` each time."
+        once, again = (np.asarray(dropout(x, p, np.random.default_rng(1))) for _ in range(2))
+        if not np.array_equal(once, again):
+            return ("Called twice with equal dice, it silences different values: throw the dice that are handed in, "
+                    "`rng.random(x.shape)`, and no others such as `np.random`.")
         if (np.all(y == 0, axis=0) | np.all(y != 0, axis=0)).all():
             return "The same columns rest in every row: throw a number for every value, `rng.random(x.shape)`."
     if not np.array_equal(dropout(x, 0.0, rng), x):
@@ -120,20 +127,31 @@ def _dice(silent, p, asked):
         mn.prune(mine, 0.6, structure=mn.along("out"), scope=mn.layer)
         mn.cut(mine)
         tiny = mn.compact(mine)
-        mn.check("05.smaller", tiny, plain)
+        mn.check("05.smaller", tiny, mine, plain)
     """,
     setting="plain = mn.models.mlp(40, 200, 200, 10, rng=0)",
 )
-def smaller(tiny, plain):
+def smaller(tiny, mine, plain):
     """Take 60 % of the neurons out of each hidden layer of a copy of ``plain``, for good, and hand in what is left."""
     if not isinstance(tiny, Layer):
         return "The smaller network itself is wanted: what `mn.compact` returns."
+    if not isinstance(mine, Layer):
+        return "`mine` is no longer a network: begin with `mine = plain.copy()` and don't assign to it again."
+    if any(p.cut_off for p in plain.params()):
+        return ("`plain` itself was cut, and the task is about a copy. Run the cell that trains `plain` again, and "
+                "begin with `mine = plain.copy()`.")
+    if sparsity(plain):
+        return ("`plain` itself was pruned, and the task is about a copy: `mn.restore(plain)` brings everything back; "
+                "then begin with `mine = plain.copy()`.")
     right = plain.copy()
     prune(right, 0.6, structure=along("out"), scope=each_layer)
     cut(right)
     sizes, wanted = ([p.shape for p in net.params() if p.prunable] for net in (tiny, compact(right)))
     before = [p.shape for p in plain.params() if p.prunable]
     if sizes == before:
+        if any(p.cut_off for p in tiny.params()):
+            return ("It is cut, but not yet compacted: its arrays are as large as before. `mn.compact` builds the "
+                    "smaller network.")
         if any(p.mask is not None for p in tiny.params()):
             return ("Its arrays are as large as before: so far there is only a mask. "
                     "`mn.compact` builds the smaller network.")
@@ -144,6 +162,9 @@ def smaller(tiny, plain):
     x = np.random.default_rng(0).normal(size=(50, sizes[0][0])).astype(np.float32)
     if not np.allclose(tiny(x), right(x), rtol=1e-4, atol=1e-4):
         return "The size is right, but other neurons than the weakest are gone, or it has been trained since."
+    if [p.shape for p in mine.params() if p.prunable] == before and not any(p.cut_off for p in mine.params()):
+        return ("This network is right, but `mine` is not cut: `mn.restore(mine)` would bring everything back. For "
+                "good means `mn.cut(mine)` before `mn.compact(mine)`.")
     return None
 
 

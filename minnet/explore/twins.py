@@ -35,7 +35,7 @@ BATCH = 32
 ASKED = 100  # so many times the same question
 THROWS = 10  # accuracies with the dice left on
 MOST = 12  # so many trained twins are remembered
-STRUCTURES = {"weights": structure.weights, "neurons": structure.along("out")}
+STRUCTURES = {"neurons": structure.along("out"), "weights": structure.weights}  # as dropout: neurons first
 CRITERIA = {"magnitude": criteria.magnitude, "random": criteria.random}
 DROPOUT, PRUNING = "#AA4499", ink.AFTER  # and told apart by their markers
 
@@ -48,7 +48,7 @@ class TwinsExplorer(Explorer):
     net : Sequential
         Dense layers with activations between them; left as it is.
     data : Dataset
-        Learnt is on ``.train``; the new samples are ``.val``.
+        Both learn from ``.train``; the new samples are ``.val``.
     epochs : int
         How long "Train both" trains.
     seed : int
@@ -99,9 +99,10 @@ class TwinsExplorer(Explorer):
         return {
             "fraction": widgets.IntSlider(20, 0, 95, description="Fraction (%)", style=wide, layout=slider),
             "structure": widgets.ToggleButtons(options=list(STRUCTURES), description="Prune", **toggle,
-                                               tooltips=["single connections", "neurons with all their connections"]),
+                                               tooltips=["neurons with all their connections", "single connections"]),
             "criterion": widgets.ToggleButtons(options=list(CRITERIA), description="by", **toggle,
-                                               tooltips=["the weakest fall", "dice decide, once"]),
+                                               tooltips=["what falls has the smallest weights, a neuron: on average",
+                                                         "dice decide, once"]),
             "step": widgets.IntSlider(1, 1, self.epochs * self._per_epoch, description="Training step", style=wide,
                                       layout=slider),
             "mode": widgets.ToggleButtons(options=[TRAINING, PREDICT, DICE_ON], description="Show", **toggle),

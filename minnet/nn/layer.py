@@ -123,6 +123,17 @@ class Layer:
         return f"{type(self).__name__}({said})"
 
 
+def the_network(net):
+    """The network itself; where something else was handed in, a TypeError says what to type instead."""
+    if isinstance(net, Layer):
+        return net
+    if net is None:
+        raise TypeError("a network is wanted, got None. mn.prune, mn.cut and mn.restore change the network and return "
+                        "nothing: write mn.prune(net, 0.5), not net = mn.prune(net, 0.5)")
+    raise TypeError(f"a network is wanted, got {type(net).__name__}; the network comes first, for example "
+                    "net = mn.models.mlp(64, 32, 16, 10, rng=0), then mn.prune(net, 0.5) or mn.fit(net, data.train)")
+
+
 class Featurewise(Layer):
     """A layer that mixes places but not features, such as pooling: a constant feature stays as it is."""
 

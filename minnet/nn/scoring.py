@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minnet.nn.layer import the_network
 from minnet.nn.losses import cross_entropy
 
 
@@ -41,6 +42,7 @@ class Evaluation:
 
 def predict(net, x, batch=1024):
     """The network's answers for any number of samples, computed in pieces to bound the memory."""
+    net = net if callable(net) else the_network(net)
     return np.concatenate([net(x[i : i + batch]) for i in range(0, max(len(x), 1), batch)])
 
 

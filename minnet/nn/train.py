@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minnet.nn.flat import Flat
+from minnet.nn.layer import the_network
 from minnet.nn.losses import cross_entropy
 from minnet.nn.optim import Adam
 from minnet.nn.scoring import accuracy, pair
@@ -79,6 +80,7 @@ def steps(net, data, optimiser=None, *, count, batch=32, rng=None, loss=cross_en
     ValueError, TypeError
         For data that don't fit the network or each other, before anything has changed.
     """
+    the_network(net)
     x, y = pair(data)
     for name, number in (("count", count), ("batch", batch)):
         if not isinstance(number, (int, np.integer)) or number < (name == "batch"):

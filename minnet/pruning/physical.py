@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minnet.nn.layer import the_network
 from minnet.nn.layers import Sequential
 from minnet.nn.survey import Known, survey
 
@@ -34,7 +35,7 @@ def compact(net, sample=None):
     ValueError
         If the shape of a sample can't be known.
     """
-    net.params()  # sets the paths
+    the_network(net).params()  # sets the paths
     sample = _one_sample(net, sample)
     features = sample.shape[1] if sample.ndim == 4 else sample.shape[-1]
     known = Known(sample, np.full(features, np.nan), pinned=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minnet.nn.layer import the_network
 from minnet.pruning import criteria, evidence
 from minnet.pruning import scope as scopes
 from minnet.pruning import structure as structures
@@ -79,7 +80,7 @@ def restore(net):
     ValueError
         If some of it was `cut`: that is gone for good, and nothing is restored.
     """
-    params = net.params()
+    params = the_network(net).params()
     lost = sum(p.cut_off for p in params)
     if lost:
         raise ValueError(f"{lost:,} numbers were cut and are gone for good; train anew, or restore before mn.cut(net)")
@@ -92,13 +93,13 @@ def cut(net):
 
     Until now the slider was a preview; `compact` then builds the network that is left.
     """
-    for param in net.params():
+    for param in the_network(net).params():
         param.cut()
 
 
 def sparsity(net):
     """Fraction of the prunable weights that are removed; biases and gains are not counted."""
-    weights = [p for p in net.params() if p.prunable]
+    weights = [p for p in the_network(net).params() if p.prunable]
     return 1 - sum(p.kept for p in weights) / max(sum(p.size for p in weights), 1)
 
 

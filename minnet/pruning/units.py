@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from minnet.nn.layer import the_network
 from minnet.pruning import scope as scopes
 
 
@@ -32,6 +33,7 @@ class Units:
     """
 
     def __init__(self, net, structure, scope):
+        the_network(net)
         ids, owners = _table(structure, "structure", 'along("out")', net), scopes.layer(net)
         self.params = {p.path: p for p in net.params() if p.path in ids}
         self.ids = {path: np.broadcast_to(ids[path], p.shape) for path, p in self.params.items()}

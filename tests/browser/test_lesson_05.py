@@ -40,7 +40,7 @@ def test_the_twins_by_keyboard(notebook):
     assert "dropout 25 %" in table.inner_text() and "a preview" in table.inner_text()
     changed()
 
-    for label, key in (("neurons", "Space"), ("predict", "Enter")):
+    for label, key in (("weights", "Space"), ("predict", "Enter"), ("neurons", "Space")):
         notebook.press(twins.get_by_role("button", name=label, exact=True), key)
         changed()
     assert "connections are all back: 50,000 of 50,000" in sentence.inner_text()

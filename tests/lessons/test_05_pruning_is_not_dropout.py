@@ -65,10 +65,17 @@ def test_the_signals(lesson):
     assert lesson.value("sum(p.size for p in plain.params() if p.prunable)") == 50_000
 
 
+def test_the_clean_digits_are_those_of_the_recipe_and_all_signals_share_one_scale(lesson):
+    lesson.run("from minnet.data import signals as recipe; strokes = recipe.STROKES")
+    assert lesson.value("strokes.tolist() == STROKES.tolist()") and lesson.value("list(STROKES.shape)") == [10, 12]
+    assert lesson.value("float(abs(signals.train.x[:4]).max())") < 4
+    assert lesson.value("[list(ax.get_ylim()) for ax in sheet.axes[4:]]") == [[-4, 4]] * 4
+
+
 def test_plain_learns_by_heart(lesson):
-    learnt, new = accuracies(lesson, "plain")
-    assert learnt > 0.99 and new == pytest.approx(0.7, abs=0.04)  # "fails on three in ten"
-    assert f"{learnt:6.1%}   new {new:6.1%}" in printed(lesson, "plain")
+    learned, new = accuracies(lesson, "plain")
+    assert learned > 0.99 and new == pytest.approx(0.7, abs=0.04)  # "fails on three in ten"
+    assert f"{learned:6.1%}   new {new:6.1%}" in printed(lesson, "plain")
 
 
 def test_dropout_rests_others_each_time_and_nobody_when_predicting(lesson):
@@ -83,7 +90,7 @@ def test_a_fifth_at_rest_narrows_the_gap_and_half_is_too_much(lesson):
     none, fifth, half = (accuracies(lesson, f"nets['{name}']") for name in ("none", "0.2", "0.5"))
     assert fifth[1] > none[1] > half[1]
     assert none[0] - none[1] > fifth[0] - fifth[1] > half[0] - half[1]
-    assert half[0] < 0.85  # "fails on many signals that it has learnt from"
+    assert half[0] < 0.85  # "fails on many signals that it has learned from"
     assert printed(lesson, "reveal").strip().endswith("Best on new signals: 0.2.")
 
 
@@ -102,10 +109,10 @@ def over_seeds(name, figure, seeds=None):
 def test_dropout_gains_three_points_and_narrows_the_gap(seeds):
     test = {name: over_seeds(name, lambda run: run["test"], seeds) for name in RESULTS["runs"][0]}
     gap = {name: over_seeds(name, lambda run: run["train"] - run["test"], seeds) for name in RESULTS["runs"][0]}
-    learnt = {name: over_seeds(name, lambda run: run["train"], seeds) for name in RESULTS["runs"][0]}
+    learned = {name: over_seeds(name, lambda run: run["train"], seeds) for name in RESULTS["runs"][0]}
     assert test["dropout 0.2"] >= test["dropout 0"] + 0.03
     assert gap["dropout 0.2"] < gap["dropout 0"] - 0.03
-    assert test["dropout 0.5"] < test["dropout 0"] and learnt["dropout 0.5"] < 0.85
+    assert test["dropout 0.5"] < test["dropout 0"] and learned["dropout 0.5"] < 0.85
 
 
 def test_dropout_leaves_every_number_and_cutting_does_not():
@@ -124,9 +131,15 @@ def test_the_lesson_quotes_the_results(lesson):
     assert RESULTS["seeds"] == [0, 1, 2, 3, 4] and "five seeds" in said
     assert f"{RESULTS['epochs']} epochs" in said
     for name, label in (("dropout 0", "none"), ("dropout 0.2", "0.2"), ("dropout 0.5", "0.5")):
-        learnt, new, gap = (100 * over_seeds(name, figure) for figure in (
+        learned, new, gap = (100 * over_seeds(name, figure) for figure in (
             lambda run: run["train"], lambda run: run["test"], lambda run: run["train"] - run["test"]))
-        assert f"| {label} | {learnt:.1f} % | {new:.1f} % | {gap:.1f} points |" in said
+        assert f"| {label} | {learned:.1f} % | {new:.1f} % | {gap:.1f} points |" in said
+    said = text(lesson, "summary").replace("\n", " ")
+    old, new = ({name: 100 * over_seeds(run, figure) for name, figure in (
+        ("gap", lambda run: run["train"] - run["test"]), ("test", lambda run: run["test"]))}
+        for run in ("dropout 0", "dropout 0.2"))
+    assert f"the gap went from {old['gap']:.1f} to {new['gap']:.1f} points" in said
+    assert f"from {old['test']:.1f} to {new['test']:.1f} %" in said
 
 
 # ---- size -----------------------------------------------------------------------------------------------
@@ -146,11 +159,20 @@ def test_pruning_does_once_it_is_cut(lesson):
     assert lesson.value("sum(p.size for p in small.params())") == 33_930 and "33,930 numbers" in small
     assert 33_930 < 0.8 * 50_410  # "more than 20 % of the numbers"
     assert "gone for good" in printed(lesson, "gone")
+    assert "9,680 numbers were cut" in printed(lesson, "gone") and "9,680 numbers" in text(lesson, "gone-after")
+    assert 50_410 - 33_930 == 16_480 and "16,480 fewer" in text(lesson, "gone-after")
+    into, bias, out_of = 40 * 40 + 200 * 40, 40 + 40, 40 * 160 + 40 * 10
+    assert into + bias == 9_680 and into + bias + out_of == 16_480
     bytes_ = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) bytes", printed(lesson, "prune"))]
     assert bytes_[1] < 0.7 * bytes_[0]
 
 
 # ---- the explorer ---------------------------------------------------------------------------------------
+
+
+def test_both_twins_start_with_neurons_at_rest_or_gone(lesson):
+    assert lesson.value("[int(each.sum()) for each in twins.shown.pruning.active]") == [160, 160]
+    assert lesson.value("twins.shown.pruning.used") == 40 * 160 + 160 * 160 + 160 * 10
 
 
 def test_the_twins_start_from_plain_and_leave_it_whole(lesson):
@@ -193,7 +215,7 @@ def test_random_pruning_costs_much_more(lesson):
     assert magnitude == pytest.approx(100 * accuracies(lesson, "plain")[1], abs=2)
 
 
-def test_who_learnt_with_neurons_missing_minds_less(lesson):
+def test_who_learned_with_neurons_missing_minds_less(lesson):
     (a0, a1), (b0, b1) = [[float(n) for n in re.findall(r"([\d.]+)%", line)]
                           for line in printed(lesson, "related").splitlines()]
     assert b0 - b1 < a0 - a1
@@ -240,6 +262,7 @@ def test_unfilled_exercises_say_so_and_solutions_pass(lesson, id):
 SLIPS = {
     "05.in_use": {
         "the share of the neurons": lambda a, b: 50_000 * a / 200,
+        "share times share": lambda a, b: 50_000 * a * b / 200**2,
         "out of use": lambda a, b: 50_000 - (40 * a + a * b + 10 * b) if a < 200 else 50_000,
         "10 outputs": lambda a, b: 40 * a + a * b,
         "should be": lambda a, b: a + b,
@@ -251,6 +274,7 @@ SLIPS = {
         "divided by p": lambda x, p, rng: x * (rng.random(x.shape) >= p) / p,
         "the share that rests": lambda x, p, rng: x * (rng.random(x.shape) < p) / (1 - p),
         "same values again": lambda x, p, rng: x * (np.random.default_rng(0).random(x.shape) >= p) / (1 - p),
+        "dice that are handed in": lambda x, p, rng: x * (np.random.rand(*x.shape) >= p) / (1 - p),  # noqa: NPY002
         "same columns": lambda x, p, rng: x * (rng.permutation(x.shape[1]) >= p * x.shape[1]) / (1 - p),
         "work on a copy": lambda x, p, rng: np.divide(x, 1 - p, out=x) * (rng.random(x.shape) >= p),
     },
@@ -272,11 +296,19 @@ def test_slips_with_smaller():
         return net
 
     neurons = {"structure": mn.along("out"), "scope": mn.layer}
+    mine, cut = pruned(0.6, **neurons), pruned(0.6, **neurons)
+    mn.cut(cut)
     for told, answer in {
-        "is whole": plain, "only a mask": pruned(0.6, **neurons),
+        "is whole": plain, "only a mask": mine, "cut, but not yet compacted": cut,
         "60 % of the neurons": mn.compact(pruned(0.5, **neurons)),
         "other neurons": mn.compact(pruned(0.6, criterion=mn.random, rng=1, **neurons)), "itself is wanted": 3,
     }.items():
-        note = mn.check("05.smaller", answer, plain)
+        note = mn.check("05.smaller", answer, cut, plain)
         assert not note.right and told in note.text
-    assert mn.check("05.smaller", mn.compact(pruned(0.6, **neurons)), plain).right
+    for uncut in (mine, plain):
+        note = mn.check("05.smaller", mn.compact(mine), uncut, plain)
+        assert not note.right and "`mine` is not cut" in note.text
+    assert "no longer a network" in mn.check("05.smaller", mn.compact(cut), mn.prune(mine, 0.6), plain).text
+    assert mn.check("05.smaller", mn.compact(cut), cut, plain).right
+    assert "`plain` itself was pruned" in mn.check("05.smaller", mn.compact(cut), cut, mine).text
+    assert "`plain` itself was cut" in mn.check("05.smaller", mn.compact(cut), cut, cut).text

@@ -48,3 +48,20 @@ def test_wrong_words_are_explained_and_change_nothing(arguments, error, says):
     with pytest.raises(error, match=says):
         mn.prune(net, 0.5, **arguments)
     assert all(p.mask is None for p in net.params())
+
+
+CALLS = {
+    "prune": lambda net: mn.prune(net, 0.5), "rank": mn.rank, "sparsity": mn.sparsity, "restore": mn.restore,
+    "cut": mn.cut, "compact": mn.compact,
+    "fit": lambda net: mn.fit(net, mn.data.digits().train),
+    "accuracy": lambda net: mn.accuracy(net, mn.data.digits().val),
+    "steps": lambda net: mn.steps(net, mn.data.digits().train, count=1),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_is_not_a_network_is_named_with_what_to_type(name):
+    with pytest.raises(TypeError, match=r"got None.*not net = mn\.prune\(net, 0\.5\)"):
+        CALLS[name](mn.prune(small_net(0), 0.5))
+    with pytest.raises(TypeError, match=r"got Dataset; the network comes first.*mn\.models\.mlp"):
+        CALLS[name](mn.data.digits())
