@@ -212,7 +212,9 @@ class Timing(NamedTuple):
     def __repr__(self):
         scale, unit = next((s, u) for s, u in ((1, "s"), (1e3, "ms"), (1e6, "µs"))
                            if self.median * s >= 1 or u == "µs")
-        return f"{self.median * scale:.3g} {unit} ({self.low * scale:.3g}–{self.high * scale:.3g})"
+        median, low, high = (f"{seconds * scale:,.0f}" if seconds * scale >= 999.5 else f"{seconds * scale:.3g}"
+                             for seconds in self)  # 8,620 and not 8.62e+03
+        return f"{median} {unit} ({low}–{high})"
 
     __str__ = __repr__
 

@@ -134,9 +134,6 @@ def test_kept_is_checked_against_the_learners_own_network(pruned):
     assert mn.check("03.kept", kept, pruned).right
     assert mn.check("03.kept", np.round(kept, 2), pruned).right
     assert mn.check("03.kept", {p.path: p.kept / p.size for p in weights}, pruned).right
-    another = mn.models.mlp(64, 20, 10, rng=1)
-    mn.prune(another, 0.9, scope=mn.layer)
-    assert mn.check("03.kept", [0.1, 0.1], another).right
     assert not mn.check("03.kept", [0.1, 0.1, 0.1], pruned).right
 
 
@@ -149,6 +146,8 @@ def test_kept_is_checked_against_the_learners_own_network(pruned):
     (lambda ps: [0.5, 0.5], "2 numbers"),
     (lambda ps: [ps[0].kept / ps[0].size, 0.99, 0.99], "layer 2"),
     (lambda ps: 0.1, "in a list"),
+    (lambda ps: [round(p.kept / p.size, 1) for p in ps if p.prunable], "at least two decimals"),
+    (lambda ps: ["6%", "19%", "59%"], "a % sign"),
 ])
 def test_slips_with_kept(slip, told, pruned):
     assert told in mn.check("03.kept", slip(pruned.params()), pruned).text
@@ -156,6 +155,19 @@ def test_slips_with_kept(slip, told, pruned):
 
 def test_kept_needs_a_network_at_90_per_cent():
     assert "0% of its weights" in mn.check("03.kept", [1, 1, 1], mn.models.mlp(64, 32, 16, 10, rng=0)).text
+
+
+@pytest.mark.parametrize("sizes, how, told", [
+    ((64, 32, 16, 10), {"scope": mn.layer}, "each layer on its own"),
+    ((64, 32, 16, 10), {"criterion": mn.random, "rng": 0}, "nearest to zero"),
+    ((64, 300, 100, 10), {}, "another network"),
+    ((64, 20, 10), {}, "another network"),
+])
+def test_kept_needs_the_lessons_network_pruned_as_a_whole(sizes, how, told):
+    net = mn.models.mlp(*sizes, rng=1)
+    mn.prune(net, 0.9, **how)
+    note = mn.check("03.kept", [p.kept / p.size for p in net.params() if p.prunable], net)
+    assert not note.right and told in note.text
 
 
 def lowest(scores, count):
@@ -183,6 +195,7 @@ def in_place(weights, sparsity):
     (lambda w, s: lowest(np.abs(w), round(s * w.size)).ravel(), "shape"),
     (lambda w, s: lowest(np.abs(w - w.mean()), round(s * w.size)), "larger weights than it has to"),
     (lambda w, s: lowest(np.abs(w), 1), "should remove 5"),
+    (lambda w, s: lowest(np.abs(w), int(s * w.size)), "should remove 4 weights; it removes 3"),
     (lambda w, s: np.abs(w) > threshold(w, s), "threshold"),
     (in_place, "changes the weights"),
     (lambda w: w > 0, "stopped with TypeError"),

@@ -112,6 +112,11 @@ def test_latency_measures_what_it_says():
     assert " ms (" in str(one) and repr(one) == str(one)
 
 
+def test_times_are_written_out():
+    assert str(mn.measure.Timing(810e-6, 716e-6, 8620e-6)) == "810 µs (716–8,620)"
+    assert str(mn.measure.Timing(0.00123, 0.001, 0.9996)) == "1.23 ms (1–1,000)"
+
+
 def test_latency_of_networks():
     net, x = mn.models.mlp(4, 3, 2, rng=0), np.ones((1, 4), np.float32)
     seen = []

@@ -11,7 +11,7 @@ from minnet.draw import ink
 from minnet.draw.picture import Drawing, masks_of, weights
 
 
-def histogram(net, ax=None, *, before=None, bins=61, log=False, title=None):
+def histogram(net, ax=None, *, before=None, bins=61, log=False, removed=None, title=None):
     """Draw a histogram of all weights: those kept in blue, over those removed in grey.
 
     Parameters
@@ -26,13 +26,16 @@ def histogram(net, ax=None, *, before=None, bins=61, log=False, title=None):
         An odd number, so that zero stands in the middle of a bin.
     log : bool
         Logarithmic counts.
+    removed : bool, optional
+        Whether the legend names the removed weights too; by default if there are any now.  An explorer, which will
+        remove some later, says True.
     title : str, optional
 
     Returns
     -------
     Spread
     """
-    return Spread(net, ax, before=before, bins=bins, log=log, title=title)
+    return Spread(net, ax, before=before, bins=bins, log=log, removed=removed, title=title)
 
 
 class Spread(Drawing):
@@ -46,7 +49,7 @@ class Spread(Drawing):
         Kept weights in each bin.
     """
 
-    def __init__(self, net, ax=None, *, before=None, bins=61, log=False, title=None):
+    def __init__(self, net, ax=None, *, before=None, bins=61, log=False, removed=None, title=None):
         super().__init__(ax, size=(6, 4))
         self.net = net
         now = self._numbers({})
@@ -67,8 +70,11 @@ class Spread(Drawing):
         self.ax.set_xlabel("weight", fontsize=ink.TEXT, color=ink.INK)
         self.ax.set_ylabel("how many", fontsize=ink.TEXT, color=ink.INK)
         ink.plain(self.ax, title)
-        self.ax.legend(handles=[self.after, self.before], fontsize=ink.SMALL, frameon=False, loc="upper center",
-                       ncols=2, handlelength=0.8, handletextpad=0.4, columnspacing=1, borderaxespad=0.1, borderpad=0)
+        if removed is None:
+            removed = before is not None or self.counts.sum() < self.total.sum()
+        named = [self.after, self.before] if removed else [self.after]
+        self.ax.legend(handles=named, fontsize=ink.SMALL, frameon=False, loc="upper center", ncols=2,
+                       handlelength=0.8, handletextpad=0.4, columnspacing=1, borderaxespad=0.1, borderpad=0)
 
     def _numbers(self, masks):
         """The weights that are left, as one vector."""

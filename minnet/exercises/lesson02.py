@@ -42,7 +42,13 @@ def leaky(leaky_back):
 
 def _compare(leaky_back, dy, z):
     given = dy.copy(), z.copy()
-    found = np.asarray(leaky_back(dy, z))
+    try:
+        found = np.asarray(leaky_back(dy, z))
+    except Exception as stopped:
+        if "truth value" in str(stopped):
+            return ("`if` asks one question of the whole table, but each place needs its own answer: "
+                    "use `np.where(z > 0, …, …)`, one case for each place.")
+        raise
     if not (np.array_equal(dy, given[0]) and np.array_equal(z, given[1])):
         return "It changes the tables that it is given; return a new one."
     if found.shape != z.shape:
@@ -112,6 +118,9 @@ def diverges(rate, silent):
     loss, fallen = _outcome(float(rate))
     if rate < 0.1:
         return f"With a rate of {rate:g} it only learns slowly; that one is too small rather than too large."
+    if not np.isfinite(loss):
+        return (f"With a rate of {rate:g} the numbers have run out of what a computer can write down (nan); "
+                "take a smaller rate, such as 10.")
     if loss < GUESSING:
         return (f"With a rate of {rate:g} the loss ends at {loss:.2f}, which is better than guessing (2.30): "
                 "this network learns. Try a larger one.")
@@ -141,5 +150,4 @@ def _outcome(rate):
     with np.errstate(all="ignore"):  # it may well run away to infinity
         losses = [step.loss for step in steps(net, train, SGD(rate), count=300, rng=0)]
         hidden = net.layers[1](net.layers[0](train.x))
-    last = float(np.mean(losses[-30:]))
-    return last if np.isfinite(last) else np.inf, int(np.sum(~(hidden.max(axis=0) > 0)))
+    return float(np.mean(losses[-30:])), int(np.sum(hidden.max(axis=0) == 0))

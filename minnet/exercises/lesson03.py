@@ -29,12 +29,18 @@ def kept(kept, mine):
         return (f"The network that you hand in has {ranking.sparsity(mine):.0%} of its weights removed; "
                 "prune a copy of the trained network to 90 % first.")
     weights = [p for p in mine.params() if p.prunable]
+    off = _other_weights_removed(weights)
+    if off:
+        return off
     right = np.array([p.kept / p.size for p in weights])
     if isinstance(kept, dict):
         kept = list(kept.values())
     if np.ndim(kept) != 1:
         return "One number for each layer is wanted, in a list."
-    kept = np.array(kept, float)
+    try:
+        kept = np.array(kept, float)
+    except (TypeError, ValueError):
+        return "The fractions should be numbers between 0 and 1, such as 0.25, without quotation marks or a % sign."
     if len(kept) == len(mine.params()) > len(right):
         return (f"That is {len(kept)} numbers: the biases are among them, and they are never pruned; "
                 "take `if p.prunable`.")
@@ -50,8 +56,25 @@ def kept(kept, mine):
         return "This is the fraction that each layer lost; asked for is what it keeps."
     if np.allclose(kept, [p.kept / sum(q.kept for q in weights) for p in weights], atol=0.006):
         return "This is each layer's share of all that is left; divide by the layer's own size, `p.size`."
+    if np.allclose(kept, np.round(right, 1)):
+        return "Rounded to one decimal, that is right; give at least two decimals."
     worst = int(np.argmax(np.abs(kept - right)))
     return f"The number for layer {worst + 1} ({weights[worst].path}) does not agree with the network that you hand in."
+
+
+def _other_weights_removed(weights):
+    """What is wrong with the choice of weights, or None: 03.kept is about the lesson's network as a whole."""
+    if [p.shape for p in weights] != [(64, 32), (32, 16), (16, 10)]:
+        return "That is another network; prune a copy of the first one of this lesson: `mine = net.copy()`."
+    sizes = np.concatenate([np.abs(p.data).ravel() for p in weights])
+    stays = np.concatenate([np.ones(p.size, bool) if p.mask is None else p.mask.ravel() for p in weights])
+    if sizes[stays].min() >= sizes[~stays].max():
+        return None
+    if np.allclose([p.kept / p.size for p in weights], 0.1, atol=0.006):
+        return ("You pruned each layer on its own; asked for is what happens when all weights compete: "
+                "`mn.prune(mine, 0.9)`.")
+    return ("It is not the weights nearest to zero that were removed from this network; take a fresh copy, "
+            "`mine = net.copy()`, and only `mn.prune(mine, 0.9)`.")
 
 
 @exercise(
@@ -78,7 +101,8 @@ def largest(largest):
     if not callable(largest):
         return "The answer to this exercise is a function; hand it in without brackets: `largest`."
     rng = np.random.default_rng(0)
-    for shape, sparsity in [((4, 5), 0.25), ((8, 8), 0.5), ((10, 6), 0.9), ((3, 4), 0.0), ((3, 4), 1.0)]:
+    for shape, sparsity in [((4, 5), 0.25), ((8, 8), 0.5), ((10, 6), 0.9), ((3, 5), 0.25),  # 3.75: round, don't cut
+                            ((3, 4), 0.0), ((3, 4), 1.0)]:
         off = _compare(largest, rng.normal(size=shape), sparsity)
         if off:
             return off

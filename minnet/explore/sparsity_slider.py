@@ -197,9 +197,9 @@ class SparsityExplorer(Explorer):
         names = getattr(self.data, "class_names", None)
         shape = getattr(self.data, "image_shape", None)
         self._network = draw.network(self.net, ax=figure.add_subplot(grid[:, 0]), labels=names,
-                                     title="The network: blue +, vermilion −, grey removed")
+                                     title="The network: blue +, orange −, grey removed")
         self._tiles = draw.masks(self.net, shape, ax=figure.add_subplot(grid[0, 1]), title="First-layer weights")
-        self._bars = draw.histogram(self.net, ax=figure.add_subplot(grid[0, 2]), title="All weights")
+        self._bars = draw.histogram(self.net, ax=figure.add_subplot(grid[0, 2]), removed=True, title="All weights")
         ax = figure.add_subplot(grid[1, 1:])
         ink.plain(ax, f"Accuracy on {self._samples}")
         ax.set(xlim=(-2, 102), ylim=(0, 104), xticks=range(0, 101, 20), yticks=range(0, 101, 25))

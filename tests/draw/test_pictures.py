@@ -150,6 +150,16 @@ def test_the_histogram_puts_exact_zeros_in_the_middle_bin():
     assert drawing.counts[len(drawing.counts) // 2] == 54
 
 
+def test_the_legend_names_removed_weights_only_if_there_are_any():
+    def named(**how):
+        return [text.get_text() for text in mn.draw.histogram(net, **how).ax.get_legend().get_texts()]
+
+    net = mn.models.mlp(12, 9, rng=1)
+    assert named() == ["kept"] and named(removed=True) == ["kept", "removed"]
+    mn.prune(net, 0.5)
+    assert named() == ["kept", "removed"]
+
+
 def test_the_histogram_compares_two_networks():
     old, new = mn.models.mlp(12, 9, rng=1), mn.models.mlp(12, 9, rng=2)
     drawing = mn.draw.histogram(new, before=old)

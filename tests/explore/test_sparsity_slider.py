@@ -232,7 +232,8 @@ def test_opened_and_closed_it_leaves_nothing_behind(net, digits):
     assert len(ipywidgets.widgets.widget._instances) == widgets
 
 
-def test_the_test_set_is_opened_once(net, digits):
+def test_the_test_set_is_opened_once(net, digits, monkeypatch):
+    monkeypatch.setattr("minnet.explore.sealed._opened", set())
     dense = net.copy()
     mn.prune(net, 0.9)
     sealed = mn.explore.open_test_set(net, digits, before=dense)
@@ -240,13 +241,15 @@ def test_the_test_set_is_opened_once(net, digits):
     sealed._button.click()
     assert sealed.accuracies == (mn.accuracy(dense, digits.test), mn.accuracy(net, digits.test))
     assert f"{sealed.accuracies[1]:.1%}" in sealed._said.value and "90.0%" in sealed._said.value
-    assert sealed._button.disabled
+    assert sealed._button.disabled and "that nobody had looked at" in sealed._said.value
     mn.restore(net)
     sealed.unseal()
     assert sealed.accuracies[1] != sealed.accuracies[0]  # the first answer stands
 
-    before = mn.explore.open_test_set(net, digits)
+    before = mn.explore.open_test_set(net, mn.data.digits())  # the cell again: the same samples
+    assert "You have already looked at these 359 samples" in before._said.value
     before.unseal()
+    assert "that you had looked at before" in before._said.value
     assert before.accuracies[0] == before.accuracies[1] and "nothing lost" in before._said.value
     with pytest.raises(TypeError, match="whole data set"):
         mn.explore.open_test_set(net, digits.test)

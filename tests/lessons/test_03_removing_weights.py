@@ -129,6 +129,19 @@ def test_dice_lose_accuracy_much_earlier(nets, digits):
 # ---- retraining -----------------------------------------------------------------------------------------
 
 
+def test_the_second_curve_is_made_of_what_the_cell_does(lesson):
+    lesson.run("explorer.retrain(); explorer.wait(120)")
+    assert lesson.value("explorer.shown.retrained[90]") == lesson.value("after")
+    assert "made of" in text(lesson, "retrain-text")
+
+
+def test_a_tenth_is_kept_and_the_rest_are_ghosts(lesson):
+    kept = lesson.value("sum(p.kept for p in small.params() if p.prunable)")
+    assert (kept, 2720 - kept) == (272, 2448)
+    code = next(cell.source for cell in lesson.notebook.cells if cell.id == "small-see")
+    assert "272 kept and retrained, 2,448 as ghosts" in code
+
+
 def test_retraining_brings_most_of_it_back(lesson, nets, digits):
     assert lesson.value("mn.sparsity(small)") == 0.9
     assert lesson.value("after") > lesson.value("start") - 0.12
@@ -157,6 +170,9 @@ def test_plain_training_leaves_no_zero_and_l1_does(lesson, digits):
     plain, pulled = lesson.value("[mn.accuracy(plain, digits.val), mn.accuracy(pulled, digits.val)]")
     assert pulled == pytest.approx(plain, abs=0.03)
     assert "the same answers: True" in printed(lesson, "l1-free")
+    heights = lesson.value("[mn.draw.histogram(each).counts for each in (plain, pulled)]")
+    assert max(heights[1]) > 3 * max(heights[0])  # "much taller"
+    assert max(heights[1]) > lesson.value("zeros(pulled)")  # what is near zero is in the middle bar too
     for seed in SEEDS:
         pulled = mn.models.mlp(64, 32, 16, 10, rng=seed)
         mn.fit(pulled, digits.train, epochs=40, rng=seed, progress=False,
