@@ -14,10 +14,9 @@ from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
-from matplotlib.patches import Rectangle
 
 from minnet import measure
-from minnet.draw import ink
+from minnet.explore.compared import Answers, Curves
 from minnet.explore.explorer import Explorer
 from minnet.explore.silence import alive, plain_layers, spared, thrown, with_dropout
 from minnet.explore.telling import DICE_ON, PREDICT, TRAINING, Frame, Moment, Side, sentence, table
@@ -37,7 +36,6 @@ THROWS = 10  # accuracies with the dice left on
 MOST = 12  # so many trained twins are remembered
 STRUCTURES = {"neurons": structure.along("out"), "weights": structure.weights}  # as dropout: neurons first
 CRITERIA = {"magnitude": criteria.magnitude, "random": criteria.random}
-DROPOUT, PRUNING = "#AA4499", ink.AFTER  # and told apart by their markers
 
 
 class TwinsExplorer(Explorer):
@@ -307,44 +305,19 @@ class TwinsExplorer(Explorer):
         titles = "Dropout: other neurons rest in each step", "Pruning: one choice, for good"
         self._windows = [Window(self._widths, figure.add_subplot(grid[0, side]), title)
                          for side, title in enumerate(titles)]
-        ax = figure.add_subplot(grid[1, 0])
-        ink.plain(ax, "Recognised (%): ‒ ‒ training, — new signals")
         last = self.control["step"].max
-        ax.set(xlim=(-0.03 * last, 1.03 * last), ylim=(0, 108), yticks=range(0, 101, 25))
-        ax.set_xlabel("training step", fontsize=ink.SMALL)
-        ax.grid(color="#E5E5E5", linewidth=0.8)
-        before = ax.axhline(100 * self._whole.new, color=ink.INK, linewidth=1.2, linestyle=":", label="new, as given")
-        self._curves = [ax.plot([], [], color=colour, marker=marker, markersize=4, linewidth=1.6, linestyle=style)[0]
-                        for colour, marker in ((DROPOUT, "o"), (PRUNING, "s")) for style in ("--", "-")]
-        for line, name in zip(self._curves[1::2], ("dropout", "pruned"), strict=True):
-            line.set_label(name)
-        self._here = ax.axvline(1, 0.02, 0.97, color=ink.INK, linewidth=1)
-        ax.legend(handles=[*self._curves[1::2], before], loc="lower right", fontsize=ink.SMALL, frameon=False, ncols=3)
-        bars = figure.add_subplot(grid[1, 1])
-        ink.plain(bars, f"Answers to one signal, asked {ASKED} times (▼ right)")
-        names = self.data.class_names
-        bars.set(xlim=(-0.6, len(names) - 0.4), ylim=(0, ASKED * 1.2), xticks=range(len(names)), xticklabels=names)
-        self._bars = [[bars.add_patch(Rectangle((x + shift, 0), 0.4, 0, color=colour, hatch=hatch, fill=True))
-                       for x in range(len(names))]
-                      for shift, colour, hatch in ((-0.4, DROPOUT, ""), (0, PRUNING, ""))]
-        (self._truth,) = bars.plot([], [], "v", color=ink.INK, markersize=7)
+        self._curves = Curves(figure.add_subplot(grid[1, 0]), last, self._per_epoch, self._whole.new)
+        self._bars = Answers(figure.add_subplot(grid[1, 1]), self.data.class_names, ASKED)
         moving = [artist for window in self._windows for artist in window.artists]
-        return [*moving, *self._curves, self._here, *[bar for side in self._bars for bar in side], self._truth]
+        return [*moving, *self._curves.artists, *self._bars.artists]
 
     def paint(self, frame):
         for window, side in zip(self._windows, (frame.dropout, frame.pruning), strict=True):
             mine = side is frame.pruning
             window.update(side.weights, side.masks, side.active, louder=1 if mine else frame.louder,
                           gone=mine and frame.cut)
-        for at, side in enumerate((frame.dropout, frame.pruning)):
-            x = np.arange(len(side.record)) * self._per_epoch
-            self._curves[2 * at].set_data(x, [100 * moment.train for moment in side.record])
-            self._curves[2 * at + 1].set_data(x, [100 * moment.new for moment in side.record])
-            for bar, count in zip(self._bars[at], side.answers, strict=True):
-                if bar.get_height() != count:
-                    bar.set_height(count)
-        self._here.set_xdata([frame.step, frame.step])
-        self._truth.set_data([self.data.class_names.index(frame.truth)], [ASKED * 1.1])
+        self._curves.update(frame)
+        self._bars.update(frame)
         self._table.value = table(frame)
         if not self.job.running:
             done = (len(frame.dropout.record) - 1) * self._per_epoch

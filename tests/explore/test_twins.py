@@ -142,7 +142,7 @@ def check(twins, net, signals):
     for count, side, window in zip(drawn, (shown.dropout, shown.pruning), twins._windows, strict=True):
         parts = (mask[np.ix_(*pair)] for mask, pair in zip(side.masks, pairwise(window.shown), strict=True))
         assert count == sum(int(part.sum()) for part in parts)
-    assert [bar.get_height() for bar in twins._bars[0]] == shown.dropout.answers.tolist()
+    assert [bar.get_height() for bar in twins._bars.bars[0]] == shown.dropout.answers.tolist()
 
 
 def move(twins, rng):
@@ -230,7 +230,7 @@ def test_both_learn_on_the_same_batches_and_what_is_pruned_stays_so(twins, train
     assert shown.dropout.parameters == sum(param.size for param in trained.params())
     assert all(np.array_equal(a.mask, b) if b is not None else a.mask is None
                for a, b in zip(twins._pruned.params(), masks, strict=True))
-    assert twins._curves[1].get_xydata()[:, 0].tolist() == [0, 5, 10]
+    assert twins._curves.lines[1].get_xydata()[:, 0].tolist() == [0, 5, 10]
     twins.set(step=7)  # between two epochs: the numbers of the last whole one
     assert twins.shown.epochs == 1 and twins.shown.dropout.moment is shown.dropout.record[1]
     twins.set(fraction=31)
