@@ -103,8 +103,8 @@ class IterationsExplorer(Explorer):
         }
 
     def rows(self):
-        self._bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "160px"})
-        self._told = widgets.HTML(layout={"width": "300px", "height": "32px", "overflow": "hidden"})
+        self._bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "100px"})
+        self._told = widgets.HTML(layout={"width": "255px", "height": "32px", "overflow": "hidden"})
         self._train = self.button("Train this recipe", self.train, "Try it with every seed, in the background")
         self._cancel = self.button("Cancel", self.job.cancel, "Stop; what is finished stays")
         self._cancel.disabled = True
