@@ -27,7 +27,7 @@ from minnet.nn.param import Param
 
 @dataclass(frozen=True)
 class Parameters:
-    """How many numbers a network has learnt.
+    """How many numbers a network has learned.
 
     Attributes
     ----------

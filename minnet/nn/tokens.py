@@ -1,7 +1,7 @@
 """From samples to tokens and back: what stands before and behind attention.
 
 An image or a signal is cut into pieces, and a linear map makes a token of each piece.  Attention cannot tell
-where a token stands, so each position adds a learnt vector of its own.
+where a token stands, so each position adds a learned vector of its own.
 """
 
 from __future__ import annotations
