@@ -85,3 +85,17 @@ def run_lesson(path, folder, timeout=180):
             except CellExecutionError:
                 break
         yield LessonRun(notebook, client, log)
+
+
+def text(lesson, id):
+    """What stands in a cell of a lesson."""
+    return _cell(lesson, id).source
+
+
+def printed(lesson, id):
+    """What a cell of a lesson printed."""
+    return "".join(output["text"] for output in _cell(lesson, id).outputs if output["output_type"] == "stream")
+
+
+def _cell(lesson, id):
+    return next(cell for cell in lesson.notebook.cells if cell.id == id)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.exercises.teacher import exercises
+from tests.lessons.running import printed, text
 
 LESSON = "02_a_network_from_scratch.ipynb"
 SLOPES = {"ds": 400, "W2": 16 + 2, "h-back": 1600, "z-back": 1600, "W1": 16 + 8}  # cell: slopes that it compares
@@ -20,15 +20,6 @@ def digits():
     return mn.data.digits()
 
 
-def text(lesson, id):
-    return next("".join(cell.source) for cell in lesson.notebook.cells if cell.id == id)
-
-
-def printed(lesson, id):
-    cell = next(cell for cell in lesson.notebook.cells if cell.id == id)
-    return "".join(output["text"] for output in cell.outputs if output["output_type"] == "stream")
-
-
 def apart(lesson, id):
     """What `compare` printed: how many numbers, and how far apart at most."""
     found = re.findall(r": (\d+) numbers, at most (\S+) apart", printed(lesson, id))
@@ -36,16 +27,6 @@ def apart(lesson, id):
 
 
 # ---- the notebook as a file -----------------------------------------------------------------------------
-
-
-def test_cells_are_short_and_named(lesson):
-    ids = [cell.id for cell in lesson.notebook.cells]
-    assert len(set(ids)) == len(ids)
-    for cell in lesson.notebook.cells:
-        if cell.cell_type == "code":
-            lines = cell.source.splitlines()
-            assert len(lines) <= 12, cell.id
-            assert max(map(len, lines)) <= 90, cell.id
 
 
 def test_every_picture_is_drawn(lesson):
@@ -214,21 +195,6 @@ def test_the_text_names_what_the_explorers_show(lesson):
 
 
 # ---- exercises ------------------------------------------------------------------------------------------
-
-EXERCISES = sorted(id for id in exercises() if id.startswith("02."))
-
-
-@pytest.mark.parametrize("id", EXERCISES)
-def test_unfilled_exercises_say_so_and_solutions_pass(lesson, id):
-    cell = next(cell for cell in lesson.notebook.cells if f'mn.check("{id}"' in cell.source)
-    assert "Not filled in yet" in cell.outputs[0]["data"]["text/plain"]
-    assert cell.source.splitlines()[-1] == exercises()[id].call == exercises()[id].solution.splitlines()[-1]
-    asked = "".join(cell.source for cell in lesson.notebook.cells if cell.cell_type == "markdown")
-    assert f'mn.hint("{id}")' in asked and f'mn.solution("{id}")' in asked
-    *solution, call = exercises()[id].solution.splitlines()
-    lesson.run("\n".join(solution))
-    assert lesson.value(f"{call}.right")
-
 
 @pytest.mark.parametrize("back, told", [
     (lambda dy, z: np.where(z > 0, 1, 0.1), "slopes multiply"),

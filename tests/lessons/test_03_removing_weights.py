@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.exercises.teacher import exercises
+from tests.lessons.running import printed, text
 
 LESSON = "03_removing_weights.ipynb"
 SEEDS = range(8)
@@ -40,26 +40,7 @@ def by_digit(net, digits):
     return np.array([right[digits.val.y == digit].mean() for digit in range(10)])
 
 
-def text(lesson, id):
-    return next("".join(cell.source) for cell in lesson.notebook.cells if cell.id == id)
-
-
-def printed(lesson, id):
-    cell = next(cell for cell in lesson.notebook.cells if cell.id == id)
-    return "".join(output["text"] for output in cell.outputs if output["output_type"] == "stream")
-
-
 # ---- the notebook as a file -----------------------------------------------------------------------------
-
-
-def test_cells_are_short_and_named(lesson):
-    ids = [cell.id for cell in lesson.notebook.cells]
-    assert len(set(ids)) == len(ids)
-    for cell in lesson.notebook.cells:
-        if cell.cell_type == "code":
-            lines = cell.source.splitlines()
-            assert len(lines) <= 12, cell.id
-            assert max(map(len, lines)) <= 90, cell.id
 
 
 # ---- the digits and the network -------------------------------------------------------------------------
@@ -285,21 +266,6 @@ def test_zeroed_weights_come_back_and_removed_ones_do_not(digits):
         mn.fit(net, digits.train, epochs=1, rng=0, progress=False)
         learning = digits.train.x.max(axis=0) > 0
         assert (weight.value[zeroed & learning[:, None]] != 0).any() != remove
-
-
-EXERCISES = sorted(id for id in exercises() if id.startswith("03."))
-
-
-@pytest.mark.parametrize("id", EXERCISES)
-def test_unfilled_exercises_say_so_and_solutions_pass(lesson, id):
-    cell = next(cell for cell in lesson.notebook.cells if f'mn.check("{id}"' in cell.source)
-    assert "Not filled in yet" in cell.outputs[0]["data"]["text/plain"]
-    assert cell.source.splitlines()[-1] == exercises()[id].call == exercises()[id].solution.splitlines()[-1]
-    asked = "".join(cell.source for cell in lesson.notebook.cells if cell.cell_type == "markdown")
-    assert f'mn.hint("{id}")' in asked and f'mn.solution("{id}")' in asked
-    *solution, call = exercises()[id].solution.splitlines()
-    lesson.run("\n".join(solution))
-    assert lesson.value(f"{call}.right")
 
 
 def test_the_last_layer_keeps_most(lesson, nets):

@@ -11,20 +11,11 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.exercises.teacher import exercises
+from tests.lessons.running import printed, text
 from tests.notebooks import ROOT
 
 LESSON = "05_pruning_is_not_dropout.ipynb"
 RESULTS = json.loads((ROOT / "benchmarks" / "results" / "dropout.json").read_text())
-
-
-def text(lesson, id):
-    return next("".join(cell.source) for cell in lesson.notebook.cells if cell.id == id)
-
-
-def printed(lesson, id):
-    cell = next(cell for cell in lesson.notebook.cells if cell.id == id)
-    return "".join(output["text"] for output in cell.outputs if output["output_type"] == "stream")
 
 
 def accuracies(lesson, net):
@@ -37,16 +28,6 @@ def accuracies(lesson, net):
 
 def test_runs_clean(lesson):
     assert lesson.problems() == []
-
-
-def test_cells_are_short_and_named(lesson):
-    ids = [cell.id for cell in lesson.notebook.cells]
-    assert len(set(ids)) == len(ids)
-    for cell in lesson.notebook.cells:
-        if cell.cell_type == "code":
-            lines = cell.source.splitlines()
-            assert len(lines) <= 14, cell.id
-            assert max(map(len, lines)) <= 90, cell.id
 
 
 def test_everything_that_is_cited_has_a_source_and_the_other_way_round(lesson):
@@ -242,21 +223,6 @@ def test_and_so_it_is_with_other_dice(seed):
 
 
 # ---- exercises ------------------------------------------------------------------------------------------
-
-
-EXERCISES = sorted(id for id in exercises() if id.startswith("05."))
-
-
-@pytest.mark.parametrize("id", EXERCISES)
-def test_unfilled_exercises_say_so_and_solutions_pass(lesson, id):
-    cell = next(cell for cell in lesson.notebook.cells if f'mn.check("{id}"' in cell.source)
-    assert "Not filled in yet" in cell.outputs[0]["data"]["text/plain"]
-    assert cell.source.splitlines()[-1] == exercises()[id].call == exercises()[id].solution.splitlines()[-1]
-    asked = "".join(cell.source for cell in lesson.notebook.cells if cell.cell_type == "markdown")
-    assert f'mn.hint("{id}")' in asked and f'mn.solution("{id}")' in asked
-    *solution, call = exercises()[id].solution.splitlines()
-    lesson.run("\n".join(solution))
-    assert lesson.value(f"{call}.right")
 
 
 SLIPS = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.exercises.teacher import exercises
+from tests.lessons.running import printed
 
 LESSON = "09_how_often.ipynb"
 SEEDS = range(3)
@@ -46,20 +46,6 @@ def cut_once(net, digits, seed, level, **how):
 
 def kept(net):
     return [param.kept for param in net.params() if param.prunable]
-
-
-def printed(lesson, id):
-    cell = next(cell for cell in lesson.notebook.cells if cell.id == id)
-    return "".join(output["text"] for output in cell.outputs if output["output_type"] == "stream")
-
-
-def test_cells_are_short_and_named(lesson):
-    ids = [cell.id for cell in lesson.notebook.cells]
-    assert len(set(ids)) == len(ids)
-    for cell in lesson.notebook.cells:
-        if cell.cell_type == "code":
-            assert len(cell.source.splitlines()) <= 12, cell.id
-            assert max(map(len, cell.source.splitlines())) <= 90, cell.id
 
 
 # ---- one cut or many ------------------------------------------------------------------------------------
@@ -197,15 +183,3 @@ def test_buttons_that_the_text_names_exist(lesson):
 
 
 # ---- exercises ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("id", sorted(id for id in exercises() if id.startswith("09.")))
-def test_unfilled_exercises_say_so_and_solutions_pass(lesson, id):
-    cell = next(cell for cell in lesson.notebook.cells if f'mn.check("{id}"' in cell.source)
-    assert "Not filled in yet" in cell.outputs[0]["data"]["text/plain"]
-    assert cell.source.splitlines()[-1] == exercises()[id].call == exercises()[id].solution.splitlines()[-1]
-    asked = "".join(cell.source for cell in lesson.notebook.cells if cell.cell_type == "markdown")
-    assert f'mn.hint("{id}")' in asked and f'mn.solution("{id}")' in asked
-    *solution, call = exercises()[id].solution.splitlines()
-    lesson.run("\n".join(solution))
-    assert lesson.value(f"{call}.right")

@@ -1,5 +1,41 @@
-"""Every lesson runs in a fresh kernel, offline, and shows neither an error nor a warning."""
+"""What holds for every lesson: it runs clean, is short enough to project, and its exercises can be solved.
+
+Each runs in a fresh kernel, offline; what is particular to a lesson stands in a test of its own.
+"""
+
+from minnet.exercises.teacher import exercises
+from tests.notebooks import LESSONS
+
+LONGEST = {"05_pruning_is_not_dropout.ipynb": 14}  # lines in a cell; elsewhere 12
 
 
 def test_runs_clean(lesson):
     assert lesson.problems() == []
+
+
+def test_cells_are_short_and_named(lesson, request):
+    ids = [cell.id for cell in lesson.notebook.cells]
+    assert len(set(ids)) == len(ids)
+    for cell in lesson.notebook.cells:
+        if cell.cell_type == "code":
+            lines = cell.source.splitlines()
+            assert len(lines) <= LONGEST.get(request.node.callspec.params["lesson"], 12), cell.id
+            assert max(map(len, lines)) <= 90, cell.id
+
+
+def test_every_exercise_stands_in_the_lesson_of_its_number():
+    assert {id[:2] for id in exercises()} <= {path.name[:2] for path in LESSONS}
+
+
+def test_unfilled_exercises_say_so_and_solutions_pass(lesson, request):
+    number = request.node.callspec.params["lesson"][:2]
+    for id in sorted(id for id in exercises() if id.startswith(f"{number}.")):
+        exercise = exercises()[id]
+        cell = next(cell for cell in lesson.notebook.cells if f'mn.check("{id}"' in cell.source)
+        assert "Not filled in yet" in cell.outputs[0]["data"]["text/plain"]
+        assert cell.source.splitlines()[-1] == exercise.call == exercise.solution.splitlines()[-1]
+        asked = "".join(cell.source for cell in lesson.notebook.cells if cell.cell_type == "markdown")
+        assert f'mn.hint("{id}")' in asked and f'mn.solution("{id}")' in asked
+        *solution, call = exercise.solution.splitlines()
+        lesson.run("\n".join(solution))
+        assert lesson.value(f"{call}.right"), id
