@@ -58,6 +58,13 @@ SETTLE = """async () => {
     }
 }"""
 
+# Scrolls to the first cell whose source has this in it.
+SHOW = """async source => {
+    const cells = minnet.panel.content.widgets;
+    const index = cells.findIndex(cell => cell.model.sharedModel.getSource().includes(source));
+    await minnet.panel.content.scrollToItem(index);
+}"""
+
 # Any of the above, given up when it takes too long: a page would wait for a stuck kernel for ever.
 IN_TIME = """([argument, seconds]) => Promise.race([(%s)(argument), new Promise((_, fail) => setTimeout(
     () => fail(new Error(`the kernel was still busy after ${seconds} s`)), 1000 * seconds))])"""
@@ -126,6 +133,10 @@ class Notebook:
     def present(self):
         """Switch presentation mode on or off."""
         self.page.evaluate("() => jupyterapp.commands.execute('application:toggle-presentation-mode')")
+
+    def show(self, source):
+        """Scroll to the first cell that has this in its source."""
+        self.page.evaluate(SHOW, source)
 
     def cells(self):
         """The cells with their outputs, as they would be saved."""

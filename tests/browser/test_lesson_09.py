@@ -5,18 +5,13 @@ import base64
 import pytest
 
 LESSON = "lessons/09_how_often.ipynb"
-SHOW = """async source => {
-    const cells = minnet.panel.content.widgets;
-    const index = cells.findIndex(cell => cell.model.sharedModel.getSource().includes(source));
-    await minnet.panel.content.scrollToItem(index);
-}"""
 
 
 @pytest.fixture
 def notebook(open_notebook):
     notebook = open_notebook(LESSON)
     notebook.run_all()
-    notebook.page.evaluate(SHOW, "mn.explore.iterations(")
+    notebook.show("mn.explore.iterations(")
     return notebook
 
 

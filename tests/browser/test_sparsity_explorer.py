@@ -6,11 +6,6 @@ import re
 import pytest
 
 LESSON = "lessons/03_removing_weights.ipynb"
-SHOW = """async source => {
-    const cells = minnet.panel.content.widgets;
-    const index = cells.findIndex(cell => cell.model.sharedModel.getSource().includes(source));
-    await minnet.panel.content.scrollToItem(index);
-}"""
 
 # What the kernel knows: the slider's value, weights in all and left (counted in the masks), accuracy, connections
 # drawn as removed, and the picture.
@@ -29,7 +24,7 @@ class Explorer:
 
     def __init__(self, notebook):
         self.notebook = notebook
-        notebook.page.evaluate(SHOW, "mn.explore.sparsity(")
+        notebook.show("mn.explore.sparsity(")
         self.box = notebook.page.locator(".minnet-explorer").first
         self.box.wait_for()
         self.image = self.box.locator(".widget-image")
