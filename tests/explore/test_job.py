@@ -98,15 +98,22 @@ def test_an_error_is_kept_and_raised_by_wait():
 
 
 def test_makes_no_step_while_the_gate_is_closed():
-    gate, seen, started = threading.Event(), [], threading.Event()
+    gate, seen, started, moved_on = threading.Event(), [], threading.Event(), threading.Event()
+
+    def work():
+        for step in forever(seen, started):
+            if step > 1:
+                moved_on.set()
+            yield step
+
     job = Job(gate=gate)
-    job.start(forever(seen, started))
+    job.start(work())
     assert started.wait(10)
-    steps = len(seen)
-    assert not job.wait(0.1) and len(seen) == steps == 1
+    assert not job.wait(0.1) and len(seen) == 1
     gate.set()
+    assert moved_on.wait(10)  # closing at once would be in time to stop the thread before its next step
     job.close()
-    assert len(seen) > steps
+    assert len(seen) > 1
 
 
 def test_close_also_ends_work_that_waits_at_the_gate():
