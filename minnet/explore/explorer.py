@@ -41,6 +41,7 @@ class Explorer:
     - ``frame(state)`` → every number that is shown; it reads no widget
     - ``paint(frame)``: puts the numbers into the artists
     - ``sentence(frame)`` → the same for those who listen
+    - ``example()`` → a small one of its kind, for the tests that try every kind in `registry`
 
     Attributes
     ----------
@@ -53,7 +54,13 @@ class Explorer:
         What went wrong in callbacks, where Jupyter would only log it.
     """
 
+    registry = {}  # every kind of explorer by the name of its class
     size = (10, 5.6)  # inches of 100 pixels
+    measured = ()  # fields of the frame that a clock gave: they are not the same a second time
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        Explorer.registry[cls.__name__] = cls
 
     def __init__(self):
         self._lock = threading.RLock()
@@ -97,6 +104,18 @@ class Explorer:
     def sentence(self, frame):
         """What the picture shows, in words (HTML)."""
         raise NotImplementedError
+
+    @staticmethod
+    def example():
+        """A small explorer of this kind that opens in well under a second: a tiny network, few samples."""
+        raise NotImplementedError("this explorer has no example: write, under @staticmethod, def example(): "
+                                  "return MyExplorer(a tiny network, few(mn.data.digits())), with few from "
+                                  "minnet.explore.samples")
+
+    def follow(self, other):
+        """Become what another explorer of this kind is.  Where more than the controls decides what is shown, as
+        what was trained or cut before, a subclass takes that over too."""
+        self.set(**other.state)
 
     def progress(self, what):
         """The background job has got so far (None: it rests); called in its thread."""

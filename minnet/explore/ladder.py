@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import ipywidgets as widgets
 import numpy as np
 
+from minnet import data as datasets
 from minnet.draw import ink
 from minnet.explore.blueprint import Blueprint, stored
 from minnet.explore.explorer import Explorer
 from minnet.explore.rungs import BATCH, LADDER, RUNGS, SCOPES, Bench, Rung, Tried, size
+from minnet.explore.samples import few
 from minnet.nn.layer import Layer
-from minnet.nn.train import steps
+from minnet.nn.models import mlp, residual_mlp
+from minnet.nn.train import fit, steps
 from minnet.pruning.physical import compact
 
 PERCENT = range(0, 100, 5)
@@ -94,6 +97,19 @@ class StructureExplorer(Explorer):
     """
 
     size = (10, 4.8)
+    measured = ("seconds",)
+
+    @staticmethod
+    def example():
+        digits = few(datasets.digits())
+        nets = {"dense": mlp(64, 12, 8, 10, rng=0), "residual": residual_mlp(width=8, blocks=2, rng=0)}
+        for net in nets.values():
+            fit(net, digits.train, epochs=2, rng=0, progress=False)
+        return StructureExplorer(nets, digits, epochs=1)
+
+    def follow(self, other):
+        self.retrained = dict(other.retrained)
+        super().follow(other)
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
         nets = {"network": nets} if isinstance(nets, Layer) else dict(nets)

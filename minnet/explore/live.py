@@ -12,9 +12,12 @@ from time import monotonic, sleep
 import ipywidgets as widgets
 import numpy as np
 
+from minnet import data as datasets
 from minnet import draw
 from minnet.draw import ink
 from minnet.explore.explorer import Explorer
+from minnet.explore.samples import few
+from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.losses import cross_entropy
 from minnet.nn.models import mlp
 from minnet.nn.optim import SGD
@@ -89,6 +92,16 @@ class TrainingExplorer(Explorer):
     """
 
     size = (10, 4.6)
+
+    @staticmethod
+    def example():
+        return TrainingExplorer(few(datasets.digits()), hidden=6, count=60)
+
+    def follow(self, other):
+        super().follow(other)
+        rewind(self.net, snapshot(other.net))
+        self.step, self._curve, self._before = other.step, list(other._curve), other._before
+        self.refresh()
 
     def __init__(self, data, *, hidden=16, rate=0.1, count=2000, batch=32, seed=0):
         self.data, self.count, self.batch = data, count, batch

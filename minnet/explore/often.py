@@ -11,10 +11,13 @@ from dataclasses import dataclass
 import ipywidgets as widgets
 import numpy as np
 
+from minnet import data as datasets
 from minnet.draw import ink
 from minnet.explore.explorer import Explorer
 from minnet.explore.recipes import FINALS, RETRAINING, SCOPES, Kitchen, Recipe, Result
+from minnet.explore.samples import few
 from minnet.nn.layer import Layer
+from minnet.nn.models import mlp
 from minnet.pruning.schedule import geometric
 
 COLOURS = ("#0072B2", "#D55E00", "#CC79A7", "#56B4E9", "#E69F00", "#882255")
@@ -68,6 +71,15 @@ class IterationsExplorer(Explorer):
     """
 
     size = (10, 4.2)
+
+    @staticmethod
+    def example():
+        return IterationsExplorer(lambda seed: mlp(64, 8, 6, 10, rng=seed), few(datasets.digits()), seeds=(0, 1),
+                                  epochs=1)
+
+    def follow(self, other):
+        self.kitchen.remember(other.kitchen)
+        super().follow(other)
 
     def __init__(self, make, data, *, seeds=(0, 1, 2), epochs=20):
         example = make(seeds[0]) if callable(make) and not isinstance(make, Layer) else None

@@ -112,6 +112,10 @@ class Kitchen:
         self.first = epochs * self.per_epoch
         self.tried, self._whole = {}, {}
 
+    def remember(self, other):
+        """What another kitchen has tried, as if it had been here."""
+        self.tried, self._whole = dict(other.tried), dict(other._whole)
+
     @property
     def whole(self):
         """Accuracies of the networks with all weights, as far as they are trained."""

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import ipywidgets as widgets
 import numpy as np
 
+from minnet import data as datasets
 from minnet import draw
 from minnet.draw import ink
 from minnet.explore.explorer import Explorer
+from minnet.explore.samples import few
 from minnet.explore.stopwatch import Stopwatch
-from minnet.nn.train import accuracy, steps
+from minnet.nn.models import mlp
+from minnet.nn.train import accuracy, fit, steps
 from minnet.pruning import criteria
 from minnet.pruning import scope as scopes
 from minnet.pruning.ranking import rank, restore, sparsity
@@ -74,6 +77,18 @@ class SparsityExplorer(Explorer):
     retrained : dict of {(criterion, scope, seed): {percent: accuracy}}
         Grows while `retrain` runs, and stays.
     """
+
+    measured = ("time",)
+
+    @staticmethod
+    def example():
+        digits, net = few(datasets.digits()), mlp(64, 8, 10, rng=0)
+        fit(net, digits.train, epochs=2, rng=0, progress=False)
+        return SparsityExplorer(net, digits, epochs=1)
+
+    def follow(self, other):
+        self.retrained = {recipe: dict(points) for recipe, points in other.retrained.items()}
+        super().follow(other)
 
     def __init__(self, net, data, *, epochs=10, seed=0):
         self.net, self.data, self.epochs, self.seed = net, data, epochs, seed

@@ -15,15 +15,18 @@ from pathlib import Path
 import ipywidgets as widgets
 import numpy as np
 
+from minnet import data as datasets
 from minnet import measure
 from minnet.explore.compared import Answers, Curves
 from minnet.explore.explorer import Explorer
+from minnet.explore.samples import few
 from minnet.explore.silence import alive, plain_layers, spared, thrown, with_dropout
 from minnet.explore.telling import DICE_ON, PREDICT, TRAINING, Frame, Moment, Side, sentence, table
 from minnet.explore.window import Window
 from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.layers import Dense, Dropout, Sequential
-from minnet.nn.train import accuracy, steps
+from minnet.nn.models import mlp
+from minnet.nn.train import accuracy, fit, steps
 from minnet.pruning import criteria, structure
 from minnet.pruning.physical import compact
 from minnet.pruning.ranking import cut, rank, sparsity
@@ -64,6 +67,21 @@ class TwinsExplorer(Explorer):
     """
 
     size = (10, 4.2)
+    measured = ("seconds",)
+
+    @staticmethod
+    def example():
+        signals, net = few(datasets.mnist1d()), mlp(40, 12, 8, 10, rng=0)
+        fit(net, signals.train, epochs=2, rng=0, progress=False)
+        return TwinsExplorer(net, signals, epochs=2)
+
+    def follow(self, other):
+        self.records = {recipe: list(record) for recipe, record in other.records.items()}
+        if other.small is not None:
+            small = other.small.copy()
+            rewind(small, other._firsts["cut",].numbers)
+            self._replace(small, other._left)
+        super().follow(other)
 
     def __init__(self, net, data, *, epochs=10, seed=0, folder=None):
         if not (hasattr(data, "train") and hasattr(data, "val")):
@@ -280,17 +298,20 @@ class TwinsExplorer(Explorer):
             if all(mask.all() for mask in self.shown.pruning.masks):
                 self.say("There is nothing to cut yet: set the fraction above 0 %.")
                 return
-            net = self._pruned
-            cut(net)
-            small = compact(net)
-            self._bytes["pruned"] = self._save(small, "pruned")
-            self._left = [np.ones(self._widths[0], bool), *self.shown.pruning.active, np.ones(self._widths[-1], bool)]
-            self._pruned = self.small = small
-            self._firsts[("cut",)] = self._moment(small)
-        self._cutter.disabled = self.control["structure"].disabled = self.control["criterion"].disabled = True
+            cut(self._pruned)
+            ends = np.ones(self._widths[0], bool), np.ones(self._widths[-1], bool)
+            self._replace(compact(self._pruned), [ends[0], *self.shown.pruning.active, ends[1]])
         self.refresh()
         self.say(f"Cut, and saved as {self.folder / 'pruned.safetensors'}. "
                  "No control brings it back: the slider now moves dropout only.")
+
+    def _replace(self, small, left):
+        """From now on the pruned twin is a smaller network; of each layer, these neurons are left."""
+        self._pruned = self.small = small
+        self._left = left
+        self._bytes["pruned"] = self._save(small, "pruned")
+        self._firsts["cut",] = self._moment(small)
+        self._cutter.disabled = self.control["structure"].disabled = self.control["criterion"].disabled = True
 
     def _save(self, net, name):
         """Bytes on disk."""
