@@ -16,7 +16,7 @@ FLOORS = {
     "minnet.words": 0, "minnet.files": 0, "minnet.nn.param": 0,
     "minnet.nn": 1, "minnet.data": 1,
     "minnet.nn.flat": 2, "minnet.nn.lr": 2, "minnet.nn.models": 2, "minnet.nn.optim": 2, "minnet.nn.train": 2,
-    "minnet.formats": 2, "minnet.measure": 2, "minnet.tensorfile": 2, "minnet.store": 2,
+    "minnet.formats": 2, "minnet.measure": 2, "minnet.tensorfile": 2, "minnet.store": 2, "minnet.bridge": 2,
     "minnet.pruning": 3,
     "minnet.draw": 4, "minnet.sparse": 4,
     "minnet.explore": 5, "minnet.exercises": 5,
@@ -30,7 +30,7 @@ HEAVY = {
     "matplotlib": {"minnet.draw", "minnet.explore"},
     "ipywidgets": {"minnet.explore", "minnet.exercises"}, "IPython": {"minnet.explore", "minnet.exercises"},
     "sklearn": {"minnet.data"},
-    "scipy": set(),
+    "scipy": set(), "torch": {"minnet.bridge"},
 }
 
 
