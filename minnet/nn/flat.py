@@ -39,11 +39,7 @@ class Flat:
 
     def vector(self, dtype=None):
         """A zero vector as long as all parameters together, aligned to a cache line (64 bytes)."""
-        dtype = np.dtype(dtype or self.dtype)
-        total = sum(p.size for p in self.params)
-        raw = np.zeros(total * dtype.itemsize + 64, np.uint8)
-        start = -raw.ctypes.data % 64
-        return raw[start : start + total * dtype.itemsize].view(dtype)
+        return aligned(sum(p.size for p in self.params), dtype or self.dtype)
 
     def split(self, vector):
         """Views of a vector in the shapes of the parameters."""
@@ -57,15 +53,11 @@ class Flat:
 
     def collect(self):
         """Take in what happened to the parameters since the last step: new masks, unused gradients."""
-        for param, view, grad in zip(self.params, self._views, self._grads, strict=True):
-            if param._data is not view:
-                raise RuntimeError(f"{param.path} was taken over by another training run; "
-                                   "finish one run before you start the next on the same network")
+        for param, grad in zip(self.params, self._grads, strict=True):
             if not param._has_grad:
                 grad[...] = 0  # a parameter that took no part in this step does not move
-        masks = [p.mask for p in self.params]
-        if any(new is not old for new, old in zip(masks, self._masks, strict=True)):
-            self._masks = masks
+        if self.changed():
+            masks = self._masks
             self.mask = None
             if any(m is not None for m in masks):
                 self.mask = self.vector(bool)
@@ -74,7 +66,25 @@ class Flat:
                 self._kept = self.vector()  # the mask again, as numbers: multiplying two types takes twice as long
                 self._kept[...] = self.mask
 
+    def changed(self):
+        """Whether there are new masks since the last time that somebody asked."""
+        for param, view in zip(self.params, self._views, strict=True):
+            if param._data is not view:
+                raise RuntimeError(f"{param.path} was taken over by another training run; "
+                                   "finish one run before you start the next on the same network")
+        masks, before = [p.mask for p in self.params], self._masks
+        self._masks = masks
+        return any(new is not old for new, old in zip(masks, before, strict=True))
+
     def silence(self, vector):
         """Set to zero, in place, the entries of removed weights."""
         if self.mask is not None:
             np.multiply(vector, self._kept, out=vector)
+
+
+def aligned(size, dtype=np.float32):
+    """A zero vector that begins on a cache line (64 bytes)."""
+    dtype = np.dtype(dtype)
+    raw = np.zeros(size * dtype.itemsize + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size * dtype.itemsize].view(dtype)

@@ -80,6 +80,12 @@ def steps(net, data, optimiser=None, *, count, batch=32, rng=None, loss=cross_en
     ValueError, TypeError
         For data that don't fit the network or each other, before anything has changed.
     """
+    x, y = checked(net, data, count, batch, loss)
+    return run_steps(lambda: _dense(net, optimiser or Adam(3e-3), loss), x, y, count, batch, rng)
+
+
+def checked(net, data, count, batch, loss):
+    """``(x, y)``, after everything that `steps` is asked for has been looked at, and before anything has changed."""
     the_network(net)
     x, y = pair(data)
     for name, number in (("count", count), ("batch", batch)):
@@ -91,17 +97,23 @@ def steps(net, data, optimiser=None, *, count, batch=32, rng=None, loss=cross_en
         raise ValueError("there are no samples to train on")
     # A dry run: wrong shapes and labels are found here, not in the middle of an epoch.
     loss(np.repeat(net(x[:1]), len(x), axis=0), y)
-    return _run(net, x, y, optimiser or Adam(3e-3), count, batch, rng, loss)
+    return x, y
 
 
-def _run(net, x, y, optimiser, count, batch, rng, loss):
+def run_steps(begin, x, y, count, batch, rng):
+    """The loop that every way of training shares; ``begin()`` gives the function that takes one step."""
     order, dice = np.random.default_rng(rng).spawn(2)
-    run = Flat(net.params())
-    update = optimiser.begin(run)
+    take = begin()
     batches = _batches(len(x), batch, order)
     for index in range(count):
         rows, epoch = next(batches)
-        yield Step(index, one_step(net, run, update, index, x[rows], y[rows], dice, loss), epoch)
+        yield Step(index, take(index, x[rows], y[rows], dice), epoch)
+
+
+def _dense(net, optimiser, loss):
+    run = Flat(net.params())
+    update = optimiser.begin(run)
+    return lambda index, x, y, dice: one_step(net, run, update, index, x, y, dice, loss)
 
 
 def one_step(net, run, update, index, x, y, dice=None, loss=cross_entropy):
