@@ -46,9 +46,9 @@ def theirs(make, optimiser, x, y, masked=False):
     import torch
     from torch.nn.utils import prune
 
-    net = mirrored(make(rng=0), torch)
+    net = mn.to_torch(make(rng=0))
     if masked:
-        for layer in net:
+        for layer in net.modules():
             if hasattr(layer, "weight"):
                 prune.random_unstructured(layer, "weight", 0.9)
     if isinstance(optimiser, mn.Adam):
@@ -65,26 +65,6 @@ def theirs(make, optimiser, x, y, masked=False):
         return float(loss.detach())
 
     return run
-
-
-def mirrored(net, torch):
-    """A Sequential of PyTorch with the layers and weights of ours."""
-    layers = []
-    for layer in net.layers:
-        kind = type(layer).__name__
-        if kind == "Dense":
-            twin = torch.nn.Linear(layer.n_in, layer.n_out)
-            twin.weight.data = torch.tensor(layer.weight.data.T.copy())
-        elif kind == "Conv2d":
-            twin = torch.nn.Conv2d(layer.n_in, layer.n_out, layer.size, layer.stride, layer.padding)
-            twin.weight.data = torch.tensor(layer.weight.data)
-        else:
-            twin = {"ReLU": torch.nn.ReLU, "Flatten": torch.nn.Flatten, "MaxPool2d": torch.nn.MaxPool2d}[kind](
-                *([layer.size, layer.stride] if kind == "MaxPool2d" else []))
-        if hasattr(twin, "bias"):
-            twin.bias.data = torch.tensor(layer.bias.data)
-        layers.append(twin)
-    return torch.nn.Sequential(*layers)
 
 
 def case(name, make, shape, batch, seconds):
