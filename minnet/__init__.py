@@ -32,6 +32,7 @@ from minnet.pruning import structure as _structure
 from minnet.pruning.budget import erdos_renyi, tolerated
 from minnet.pruning.physical import compact, explain_compact
 from minnet.pruning.ranking import Ranking, cut, prune, rank, restore, sparsity
+from minnet.pruning.regrowth import drop_fraction, rigl_step, set_step
 from minnet.pruning.rounds import Round, iterate, sensitivity
 from minnet.store import FormatError, load, save
 from minnet.words import closest as _closest

@@ -31,11 +31,11 @@ class Flat:
         self.dtype = dtypes.pop()
         self.data, self.grad = self.vector(), self.vector()
         self.mask = None
-        self._masks = [None] * len(self.params)
+        self._masks, self._back = [None] * len(self.params), None
         self._views, self._grads = self.split(self.data), self.split(self.grad)
         for param, data, grad in zip(self.params, self._views, self._grads, strict=True):
             data[...] = param._data
-            param._data, param._grad, param._has_grad = data, grad, False
+            param._data, param._grad, param._has_grad, param._back = data, grad, False, None
 
     def vector(self, dtype=None):
         """A zero vector as long as all parameters together, aligned to a cache line (64 bytes)."""
@@ -56,6 +56,12 @@ class Flat:
         for param, grad in zip(self.params, self._grads, strict=True):
             if not param._has_grad:
                 grad[...] = 0  # a parameter that took no part in this step does not move
+        self._back = None
+        if any(p._back is not None for p in self.params):
+            self._back = self.vector(bool)
+            for param, part in zip(self.params, self.split(self._back), strict=True):
+                if param._back is not None:
+                    part[...], param._back = param._back, None
         if self.changed():
             masks = self._masks
             self.mask = None
@@ -80,6 +86,15 @@ class Flat:
         """Set to zero, in place, the entries of removed weights."""
         if self.mask is not None:
             np.multiply(vector, self._kept, out=vector)
+
+    def forget(self, vector):
+        """Set to zero, in place, the entries of weights that have come back since the last step.
+
+        Mostly they are zero already, as those of removed weights; but a weight may fall and come back between two
+        steps.
+        """
+        if self._back is not None:
+            vector[self._back] = 0
 
 
 def aligned(size, dtype=np.float32):

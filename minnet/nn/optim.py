@@ -48,6 +48,7 @@ class SGD:
                 gradient = np.multiply(run.data, self.weight_decay, out=step)
                 gradient += run.grad
             if self.momentum:
+                run.forget(velocity)
                 np.multiply(velocity, self.momentum, out=velocity)
                 np.add(velocity, gradient, out=velocity)
                 run.silence(velocity)
@@ -106,6 +107,7 @@ class Adam:
                 gradient += run.grad
             # m ← β₁ m + (1 − β₁) g  and  s ← β₂ s + (1 − β₂) g²; both are kept without their factors (1 − β),
             # which saves three passes over memory.
+            run.forget(mean)
             np.multiply(mean, self.beta1, out=mean)
             np.add(mean, gradient, out=mean)
             run.silence(mean)

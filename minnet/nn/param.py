@@ -46,6 +46,7 @@ class Param:
         self._data = data
         self._mask = None
         self._cut = None  # the mask at the last cut: nothing outside it ever comes back
+        self._back = None  # what has come back since the last step of training: its momentum is forgotten
         self._grad = None  # a buffer that outlives one step ...
         self._has_grad = False  # ... and whether it holds anything yet
 
@@ -75,6 +76,9 @@ class Param:
             new = new.copy()
         if self._cut is not None:
             new = self._cut.copy() if new is None else new & self._cut
+        if self._mask is not None:
+            back = ~self._mask if new is None else new & ~self._mask
+            self._back = back if self._back is None else self._back | back
         if new is not None:
             new.flags.writeable = False
         self._mask = new
@@ -86,9 +90,14 @@ class Param:
             self._cut = self._mask
 
     @property
+    def erased(self):
+        """Which of the numbers were erased by `cut`: bool, or None while none were."""
+        return None if self._cut is None else ~self._cut
+
+    @property
     def cut_off(self):
         """How many of the numbers were erased by `cut`."""
-        return 0 if self._cut is None else int(np.count_nonzero(~self._cut))
+        return 0 if self.erased is None else int(np.count_nonzero(self.erased))
 
     @property
     def value(self):
