@@ -11,13 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minnet.nn.checkpoint import rewind, snapshot
+from minnet.nn.checkpoint import snapshot
 from minnet.nn.scoring import accuracy
 from minnet.nn.train import steps
 from minnet.pruning import criteria
 from minnet.pruning import scope as scopes
-from minnet.pruning.ranking import prune, sparsity
-from minnet.pruning.schedule import geometric
+from minnet.pruning.rounds import Round, step_by_step
 
 SCOPES = {"network": scopes.network, "layer": scopes.layer}
 RETRAINING = ("fine-tune", "rewind", "none")
@@ -159,20 +158,20 @@ class Kitchen:
             self._note(recipe, "scratch", accuracy(net, self.data.val))
 
     def _rounds(self, net, recipe, seed, kind, criterion):
-        """`mn.iterate`, step by step, so that it can be stopped inside a round."""
-        rng, budget, run = np.random.default_rng(seed), self.budget(recipe), None
-        for index, wanted in enumerate(geometric(FINALS[recipe.final], recipe.rounds)):
-            prune(net, wanted, criterion, scope=SCOPES[recipe.scope], rng=rng)
-            if recipe.retraining == "rewind":
-                rewind(net, self._whole[seed][1])
-            count = budget * (index + 1) // recipe.rounds - budget * index // recipe.rounds
-            for _ in steps(net, self.data.train, count=count, batch=BATCH, rng=rng):
-                yield f"{'dice, ' if kind == 'dice' else ''}seed {seed}, round {index + 1}"
-            kept = tuple((p.path.removesuffix(".weight"), p.kept, p.size) for p in net.params() if p.prunable)
-            point = Point(sparsity(net), accuracy(net, self.data.val))
-            run, last = Run((*(run.points if run else ()), point), kept), run
-            self._note(recipe, kind, run, last)
-            yield f"seed {seed}, round {index + 1}"
+        """All rounds of one seed; what each gave is noted when it is done."""
+        rng, run, now = np.random.default_rng(seed), None, 1
+        for done in step_by_step(
+                net, self.data.train, rounds=recipe.rounds, final=FINALS[recipe.final], batch=BATCH, rng=rng,
+                epochs=0 if recipe.retraining == "none" else recipe.epochs, validation=self.data.val,
+                rewind_to=self._whole[seed][1] if recipe.retraining == "rewind" else None,
+                criterion=criterion, scope=SCOPES[recipe.scope]):
+            if isinstance(done, Round):
+                kept = tuple((p.path.removesuffix(".weight"), p.kept, p.size) for p in net.params() if p.prunable)
+                points = (*(run.points if run else ()), Point(done.sparsity, done.accuracy))
+                run, last = Run(points, kept), run
+                self._note(recipe, kind, run, last)
+                now += 1
+            yield f"{'dice, ' if kind == 'dice' else ''}seed {seed}, round {min(now, recipe.rounds)}"
 
     def _note(self, recipe, kind, new, old=None):
         """Add to a result; a run that has got further takes the place of what it was."""

@@ -64,14 +64,31 @@ def iterate(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, batch=
     ------
     Round
     """
+    for done in step_by_step(net, data, rounds=rounds, final=final, epochs=epochs, optimiser=optimiser, batch=batch,
+                             rewind_to=rewind_to, validation=validation, rng=rng, **how):
+        if isinstance(done, Round):
+            yield done
+
+
+def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, batch=32, rewind_to=None,
+                 validation=None, rng=None, **how):
+    """`iterate` in slow motion, so that it can be watched, and stopped, within a round.
+
+    Yields
+    ------
+    Step or Round
+        Every step of training, and each round when it is done.
+    """
     rng = np.random.default_rng(rng)
     budget = round(epochs * -(-len(pair(data)[0]) // batch))
     for index, wanted in enumerate(geometric(final, rounds)):
         prune(net, wanted, data=data, rng=rng, **how)
         if rewind_to is not None:
             rewind(net, rewind_to)
-        count = budget * (index + 1) // rounds - budget * index // rounds
-        losses = [step.loss for step in steps(net, data, optimiser, count=count, batch=batch, rng=rng)]
+        count, losses = budget * (index + 1) // rounds - budget * index // rounds, []
+        for step in steps(net, data, optimiser, count=count, batch=batch, rng=rng):
+            losses.append(step.loss)
+            yield step
         yield Round(index, sparsity(net), float(np.mean(losses[-20:])) if losses else float("nan"),
                     None if validation is None else accuracy(net, validation))
 
