@@ -19,6 +19,7 @@ from minnet.pruning.physical import compact
 from minnet.pruning.ranking import rank, restore, sparsity
 
 BATCH = 64
+THREADS = ThreadpoolController()
 SCOPES = {"network": scopes.network, "layer": scopes.layer}
 
 
@@ -86,7 +87,6 @@ class Bench:
             restore(net)
         self.split = split
         self._rankings, self._tried, self._costs = {}, {}, {}
-        self._threads = ThreadpoolController()
 
     def has(self, network, scope, rung):
         """Whether a network has such units."""
@@ -117,13 +117,7 @@ class Bench:
         """Bytes and seconds of the whole network, of the compact one, and of that compiled, its gaps skipped."""
         key = network, scope, rung.name, percent
         if key not in self._costs:
-            whole, fast = self.nets[network], sparse.compile(small)
-            x = np.ascontiguousarray(self.split.x[:BATCH], np.float32)
-            with self._threads.limit(limits=1):
-                seconds = measure.latency({"whole": whole, "compact": small, "sparse": fast}, x,
-                                          rounds=15, sample=1e-4, budget=0.008)
-            sizes = {"whole": 4 * size(whole), "compact": 4 * size(small), "sparse": fast.nbytes}  # float32
-            self._costs[key] = sizes, seconds
+            self._costs[key] = price(self.nets[network], small, self.split.x)
         return self._costs[key]
 
     def right(self, net):
@@ -140,6 +134,18 @@ class Bench:
                 found = None
             self._rankings[key] = found
         return self._rankings[key]
+
+
+def price(whole, small, x):
+    """Bytes and seconds, each as {"whole", "compact", "sparse"}, of a network and of what `compact` left of it.
+
+    Seconds are for a batch of 64 samples on one core, measured together in turn.
+    """
+    fast = sparse.compile(small)
+    with THREADS.limit(limits=1):
+        seconds = measure.latency({"whole": whole, "compact": small, "sparse": fast},
+                                  np.ascontiguousarray(x[:BATCH], np.float32), rounds=15, sample=1e-4, budget=0.008)
+    return {"whole": 4 * size(whole), "compact": 4 * size(small), "sparse": fast.nbytes}, seconds  # float32
 
 
 def size(net):
