@@ -19,6 +19,8 @@ class Flat:
         Weights first, so that ``[:weights]`` is all that counts as a weight, then biases and the like.
     mask : ndarray of bool, (total,), or None
         None while nothing is removed.
+    back : ndarray of bool, (total,), or None
+        What has come back since the last step.
     """
 
     def __init__(self, params):
@@ -31,7 +33,7 @@ class Flat:
         self.dtype = dtypes.pop()
         self.data, self.grad = self.vector(), self.vector()
         self.mask = None
-        self._masks, self._back = [None] * len(self.params), None
+        self._masks, self.back = [None] * len(self.params), None
         self._views, self._grads = self.split(self.data), self.split(self.grad)
         for param, data, grad in zip(self.params, self._views, self._grads, strict=True):
             data[...] = param._data
@@ -56,12 +58,6 @@ class Flat:
         for param, grad in zip(self.params, self._grads, strict=True):
             if not param._has_grad:
                 grad[...] = 0  # a parameter that took no part in this step does not move
-        self._back = None
-        if any(p._back is not None for p in self.params):
-            self._back = self.vector(bool)
-            for param, part in zip(self.params, self.split(self._back), strict=True):
-                if param._back is not None:
-                    part[...], param._back = param._back, None
         if self.changed():
             masks = self._masks
             self.mask = None
@@ -73,11 +69,17 @@ class Flat:
                 self._kept[...] = self.mask
 
     def changed(self):
-        """Whether there are new masks since the last time that somebody asked."""
+        """Whether there are new masks since the last step.  Notes which weights have come back."""
         for param, view in zip(self.params, self._views, strict=True):
             if param._data is not view:
                 raise RuntimeError(f"{param.path} was taken over by another training run; "
                                    "finish one run before you start the next on the same network")
+        self.back = None
+        if any(p._back is not None for p in self.params):
+            self.back = self.vector(bool)
+            for param, part in zip(self.params, self.split(self.back), strict=True):
+                if param._back is not None:
+                    part[...], param._back = param._back, None
         masks, before = [p.mask for p in self.params], self._masks
         self._masks = masks
         return any(new is not old for new, old in zip(masks, before, strict=True))
@@ -93,8 +95,8 @@ class Flat:
         Mostly they are zero already, as those of removed weights; but a weight may fall and come back between two
         steps.
         """
-        if self._back is not None:
-            vector[self._back] = 0
+        if self.back is not None:
+            vector[self.back] = 0
 
 
 def aligned(size, dtype=np.float32):
