@@ -93,7 +93,7 @@ def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, b
                     None if validation is None else accuracy(net, validation))
 
 
-def sensitivity(net, data, sparsities=(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99), **how):
+def sensitivity(net, data, sparsities=(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99), *, validation=None, **how):
     """Accuracy when each layer is pruned alone: which layers bear it, and which do not?
 
     Parameters
@@ -101,8 +101,10 @@ def sensitivity(net, data, sparsities=(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99), **h
     net : Layer
         Left as it is.
     data : data
-        To measure on (and for criteria that look at data).
+        For criteria that look at data.
     sparsities : sequence of float
+    validation : data, optional
+        To measure on; by default ``data``.
     **how
         ``criterion``, ``structure``, ``combine`` and ``rng``, as in `rank`.
 
@@ -112,11 +114,15 @@ def sensitivity(net, data, sparsities=(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99), **h
         The accuracy at each sparsity.
     """
     twin = net.copy()
-    ranking = rank(twin, scope=layer, data=data, **how)
-    scan = {}
+    return scan(rank(twin, scope=layer, data=data, **how), twin, data if validation is None else validation, sparsities)
+
+
+def scan(ranking, net, data, sparsities):
+    """`sensitivity` of a network that is ranked already; its masks are changed."""
+    found = {}
     for name in ranking.units.layer_names.values():
-        scan[name] = []
+        found[name] = []
         for wanted in sparsities:
             ranking.apply({name: wanted})
-            scan[name].append(accuracy(twin, data))
-    return scan
+            found[name].append(accuracy(net, data))
+    return found

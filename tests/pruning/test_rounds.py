@@ -84,6 +84,15 @@ def test_sensitivity_prunes_each_layer_alone_and_leaves_the_network(digits, trai
         mn.tolerated(scan, (0.5, 0.9, 1))
 
 
+def test_sensitivity_looks_at_one_part_of_the_data_and_measures_on_another(digits, trained):
+    scan = mn.sensitivity(trained, digits.train, (0, 0.8), validation=digits.val, criterion=mn.wanda)
+    net = trained.copy()
+    mn.prune(net, {"dense1": 0.8}, mn.wanda, data=digits.train)
+    assert scan["dense1"] == [mn.accuracy(trained, digits.val), mn.accuracy(net, digits.val)]
+    other = mn.sensitivity(trained, digits.val, (0, 0.8), criterion=mn.wanda)
+    assert other["dense1"][0] == scan["dense1"][0] and other != scan
+
+
 @pytest.mark.parametrize("s", [0.0, 0.5, 0.9, 0.99])
 def test_erdos_renyi_shares_out_the_whole_sparsity(s):
     net = mn.models.mlp(64, 300, 100, 10, rng=0)
