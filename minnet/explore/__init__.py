@@ -9,11 +9,22 @@ from minnet.explore.job import Job
 from minnet.explore.ladder import StructureExplorer as structure
 from minnet.explore.live import TrainingExplorer as training
 from minnet.explore.often import IterationsExplorer as iterations
+from minnet.explore.playground import PlaygroundExplorer as playground
 from minnet.explore.sealed import SealedTest as open_test_set
 from minnet.explore.sparsity_slider import SparsityExplorer as sparsity
 from minnet.explore.twins import TwinsExplorer as dropout_and_pruning
 
-__all__ = ["Explorer", "Job", "dropout_and_pruning", "iterations", "open_test_set", "sparsity", "structure", "training"]
+__all__ = [
+    "Explorer",
+    "Job",
+    "dropout_and_pruning",
+    "iterations",
+    "open_test_set",
+    "playground",
+    "sparsity",
+    "structure",
+    "training",
+]
 
 
 def __getattr__(name):

@@ -39,9 +39,9 @@ class Time:
         else:
             verdict = ("sparse is slower here, because each weight that is left also brings its place, "
                        "and too few are gone to pay for that")
-        return (f"Stored: {_bytes(self.sparse_bytes)} sparse, {_bytes(self.dense_bytes)} dense. "
-                f"Predicting {self.batch} samples on one core: {_time(self.sparse)} sparse, "
-                f"{_time(self.dense)} dense: {verdict}.")
+        return (f"Stored: {spoken_bytes(self.sparse_bytes)} sparse, {spoken_bytes(self.dense_bytes)} dense. "
+                f"Predicting {self.batch} samples on one core: {spoken_time(self.sparse)} sparse, "
+                f"{spoken_time(self.dense)} dense: {verdict}.")
 
 
 class Stopwatch:
@@ -80,11 +80,13 @@ class Stopwatch:
                     whole=sparsity(net) == 0)
 
 
-def _time(seconds):
+def spoken_time(seconds):
+    """``3.2 ms``, with a blank that does not break."""
     number, unit = (1e3 * seconds, "ms") if seconds >= 0.9995e-3 else (1e6 * seconds, "µs")
     return f"{number:,.0f}\N{NO-BREAK SPACE}{unit}" if number >= 999.5 else f"{number:.3g}\N{NO-BREAK SPACE}{unit}"
 
 
-def _bytes(n):
+def spoken_bytes(n):
+    """``12.5 KB``, with a blank that does not break."""
     number, unit = (n / 1024, "KB") if n < 1e6 else (n / 1024**2, "MB")
     return f"{number:.1f}\N{NO-BREAK SPACE}{unit}"
