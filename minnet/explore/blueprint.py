@@ -6,6 +6,7 @@ columns have fallen does `mn.compact` make the arrays smaller; there the paper i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,13 +58,16 @@ class Blueprint:
     net : Layer
     ax : Axes
     title : str
+    image_shape : tuple of int, optional
+        Of a sample, (rows, columns).  A first layer that looks at such images is drawn as one image a neuron.
 
     Attributes
     ----------
     image : AxesImage
     """
 
-    def __init__(self, net, ax, title):
+    def __init__(self, net, ax, title, image_shape=None):
+        self._images = _first_on_images(net, image_shape)
         self._params = {p.path: p for p in net.params() if p.prunable}
         box = ax.get_position()
         wide, high = ax.figure.get_size_inches() * (box.width, box.height)
@@ -84,21 +88,28 @@ class Blueprint:
 
     def update(self, masks, there):
         """Show masks, {path: bool}, and what is stored, {path: bool}."""
+        sheet = {}
+        for path, param in self._params.items():
+            strength = param.data / self._largest
+            sheet[path] = ink.shades(np.sign(strength) * (0.25 + 0.75 * np.abs(strength)))
+            sheet[path][~masks[path]] = to_rgb(ink.REMOVED)
+            sheet[path][~there[path]] = 1.0
+        self.colour(sheet)
+
+    def colour(self, colours):
+        """Give every weight a colour, {path: array (…, 3)} of the weight's shape and 3."""
         for place in self.places:
             param = self._params[place.path]
-            strength = param.data / self._largest
-            colours = ink.shades(np.sign(strength) * (0.25 + 0.75 * np.abs(strength)))
-            colours[~masks[place.path]] = to_rgb(ink.REMOVED)
-            colours[~there[place.path]] = 1.0
             area = np.s_[place.top : place.top + place.height, place.left : place.left + place.width]
             self._paper[(*area, 3)] = 1
             for channel in range(3):
-                self._paper[(*area, channel)] = self._flat(param, colours[..., channel])
+                self._paper[(*area, channel)] = self._flat(param, colours[place.path][..., channel])
         self.image.set_data(self._paper)
 
-    @staticmethod
-    def _flat(param, array):
+    def _flat(self, param, array):
         """A weight as a table: inputs × outputs, and in it, of a convolution, rows × columns of each kernel."""
+        if param.path == self._images[0]:
+            return _mosaic(param.matrix(array), self._images[1])
         if "row" not in param.axes:
             return param.matrix(array)
         order = [param.axes.index(axis) for axis in ("in", "row", "out", "col")]
@@ -106,6 +117,24 @@ class Blueprint:
         tiles = np.pad(tiles, [(0, 0), (0, 1), (0, 0), (0, 1)], constant_values=1.0)  # a line of paper between
         inputs, rows, outputs, columns = tiles.shape
         return tiles.reshape(inputs * rows, outputs * columns)
+
+
+def _first_on_images(net, image_shape):
+    """The path of the first weight and the shape of a sample, if that is an image on which it looks."""
+    first = next(p for p in net.params() if p.prunable)
+    seen = image_shape is not None and math.prod(image_shape) == len(first.matrix(first.data))
+    return (first.path, image_shape) if seen and len(image_shape) == 2 and "row" not in first.axes else (None, None)
+
+
+def _mosaic(matrix, image_shape):
+    """A table inputs × outputs as images side by side, one an output, with a line of paper between."""
+    rows, columns = (n + 1 for n in image_shape)
+    tiles = matrix.T.reshape(-1, *image_shape)
+    across = min(len(tiles), math.ceil(math.sqrt(1.8 * len(tiles) * rows / columns)))  # a bit wider than high
+    down = -(-len(tiles) // across)
+    sheet = np.ones((down * across, rows, columns), matrix.dtype)
+    sheet[: len(tiles), :-1, :-1] = tiles
+    return sheet.reshape(down, across, rows, columns).swapaxes(1, 2).reshape(down * rows, across * columns)
 
 
 def _name(path):
