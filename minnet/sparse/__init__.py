@@ -1,11 +1,15 @@
-"""Sparse prediction: networks that store and multiply only the weights that are left, with numba.
+"""Sparse networks: store and multiply only the weights that are left, with numba.
 
 `compile(net)` turns a pruned network into a predictor: call it like the network, it gives the same answers, and from
 a certain sparsity on it is faster. The files, from the outside in: `predictor` takes the network apart, `choice`
 decides how each layer is computed, `packing` writes its weights down, `kernels` multiplies them, `vectors` gives the
 kernels 8 or 16 numbers at a time, and `jit` hands them to numba. `naive` is the textbook loop that this improves on.
+
+`steps` is the loop of `mn.steps` for pruned networks: `training` keeps the run, `slopes` multiplies on the way forward
+and back.
 """
 
 from minnet.sparse.predictor import Predictor, compile
+from minnet.sparse.training import steps
 
-__all__ = ["Predictor", "compile"]
+__all__ = ["Predictor", "compile", "steps"]

@@ -1,0 +1,171 @@
+"""Sparse training: the steps of `mn.steps`, but only the weights that are left are multiplied and updated.
+
+A masked network usually trains no faster than a whole one: all weights are multiplied, and then the optimiser sets
+those that were removed back to zero. Here the weights that are left stand in one short vector, and the kernels of
+`slopes.py` walk along it. The optimisers are the same as always: they update a vector and need not know which.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minnet.nn.activations import ReLU
+from minnet.nn.flat import Flat, aligned
+from minnet.nn.layers import Dense, Dropout, Flatten, Sequential
+from minnet.nn.losses import cross_entropy
+from minnet.nn.optim import Adam
+from minnet.nn.train import checked, run_steps
+from minnet.sparse.slopes import gather, narrow_back, narrow_forward, scatter, wide_back, wide_forward
+
+NARROW, WIDE = 32, 64       # samples in a tile
+
+
+def steps(net, data, optimiser=None, *, count, batch=32, rng=None, loss=cross_entropy):
+    """Train what is left of a multilayer perceptron, one update at a time: `mn.steps` for pruned networks.
+
+    From about half of the weights removed on it is faster than `mn.steps`, and the more so the fewer are left. The
+    losses are the same (up to rounding), and so are the numbers that it leaves in ``net``. There is no gradient for
+    removed weights, so ``param.grad`` stays None. Masks may change between two steps; that costs some milliseconds,
+    so prune every so many steps and not at each.
+
+    Parameters
+    ----------
+    net : Sequential
+        Of Dense layers with ReLU between them, float32, without dropout.
+    data, optimiser, count, batch, rng, loss
+        As in `mn.steps`.
+
+    Yields
+    ------
+    Step
+    """
+    x, y = checked(net, data, count, batch, loss)
+    layers = perceptron(net)
+    if x[:1].size != layers[0][0].n_in:
+        raise TypeError(f"this network reads {layers[0][0].n_in} numbers, and a sample here has shape {x.shape[1:]}; "
+                        "write mn.steps(net, …), which trains every network")
+    return run_steps(lambda: _Kept(layers, net.params(), optimiser or Adam(3e-3), loss).step, x, y, count, batch, rng)
+
+
+def perceptron(net):
+    """The layers of a multilayer perceptron as (Dense, whether a ReLU follows), or a TypeError."""
+    layers = []
+    for layer in _flat(net):
+        kind = type(layer)
+        if kind is Dense and not layer.drop:
+            layers.append((layer, False))
+        elif kind is ReLU and layers:
+            layers[-1] = layers[-1][0], True
+        elif not ((kind is Dropout and not layer.p) or (kind is Flatten and not layers)):
+            raise TypeError(f"mn.sparse.steps trains Dense layers with ReLU between them, and here is {layer!r}; "
+                            "write mn.steps(net, …), which trains every network")
+    if net.dtype != np.float32:
+        raise TypeError(f"mn.sparse.steps computes in float32, and this network is {net.dtype}; "
+                        'write net.astype("float32") first')
+    return layers
+
+
+def _flat(net):
+    """All layers of nested Sequentials, in the order in which they are computed."""
+    if type(net) is not Sequential:
+        return [net]
+    return [layer for child in net.layers for layer in _flat(child)]
+
+
+class _Kept:
+    """A training run over the numbers that are left; optimisers see it as they see a `Flat`.
+
+    Attributes
+    ----------
+    data, grad : ndarray
+        The weights that are left, layer after layer and output after output; then the biases that are left; then a 0
+        that stands for all other biases.
+    weights : int
+        How many of them are weights.
+    mask : None
+        Nothing in this vector is removed.
+    """
+
+    mask = None
+
+    def __init__(self, layers, params, optimiser, loss):
+        self.layers, self.optimiser, self.loss = layers, optimiser, loss
+        self.dense = Flat(params)
+        self.table = np.array([(layer.n_in, layer.n_out, relu) for layer, relu in layers], np.int64)
+        self.room = int(layers[0][0].n_in + self.table[:, 1].sum())
+        self._tiles, self._ways = aligned(0), aligned(0)
+        self._vectors = []
+        self.dense.changed()
+        self._pack()
+        self.update = optimiser.begin(self)
+
+    def vector(self):
+        """A zero vector for the optimiser's notes, as long as ``data``."""
+        self._vectors.append(aligned(len(self.data)))
+        return self._vectors[-1]
+
+    def silence(self, vector):
+        """Nothing here is removed."""
+
+    def forget(self, vector):
+        """Set to zero the entries of weights that have come back since the last step."""
+        if self.dense.back is not None:
+            vector[:-1][self.dense.back[self.places]] = 0
+
+    def step(self, index, x, y, dice=None):
+        """Forward, loss, back, update; returns the loss before the update. (There is nothing to throw dice for.)"""
+        if self.dense.changed():
+            self._pack_again()
+        gather.call(self.data, self.dense.data, self.places)
+        x = np.ascontiguousarray(x, np.float32).reshape(len(x), -1)
+        lanes = NARROW if len(x) <= NARROW else WIDE
+        forward, back = (narrow_forward, narrow_back) if lanes == NARROW else (wide_forward, wide_back)
+        self._make_room(-(-len(x) // lanes) * lanes)
+        answers = np.empty((len(x), self.table[-1, 1]), np.float32)
+        forward.call(x, answers, self.data, *self._where, self.table, self._tiles)
+        now, gradient = self.loss(answers, y)
+        gradient = np.ascontiguousarray(gradient, np.float32)
+        back.call(gradient, self.grad, self.data, *self._where, self.table, self._tiles, self._ways)
+        self.update(index)
+        scatter.call(self.data, self.dense.data, self.places)
+        return now
+
+    def _make_room(self, samples):
+        if len(self._tiles) < samples * self.room:
+            self._tiles = aligned(samples * self.room)
+            self._ways = aligned(min(samples, WIDE) * self.room)
+
+    def _pack(self):
+        """Write down which weights are left: where they stand, and which input each of them reads."""
+        places = {id(param): place for param, place in zip(
+            self.dense.params, self.dense.split(np.arange(len(self.dense.data), dtype=np.int32)), strict=True)}
+        weights, columns, lengths, biases, kept = [], [], [], [], []
+        for layer, _ in self.layers:
+            mask = np.ones(layer.weight.shape, bool) if layer.weight.mask is None else layer.weight.mask
+            outputs, inputs = np.nonzero(mask.T)
+            weights.append(places[id(layer.weight)][inputs, outputs])
+            columns.append(inputs.astype(np.int32))
+            lengths.append(np.bincount(outputs, minlength=layer.n_out))
+            here = np.zeros(layer.n_out, bool)
+            if layer.bias is not None:
+                here |= True if layer.bias.mask is None else layer.bias.mask
+                kept.append(places[id(layer.bias)][here])
+            biases.append(here)
+        self.places = np.concatenate(weights + kept)
+        self.weights = sum(map(len, weights))
+        starts = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+        here = np.concatenate(biases)
+        bias = np.where(here, self.weights + np.cumsum(here) - 1, len(self.places))
+        self._where = np.concatenate(columns), starts.astype(np.int32), bias.astype(np.int32)
+        self.data, self.grad = aligned(len(self.places) + 1), aligned(len(self.places) + 1)
+
+    def _pack_again(self):
+        """New masks: the optimiser begins anew with vectors of the new length and finds its notes in them."""
+        notes = np.zeros((len(self._vectors), len(self.dense.data)), np.float32)
+        for note, vector in zip(notes, self._vectors, strict=True):
+            note[self.places] = vector[:-1]
+        self._pack()
+        self._vectors.clear()
+        self.update = self.optimiser.begin(self)
+        for note, vector in zip(notes, self._vectors, strict=True):
+            vector[:-1] = note[self.places]

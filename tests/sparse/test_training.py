@@ -1,0 +1,251 @@
+"""Sparse training against the masked dense training that it replaces: the same losses and the same numbers."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import minnet as mn
+from minnet.sparse import slopes
+from minnet.sparse.training import NARROW, WIDE, _Kept, perceptron
+
+OPTIMISERS = {
+    "SGD": mn.SGD(0.05),
+    "momentum": mn.SGD(0.02, momentum=0.9),
+    "nesterov": mn.SGD(0.02, momentum=0.9, nesterov=True, weight_decay=1e-3),
+    "l1": mn.SGD(0.02, momentum=0.9, l1=1e-3),
+    "Adam": mn.Adam(1e-3),
+    "AdamW": mn.AdamW(1e-3, weight_decay=0.1),
+    "schedule": mn.SGD(lambda step: 0.1 / (1 + step)),
+}
+
+
+def samples(n, features, classes=10, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, features)).astype(np.float32), rng.integers(0, classes, n)
+
+
+def train_both(net, data, optimiser=None, act=lambda net, step: None, atol=2e-5, **how):
+    """Train the same network sparsely and densely and compare; `act` may change the network after each step."""
+    twin, losses = net.copy(), []
+    for each, run in ((net, mn.sparse.steps), (twin, mn.steps)):
+        losses.append([])
+        for step in run(each, data, optimiser, **how):
+            losses[-1].append(step.loss)
+            act(each, step)
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    for ours, theirs in zip(net.params(), twin.params(), strict=True):
+        np.testing.assert_allclose(ours.value, theirs.value, rtol=1e-3, atol=atol, err_msg=ours.path)
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS.values(), ids=OPTIMISERS)
+def test_losses_are_equal_to_four_digits_over_a_hundred_steps(optimiser):
+    net = mn.models.lenet_300_100(rng=0)
+    mn.prune(net, 0.9)
+    train_both(net, samples(500, 784), optimiser, count=100, batch=60, rng=1, atol=1e-3)
+
+
+@st.composite
+def perceptrons(draw):
+    """Any multilayer perceptron, with any masks: whole layers, neurons and biases may be gone."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    layers = []
+    for n_in, n_out in pairwise(draw(st.lists(st.integers(1, 20), min_size=2, max_size=5))):
+        layer = mn.Dense(n_in, n_out, bias=draw(st.booleans()), rng=rng)
+        density = draw(st.sampled_from((0, 0.1, 0.5, 1)))
+        layer.weight.mask = rng.random((n_in, n_out)) < density
+        if layer.bias is not None:
+            layer.bias.data = rng.normal(size=n_out)  # a dead unit without a bias would stand on ReLU's kink
+            layer.bias.mask = draw(st.sampled_from((None, rng.random(n_out) < 0.5)))
+        layers += [layer, mn.ReLU()] if draw(st.booleans()) else [layer]
+    return mn.Sequential(*layers)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(net=perceptrons(), n=st.integers(1, 150), batch=st.integers(1, 140))
+def test_any_perceptron_any_mask_any_batch(net, n, batch):
+    layers = perceptron(net)
+    data = samples(n, layers[0][0].n_in, layers[-1][0].n_out)
+    train_both(net, data, mn.SGD(0.05, momentum=0.9), count=4, batch=batch, rng=0)
+
+
+@pytest.mark.parametrize("lanes", [NARROW, WIDE])
+def test_slopes_are_the_gradients_of_the_network(lanes):
+    net = mn.models.mlp(12, 9, 5, rng=0)
+    mn.prune(net, 0.5)
+    x, y = samples(lanes + 3, 12, 5)
+    answers, back = net.forward(x)
+    loss, gradient = mn.cross_entropy(answers, y)
+    back(gradient)
+    wanted = {p.path: p.grad.copy() for p in net.params()}
+    run = _Kept(perceptron(net), net.params(), mn.SGD(0.0), mn.cross_entropy)
+    assert run.step(0, x, y) == pytest.approx(loss, rel=1e-5)
+    found = np.zeros_like(run.dense.data)
+    found[run.places] = run.grad[:-1]
+    for param, slope in zip(run.dense.params, run.dense.split(found), strict=True):
+        kept = np.ones(param.shape, bool) if param.mask is None else param.mask
+        np.testing.assert_allclose(slope, wanted[param.path] * kept, rtol=1e-4, atol=1e-6)
+
+
+# ---- what may happen between two steps ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimiser", ["momentum", "nesterov", "Adam"])
+def test_pruning_inside_the_loop(optimiser):
+    def gradually(net, step):
+        if step.index % 10 == 0:
+            mn.prune(net, 0.9 * min(1, step.index / 40))
+
+    net = mn.models.mlp(20, 30, 10, rng=0)
+    train_both(net, samples(200, 20), OPTIMISERS[optimiser], gradually, count=60, rng=0)
+    assert mn.sparsity(net) == pytest.approx(0.9, abs=0.01)
+
+
+def test_connections_that_move():
+    def move(net, step):
+        if step.index in (10, 11, 30):
+            mn.set_step(net, 0.5, rng=step.index)
+
+    net = mn.models.mlp(20, 30, 10, rng=0)
+    mn.prune(net, 0.8)
+    before = net.params()[0].mask
+    train_both(net, samples(200, 20), OPTIMISERS["momentum"], move, count=50, rng=0)
+    assert (net.params()[0].mask != before).any()
+
+
+def test_what_falls_and_returns_between_two_steps_has_no_momentum():
+    def fall_and_return(net, step):
+        if step.index == 20:
+            mask = net.params()[0].mask
+            mn.prune(net, 0.9)
+            net.params()[0].mask = mask
+
+    net = mn.models.mlp(20, 30, 10, rng=0)
+    mn.prune(net, 0.5)
+    train_both(net, samples(200, 20), OPTIMISERS["momentum"], fall_and_return, count=40, rng=0)
+
+
+def test_numbers_written_between_two_steps_count():
+    start = mn.snapshot(mn.models.mlp(20, 30, 10, rng=0))
+
+    def back_to_the_start(net, step):
+        if step.index == 20:
+            mn.rewind(net, start)
+
+    net = mn.models.mlp(20, 30, 10, rng=0)
+    mn.prune(net, 0.7)
+    train_both(net, samples(200, 20), mn.SGD(0.05), back_to_the_start, count=30, rng=0)
+
+
+def test_removed_weights_stay_what_they_were():
+    net = mn.models.mlp(20, 30, 10, rng=0)
+    mn.prune(net, 0.8)
+    before = [param.data.copy() for param in net.params()]
+    list(mn.sparse.steps(net, samples(200, 20), count=20, rng=0))
+    for param, was in zip(net.params(), before, strict=True):
+        if param.mask is not None:
+            assert np.array_equal(param.data[~param.mask], was[~param.mask])
+            assert (param.data[param.mask] != was[param.mask]).any()
+        assert param.grad is None  # nobody has computed one
+
+
+def test_a_run_that_was_overtaken_says_so():
+    net, data = mn.models.mlp(20, 30, 10, rng=0), samples(200, 20)
+    first = mn.sparse.steps(net, data, count=5, rng=0)
+    next(first)
+    next(mn.sparse.steps(net, data, count=5, rng=0))
+    with pytest.raises(RuntimeError, match="another training run"):
+        next(first)
+
+
+# ---- the interface of mn.steps --------------------------------------------------------------------------
+
+
+def test_the_same_steps_in_the_same_order():
+    net, data = mn.models.mlp(20, 30, 10, rng=0), samples(70, 20)
+    ours = [(step.index, step.epoch) for step in mn.sparse.steps(net.copy(), data, count=7, batch=20, rng=3)]
+    assert ours == [(step.index, step.epoch) for step in mn.steps(net, data, count=7, batch=20, rng=3)]
+
+
+def test_images_other_numbers_and_other_losses():
+    rng = np.random.default_rng(0)
+    net = mn.Sequential(mn.Flatten(), mn.Dense(12, 7, rng=rng), mn.ReLU(), mn.Dropout(0.0),
+                        mn.Sequential(mn.Dense(7, 3, rng=rng)), input_shape=(3, 4))
+    mn.prune(net, 0.5)
+    x, target = rng.integers(0, 5, (50, 3, 4)), rng.normal(size=(50, 3))
+    train_both(net, (x.astype(np.float32), target), mn.SGD(0.01), count=10, rng=0, loss=mn.mean_squared_error)
+
+
+def test_nobody_else_is_left_out():
+    net = mn.models.mlp(20, 30, 10, rng=0)
+    data = samples(100, 20)
+    for step in mn.sparse.steps(net, data, mn.Adam(1e-2), count=300, rng=0):
+        if step.index == 0:
+            mn.prune(net, 0.5)
+    assert mn.accuracy(net, data) > 0.9  # it has learned these samples by heart
+
+
+@pytest.mark.parametrize(("net", "error", "says"), [
+    (mn.models.lenet5(rng=0), TypeError, "Conv2d"),
+    (mn.models.mlp(784, 20, 10, dropout=0.5), TypeError, r"mn\.steps"),
+    (mn.Sequential(mn.Dense(784, 9), mn.Tanh(), mn.Dense(9, 10)), TypeError, "Tanh"),
+    (mn.Sequential(mn.ReLU(), mn.Dense(784, 10)), TypeError, "ReLU"),
+    (mn.Sequential(mn.Dense(784, 10, drop=0.2)), TypeError, "Dense"),
+    (mn.models.mlp(784, 20, 10).astype("float64"), TypeError, "float32"),
+    (mn.models.mlp(783, 20, 10), ValueError, "783"),
+    (mn.Sequential(mn.Dense(28, 10), input_shape=(28, 28)), (ValueError, TypeError), "28"),
+    ("net", TypeError, "a network is wanted"),
+])
+def test_what_cannot_be_trained_is_told_at_once(net, error, says):
+    x, y = samples(10, 784)
+    with pytest.raises(error, match=says):
+        mn.sparse.steps(net, (x.reshape(10, 1, 28, 28) if says == "Conv2d" else x, y), count=1)
+
+
+# ---- places ---------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(net=perceptrons())
+def test_every_place_is_inside_and_every_weight_that_is_left_has_one(net):
+    """The kernels look at no bounds, so what leads them must."""
+    layers = perceptron(net)
+    run = _Kept(layers, net.params(), mn.SGD(), mn.cross_entropy)
+    columns, starts, biases = run._where
+    assert len(run.data) == len(run.grad) == len(run.places) + 1
+    kept = [np.ones(p.shape, bool) if p.mask is None else p.mask for p in run.dense.params]
+    assert sorted(run.places) == list(np.flatnonzero(np.concatenate([each.ravel() for each in kept])))
+    assert starts[0] == 0 and starts[-1] == len(columns) == run.weights and (np.diff(starts) >= 0).all()
+    assert len(starts) == 1 + len(biases) == 1 + sum(layer.n_out for layer, _ in layers)
+    assert biases.min() >= run.weights and biases.max() <= len(run.places)
+    row = 0
+    for layer, _ in layers:
+        here = columns[starts[row]:starts[row + layer.n_out]]
+        assert ((here >= 0) & (here < layer.n_in)).all()
+        row += layer.n_out
+
+
+def test_nothing_beyond_the_tiles_is_written():
+    net = mn.models.mlp(11, 7, 3, rng=0)
+    mn.prune(net, 0.5)
+    x, y = samples(NARROW + 5, 11, 3)
+    run = _Kept(perceptron(net), net.params(), mn.SGD(), mn.cross_entropy)
+    run._make_room(2 * WIDE)
+    run._tiles[:] = run._ways[:] = 7
+    run.step(0, x[:5], y[:5])
+    assert run.room == 11 + 7 + 3
+    assert (run._tiles[NARROW * run.room:] == 7).all() and (run._ways[NARROW * run.room:] == 7).all()
+    run.step(0, x, y)
+    assert (run._tiles[WIDE * run.room:] == 7).all() and (run._ways[WIDE * run.room:] == 7).all()
+
+
+def test_gather_and_scatter():
+    dense, places = np.arange(10, dtype=np.float32), np.array([3, 1, 7], np.int32)
+    numbers = np.zeros(4, np.float32)
+    slopes.gather.call(numbers, dense, places)
+    assert numbers.tolist() == [3, 1, 7, 0]
+    numbers[:] = -1
+    slopes.scatter.call(numbers, dense, places)
+    assert dense.tolist() == [0, -1, 2, -1, 4, 5, 6, -1, 8, 9]
