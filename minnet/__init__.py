@@ -46,8 +46,8 @@ for _module in (_criteria, _structure, _scope, _schedule):
     globals().update(_functions_of(_module))
 
 _ROOMS = {"data", "measure", "sparse", "draw", "explore"}
-_LAZY = {"check": "exercises", "hint": "exercises", "solution": "exercises",
-         "from_torch": "bridge", "to_torch": "bridge"}
+_LAZY = {"check": "exercises", "hint": "exercises", "solution": "exercises", "progress": "exercises",
+         "checkup": "machine", "from_torch": "bridge", "to_torch": "bridge"}
 
 
 def __getattr__(name):

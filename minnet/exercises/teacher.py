@@ -10,6 +10,7 @@ import pkgutil
 from functools import cache
 
 import minnet.exercises
+from minnet.exercises import record
 from minnet.exercises.exercise import Exercise
 from minnet.exercises.note import Note
 from minnet.words import closest
@@ -46,7 +47,12 @@ def check(id, answer=..., *given) -> Note:
     Note
         Shows itself at the end of a cell; ``.right`` is True or False.
     """
-    return _find(id, lambda exercise: exercise.judge(answer, *given))
+    def judge(exercise):
+        said = exercise.judge(answer, *given)
+        if said.right:
+            record.note(id)
+        return said
+    return _find(id, judge)
 
 
 def hint(id) -> Note:

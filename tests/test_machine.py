@@ -1,0 +1,54 @@
+"""The check-up tells what is missing, too old or broken, and what to type."""
+
+from importlib import metadata
+
+import minnet as mn
+from minnet import machine
+
+
+def lines():
+    return {line.what: line for line in mn.checkup().lines}
+
+
+def test_here_everything_is_there():
+    found = lines()
+    assert all(line.fine for what, line in found.items() if what != "speed"), found  # a busy computer may be slow
+    assert found["numpy"].said == metadata.version("numpy") and "compiled or loaded" in found["sparse kernels"].said
+    assert f"OK     numpy: {metadata.version('numpy')}" in repr(mn.checkup())
+    assert "✓ OK" in mn.checkup()._repr_html_()
+
+
+def test_what_is_missing_or_too_old_is_told_with_what_to_type(monkeypatch):
+    def version(name):
+        if name == "tqdm":
+            raise metadata.PackageNotFoundError(name)
+        return "0.1" if name == "numba" else "99.0"
+
+    monkeypatch.setattr(machine.metadata, "version", version)
+    found = lines()
+    assert not found["tqdm"].fine and 'is missing; type `pip install "tqdm' in found["tqdm"].said
+    assert not found["numba"].fine and "0.1 is too old" in found["numba"].said
+    assert found["matplotlib"].fine and not mn.checkup().fine
+    assert "TO DO  numba" in repr(mn.checkup()) and "✗ To do" in mn.checkup()._repr_html_()
+
+
+def test_a_compiler_that_fails_is_told(monkeypatch):
+    monkeypatch.setattr("minnet.sparse.compile", lambda net, format: 1 / 0)
+    line = lines()["sparse kernels"]
+    assert not line.fine and "ZeroDivisionError" in line.said and "pip install" in line.said
+
+
+def test_used_from_a_folder(monkeypatch):
+    def requires(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(machine.metadata, "requires", requires)
+    assert "pip install -e ." in lines()["minnet"].said
+
+
+def test_a_slow_computer_gets_an_estimate(monkeypatch):
+    monkeypatch.setattr(machine, "REFERENCE", 1e-9)
+    line = lines()["speed"]
+    assert not line.fine and "nothing is broken" in line.said
+    monkeypatch.setattr(machine, "REFERENCE", 1e9)
+    assert lines()["speed"].fine
