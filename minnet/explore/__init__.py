@@ -4,6 +4,7 @@ Each takes a network and data, is shown by naming it on a cell's last line, and 
 numbers that follow from them, the picture that shows the numbers.
 """
 
+from minnet.explore.choosing import CriteriaExplorer as criteria
 from minnet.explore.explorer import Explorer
 from minnet.explore.job import Job
 from minnet.explore.ladder import StructureExplorer as structure
@@ -13,16 +14,19 @@ from minnet.explore.playground import PlaygroundExplorer as playground
 from minnet.explore.sealed import SealedTest as open_test_set
 from minnet.explore.sparsity_slider import SparsityExplorer as sparsity
 from minnet.explore.twins import TwinsExplorer as dropout_and_pruning
+from minnet.explore.when import TimingExplorer as timing
 
 __all__ = [
     "Explorer",
     "Job",
+    "criteria",
     "dropout_and_pruning",
     "iterations",
     "open_test_set",
     "playground",
     "sparsity",
     "structure",
+    "timing",
     "training",
 ]
 

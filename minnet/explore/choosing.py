@@ -1,0 +1,291 @@
+"""How to choose?  Two criteria look at the same weights; one sees which of them they disagree about, and who is right.
+
+All criteria are tried at once, on several networks, so that nobody wins by luck.  Train shows what is left of their
+differences when the networks may recover.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ipywidgets as widgets
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Patch
+
+from minnet import data as datasets
+from minnet.draw import ink
+from minnet.explore.blueprint import Blueprint
+from minnet.explore.explorer import Explorer
+from minnet.explore.jury import COMBINE, CRITERIA, PERCENT, SCOPES, Jury, Way
+from minnet.explore.samples import few
+from minnet.explore.verdict import A, B, Curves, Points
+from minnet.nn.layer import Layer
+from minnet.nn.models import mlp
+from minnet.nn.scoring import accuracy
+from minnet.nn.train import fit, steps
+
+BOTH, NEITHER = "#4D4D4D", "#E4E4E4"  # of weights; A and B have their own colours
+TOGETHER, ALONE = "all layers together", "each layer alone"
+RETRAINED_AT = (50, 60, 70, 80, 90)  # percent
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Everything that is shown.
+
+    Attributes
+    ----------
+    a, b : str
+        The two criteria.
+    percent : int
+        Of the units.
+    kept : dict of {path: (ndarray of bool, ndarray of bool)}
+        What each of them keeps of the first network.
+    whole : list of float
+        Accuracy of each network with all its weights.
+    curves : dict of {criterion: ndarray}
+        Accuracy over `PERCENT`, a mean over the networks.
+    here : dict of {criterion: list of float}
+        Accuracy of each network at this sparsity.
+    retrained : dict of {criterion: {percent: list of float}}
+    alone : dict of {layer: (ndarray, ndarray)} or None
+        Accuracy over `PERCENT` where only this layer is pruned, by each of the two.
+    code, note : str
+    """
+
+    a: str
+    b: str
+    percent: int
+    kept: dict
+    whole: list
+    curves: dict
+    here: dict
+    retrained: dict
+    alone: dict | None
+    code: str
+    note: str
+
+    def count(self, by_a, by_b):
+        """How many weights A keeps or not, and B keeps or not."""
+        return sum(int(((a == by_a) & (b == by_b)).sum()) for a, b in self.kept.values())
+
+
+class CriteriaExplorer(Explorer):
+    """Which weights matter?  Hold criteria against each other: ``mn.explore.criteria([net], digits)``.
+
+    Parameters
+    ----------
+    nets : Layer or list of Layer
+        Trained; they stay as they are.  Several of the same shape, from different dice, show what is luck.
+    data : Dataset or Split
+        Of a whole data set, criteria look at ``.train``, accuracy is measured on ``.val``, and copies are retrained
+        on ``.train``.  A single part serves for both looking and measuring, without retraining.
+    epochs : int
+        How long each copy is retrained.
+    seed : int
+        Dice of the random criterion and of retraining; one more for each further network.
+
+    Attributes
+    ----------
+    jury : Jury
+    retrained : dict of {(Way, criterion, percent): accuracies}
+        Grows while `retrain` runs, and stays.
+    """
+
+    size = (10, 4.4)
+
+    @staticmethod
+    def example():
+        digits, nets = few(datasets.digits()), [mlp(64, 8, 6, 10, rng=seed) for seed in range(2)]
+        for seed, net in enumerate(nets):
+            fit(net, digits.train, epochs=2, rng=seed, progress=False)
+        return CriteriaExplorer(nets, digits, epochs=1)
+
+    def follow(self, other):
+        self.retrained = dict(other.retrained)
+        super().follow(other)
+
+    def __init__(self, nets, data, *, epochs=10, seed=0):
+        nets = [nets] if isinstance(nets, Layer) else list(nets)
+        wrong = next((net for net in nets if not isinstance(net, Layer)), None)
+        if wrong is not None or not nets:
+            raise TypeError(f"criteria takes trained networks, got {type(wrong).__name__ if nets else 'none'}; write "
+                            "for example mn.explore.criteria([net], digits)")
+        shapes = [{p.path: p.shape for p in net.params()} for net in nets]
+        if any(shape != shapes[0] for shape in shapes):
+            raise ValueError("the networks differ in shape; criteria compares networks that differ only in their dice")
+        self.data, self.epochs, self.seed = data, epochs, seed
+        self.train = getattr(data, "train", None)
+        split = data if self.train is None else data.val
+        self.jury = Jury(nets, split if self.train is None else self.train, split, seed)
+        self.retrained = {}
+        super().__init__()
+
+    # ---- controls -----------------------------------------------------------------------------------
+
+    def controls(self):
+        wide = {"description_width": "initial"}
+        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
+        choice = {"style": wide, "layout": {"width": "165px"}}
+        return {
+            "a": widgets.Dropdown(options=CRITERIA, value="magnitude", description="A (blue)", **choice),
+            "b": widgets.Dropdown(options=CRITERIA, value="wanda", description="B (orange)", **choice),
+            "percent": widgets.IntSlider(60, PERCENT[0], PERCENT[-1], PERCENT.step, description="Sparsity (% of units)",
+                                         style=wide, layout={"width": "480px", "max_width": "100%"}),
+            "structure": widgets.ToggleButtons(options=self.jury.structures(), description="Units", **toggle),
+            "scope": widgets.ToggleButtons(
+                options=list(SCOPES), description="Scope", **toggle,
+                tooltips=["all units of the network compete", "each layer loses the same fraction"]),
+            "combine": widgets.ToggleButtons(
+                options=COMBINE, description="Score of a unit", **toggle,
+                tooltips=["the mean of its weights' scores", "their sum", "the root of the sum of their squares"]),
+            "curves": widgets.ToggleButtons(
+                options=(TOGETHER, ALONE), description="Curves", **toggle,
+                tooltips=["the whole network is pruned", "one layer is pruned, the others stay whole"]),
+        }
+
+    def rows(self):
+        self._bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "130px"})
+        self._told = widgets.HTML(layout={"width": "250px", "height": "32px", "overflow": "hidden"})
+        self._retrain = self.button("Retrain all criteria", self.retrain, "Train pruned copies further, in the "
+                                    f"background: at this sparsity, then at {', '.join(map(str, RETRAINED_AT))}%")
+        self._cancel = self.button("Cancel", self.job.cancel, "Stop retraining; finished points stay")
+        self._cancel.disabled = True
+        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
+        if self.train is None:
+            self._retrain.disabled = True
+            self._told.layout.width = "auto"
+            self._told.value = "Retraining needs training data: pass the whole data set, not one part of it."
+        else:
+            self._told.value = f"{self.epochs} epochs each, seed {self.seed}"
+        return [
+            widgets.HBox([control["a"], control["b"], control["percent"]], layout=row),
+            widgets.HBox([control[name] for name in ("structure", "scope", "combine")], layout=row),
+            widgets.HBox([control["curves"], self._retrain, self._cancel, self._reset, self._bar, self._told],
+                         layout=row),
+            self._message,
+            self._picture,
+            self._sentence,
+        ]
+
+    # ---- from the state to the numbers --------------------------------------------------------------
+
+    def frame(self, state):
+        jury, way, a, b, percent = self.jury, _way(state), state["a"], state["b"], state["percent"]
+        by_a, by_b = (jury.masks(way, each, percent) for each in (a, b))
+        alone = None
+        if state["curves"] == ALONE:
+            scan_a, scan_b = (jury.scanned(way, each) for each in (a, b))
+            alone = {name: (scan_a[name], scan_b[name]) for name in scan_a}
+        train = "data" if self.train is None else f"{self.data.name}.train"
+        return Frame(
+            a=a, b=b, percent=percent, kept={path: (by_a[path], by_b[path]) for path in by_a}, whole=jury.whole,
+            curves={each: np.array([np.mean(jury.right(way, each, p)) for p in PERCENT]) for each in CRITERIA},
+            here={each: jury.right(way, each, percent) for each in CRITERIA},
+            retrained=self._known(state), alone=alone, code=way.code(a, percent, train), note=_note(state))
+
+    def _known(self, state):
+        """What has been retrained in this way, {criterion: {percent: accuracies}}."""
+        way = _way(state)
+        return {each: {p: self.retrained[way, each, p] for p in PERCENT if (way, each, p) in self.retrained}
+                for each in CRITERIA}
+
+    # ---- the picture --------------------------------------------------------------------------------
+
+    def draw(self, figure):
+        grid = figure.add_gridspec(2, 2, width_ratios=(4.2, 5.8))
+        sheet, of_first = figure.add_subplot(grid[:, 0]), " of the first network" if len(self.jury.nets) > 1 else ""
+        colours = {"both": BOTH, "only A": A, "only B": B, "neither": NEITHER}
+        sheet.legend(handles=[Patch(color=colour, label=name) for name, colour in colours.items()], loc="lower left",
+                     bbox_to_anchor=(0, 1), ncols=4, fontsize=ink.TEXT, frameon=False, borderpad=0, handlelength=1,
+                     handletextpad=0.4, columnspacing=1.2, title=f"Weights{of_first} kept by", title_fontsize=ink.TITLE,
+                     alignment="left")
+        self._curves = Curves(figure.add_subplot(grid[0, 1]), self.jury.layers)
+        self._points = Points(figure.add_subplot(grid[1, 1]), len(self.jury.nets))
+        figure.canvas.draw()  # settles the layout, which the sheet fits itself into
+        self._sheet = Blueprint(self.jury.nets[0], sheet, None, getattr(self.data, "image_shape", None))
+        return [*self._sheet.artists, *self._curves.artists, *self._points.artists]
+
+    def paint(self, frame):
+        self.say(frame.note)
+        palette = np.array([to_rgb(colour) for colour in (NEITHER, A, B, BOTH)])
+        self._sheet.colour({path: palette[by_a + 2 * by_b] for path, (by_a, by_b) in frame.kept.items()})
+        self._curves.update(frame)
+        self._points.update(frame)
+
+    def sentence(self, frame):
+        both, only_a, only_b = frame.count(True, True), frame.count(True, False), frame.count(False, True)
+        total = both + only_a + only_b + frame.count(False, False)
+        said = (f"At <b>{frame.percent}%</b>, both keep {both:,} weights, only A ({frame.a}) {only_a:,}, only B "
+                f"({frame.b}) {only_b:,}: they disagree about <b>{(only_a + only_b) / total:.0%}</b> of all. ")
+        if frame.alone is not None:
+            place = list(PERCENT).index(frame.percent)
+            return said + "With one layer pruned alone: " + "; ".join(
+                f"{name} A <b>{a[place]:.1%}</b>, B <b>{b[place]:.1%}</b>" for name, (a, b) in frame.alone.items()
+            ) + f" (whole {np.mean(frame.whole):.1%})."
+        said += "Accuracy: "
+        for letter, name in (("A", frame.a), ("B", frame.b)):
+            again = frame.retrained[name].get(frame.percent)
+            said += (f"{letter} <b>{np.mean(frame.here[name]):.1%}</b>"
+                     f"{'' if again is None else f' (retrained <b>{np.mean(again):.1%}</b>)'}, ")
+        said += f"dice {np.mean(frame.here['random']):.1%}, whole {np.mean(frame.whole):.1%}. "
+        left = ", ".join(f"{path.removesuffix('.weight')} {a.mean():.0%} | {b.mean():.0%}"
+                         for path, (a, b) in frame.kept.items())
+        return said + f"Kept in each layer, A | B: {left}. <code>{frame.code}</code>"
+
+    # ---- retraining in the background ---------------------------------------------------------------
+
+    def retrain(self):
+        """Retrain copies for every criterion, in the background; the newest request wins."""
+        if self.train is None:
+            self.say("Retraining needs training data: pass the whole data set, mn.explore.criteria(nets, digits).")
+            return
+        self._bar.value = 0
+        self.job.start(self._practice(self.state))
+
+    def _practice(self, state):
+        way, many, count = _way(state), len(self.jury.nets), self.epochs * -(-len(self.train.y) // BATCH)
+        levels = dict.fromkeys((state["percent"], *RETRAINED_AT))
+        missing = [(p, each) for p in levels for each in CRITERIA if (way, each, p) not in self.retrained]
+        for done, (percent, criterion) in enumerate(missing):
+            found = []
+            for number in range(many):
+                net = self.jury.pruned(way, criterion, percent, number)
+                for step in steps(net, self.train, count=count, batch=BATCH, rng=self.seed + number):
+                    yield (done + (number + step.index / count) / many) / len(missing), f"{percent}%, {criterion}"
+                found.append(accuracy(net, self.jury.judged))
+            self.retrained[way, criterion, percent] = found
+        yield 1.0, "done"
+
+    def progress(self, what):
+        running = what is not None
+        self._cancel.disabled = not running
+        if running:
+            self._bar.value, now = what
+            self._told.value = f"retraining: {now}"
+        else:
+            self._told.value = (f"retrained for {self.epochs} epochs, seed {self.seed}" if self._bar.value == 1 else
+                                "stopped; finished points stay")
+            if self.job.error is not None:
+                self.say(f"Something went wrong: {self.job.error}")
+        if self._known(self.state) != self.shown.retrained or not running:
+            self.refresh()
+
+
+def _way(state):
+    """A single weight is a unit by itself, however its score is combined."""
+    return Way(state["structure"], state["scope"], "mean" if state["structure"] == "weights" else state["combine"])
+
+
+def _note(state):
+    """What makes no difference, or no sense."""
+    if state["a"] == state["b"]:
+        return f"A and B are both {state['a']}; choose two different criteria to see where they disagree."
+    if state["structure"] == "weights":
+        if "apoz" in (state["a"], state["b"]):
+            return "apoz has one score for all weights of a neuron; choose the units neurons."
+        if state["combine"] != "mean":
+            return "A single weight is a unit by itself: mean, sum and l2 are the same. Choose the units neurons."
+    return ""
