@@ -210,7 +210,7 @@ class Explorer:
     def close(self):
         """End the job and take away the widgets; the last picture stays in the notebook's file."""
         self.job.close()
-        for widget in _all_inside(self.widget):
+        for widget in all_inside(self.widget):
             for part in (widget, widget.layout, getattr(widget, "style", None)):
                 if part is not None:
                     part.close()
@@ -231,8 +231,8 @@ class Explorer:
         return f"{type(self).__name__}({said})"
 
 
-def _all_inside(widget):
+def all_inside(widget):
     """A widget and all its descendants."""
     for child in getattr(widget, "children", ()):
-        yield from _all_inside(child)
+        yield from all_inside(child)
     yield widget

@@ -92,7 +92,7 @@ class IterationsExplorer(Explorer):
         self.kitchen = Kitchen(make, data, seeds, epochs)
         self._layers = [p.path.removesuffix(".weight") for p in example.params() if p.prunable]
         self._listing = False
-        self._table = widgets.Select(options=[], rows=4, layout={"width": "960px", "max_width": "100%"})
+        self._table = widgets.Select(options=[], rows=4, description="Tried recipes", layout={"width": "960px", "max_width": "100%"})
         super().__init__()
 
     # ---- controls -----------------------------------------------------------------------------------
@@ -124,7 +124,8 @@ class IterationsExplorer(Explorer):
         self._table.observe(self._recall, "value")
         head = _row("", "recipe", "this recipe", "dice choose instead", "mask from scratch")
         head = widgets.HTML(
-            "<style>.minnet-table select, .minnet-table-head { font: 13px monospace; }</style>"
+            "<style>.minnet-table select, .minnet-table-head { font: 13px monospace; }"
+            ".minnet-table .widget-label { position: absolute; clip-path: inset(50%); }</style>"  # for those who listen
             "<p>Tried recipes: mean accuracy and range over the seeds. Choose one to bring it back.</p>"
             f"<div class='minnet-table-head' style='padding-left: 8px'>{head}</div>")
         control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}

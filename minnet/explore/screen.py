@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from minnet.draw.png import encode
 
+EDGE = 2  # pixels around an Axes: a marker on its border reaches into the next pixel
+
 
 class Screen:
     """Keeps a figure's picture up to date.
@@ -45,7 +47,7 @@ class Screen:
             for number, artist in enumerate(pile[clean:], clean):
                 if number == len(levels):
                     same = number > 0 and not pile[number - 1].get_visible()  # nothing was drawn since
-                    levels.append(levels[-1] if same else canvas.copy_from_bbox(ax.bbox))
+                    levels.append(levels[-1] if same else canvas.copy_from_bbox(ax.bbox.padded(EDGE)))
                 if artist.get_visible():
                     ax.draw_artist(artist)
                 artist.stale = False

@@ -1,0 +1,152 @@
+"""One suite for all explorers: what each promises, tried on the example of every kind in the registry.
+
+An explorer that is in `minnet.explore` is tried here without another word.  What it may say about itself:
+
+- ``measured``: names of the frame's fields that hold what a clock gave, which is not the same a second time.
+- ``follow(other)``: where more than the controls decides what is shown (what was trained or cut before), take that
+  over from another explorer of the same kind.  What is copied is the cause (networks, finished runs), never a number
+  that `frame` computes: those are computed anew, and compared.
+"""
+
+import base64
+import gc
+import io
+import threading
+import weakref
+from pathlib import Path
+
+import comm
+import ipywidgets as widgets
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from PIL import Image
+
+import minnet.explore
+from minnet.explore import Explorer
+from tests.explore.walking import KINDS, MOVES, OPENED, THOROUGH, WALK, Walk, hands
+
+every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+
+
+@pytest.fixture
+def explorer(kind):
+    explorer = kind.example()
+    yield explorer
+    explorer.close()
+    assert explorer.errors == []
+
+
+def test_every_explorer_is_tried():
+    public = [getattr(minnet.explore, name) for name in minnet.explore.__all__]
+    assert set(KINDS) >= {each for each in public if isinstance(each, type) and issubclass(each, Explorer)} - {Explorer}
+    assert len(KINDS) >= 5
+
+
+@every_kind
+def test_a_random_walk_over_all_controls(kind):
+    walk = type(kind.__name__, (Walk,), {"kind": kind})
+    run_state_machine_as_test(walk, settings=settings(
+        max_examples=MOVES // WALK, stateful_step_count=WALK, suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate]))  # a walk takes seconds: to look for a shorter one that fails would take hours
+    print(f"{kind.__name__}: {walk.walked} moves")
+    assert walk.walked >= MOVES / 2  # the others were on something that was disabled just then
+
+
+@every_kind
+def test_what_is_said_and_labelled(kind, explorer):
+    assert explorer._sentence.value.startswith('<p role="status" aria-live="polite">')
+    for label, widget in hands(explorer).items():
+        assert widget.description, f"{label} has no label"
+
+
+@every_kind
+def test_the_picture_is_there_without_a_kernel(kind, explorer):
+    bundle, _ = explorer._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    width, height = kind.size
+    assert width <= 10 and height <= 5.6  # with controls and sentence it has to fit a window of 1400 × 900
+    size = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))).size
+    assert size == (round(100 * width), round(100 * height))
+
+
+@every_kind
+def test_reset_leads_back_to_the_beginning(kind, explorer):
+    start = explorer.state
+    for control in explorer.control.values():
+        if hasattr(control, "max"):
+            control.value = (control.min, control.max) if isinstance(control.value, tuple) else control.max
+        elif hasattr(control, "options"):
+            control.index = len(control.options) - 1
+    explorer._reset.click()
+    assert explorer.state == start
+
+
+@every_kind
+def test_opened_and_closed_it_leaves_nothing_behind(kind):
+    use(kind)
+    gc.collect()
+    before, figures = left(), []
+    memory = resident()
+    for _ in range(OPENED):
+        figures.append(use(kind))
+    gc.collect()
+    assert left() == before
+    assert [figure for figure in figures if figure() is not None] == []
+    if THOROUGH:
+        grown = (resident() - memory) / 1e6
+        print(f"{kind.__name__}: opened and closed {OPENED} times, {grown:+.1f} MB")
+        assert grown < 5
+
+
+def use(kind):
+    """Open, press everything, move something while it works, close; returns a weak reference to the figure."""
+    explorer = kind.example()
+    for widget in hands(explorer).values():
+        if isinstance(widget, widgets.Button) and not widget.disabled:
+            widget.click()
+    explorer.refresh()
+    explorer.close()
+    assert explorer.errors == []
+    return weakref.ref(explorer._screen.figure)
+
+
+def left():
+    """How many widgets, comms and threads there are."""
+    return {"widgets": len(widgets.widget._instances), "comms": len(comm.get_comm_manager().comms),
+            "threads": threading.active_count()}
+
+
+def resident():
+    """Bytes of memory of this process (0 where the system does not tell)."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * 4096 if statm.exists() else 0
+
+
+@every_kind
+def test_an_error_in_a_callback_is_kept_and_said(kind, explorer, monkeypatch):
+    monkeypatch.setattr(explorer, "frame", lambda state: 1 / 0)
+    control = next(each for each in explorer.control.values() if hasattr(each, "max") or hasattr(each, "options"))
+    with pytest.raises(ZeroDivisionError):
+        move_a_little(control)
+    assert [type(error) for error in explorer.errors] == [ZeroDivisionError]
+    assert "Something went wrong" in explorer._message.value
+    explorer.errors.clear()
+
+
+def move_a_little(control):
+    if hasattr(control, "options"):
+        control.index = (control.index + 1) % len(control.options)
+    else:
+        control.value = control.max if control.value != control.max else control.min
+
+
+@every_kind
+def test_a_control_that_is_not_there_is_told(kind, explorer):
+    with pytest.raises(ValueError, match="no control 'nothing'"):
+        explorer.set(nothing=1)
+
+
+def test_an_explorer_without_an_example_is_told_what_to_write():
+    with pytest.raises(NotImplementedError, match="@staticmethod"):
+        Explorer.example()
