@@ -92,7 +92,8 @@ class IterationsExplorer(Explorer):
         self.kitchen = Kitchen(make, data, seeds, epochs)
         self._layers = [p.path.removesuffix(".weight") for p in example.params() if p.prunable]
         self._listing = False
-        self._table = widgets.Select(options=[], rows=4, description="Tried recipes", layout={"width": "960px", "max_width": "100%"})
+        self._table = widgets.Select(options=[], rows=4, description="Tried recipes",
+                                     layout={"width": "960px", "max_width": "100%"})
         super().__init__()
 
     # ---- controls -----------------------------------------------------------------------------------
