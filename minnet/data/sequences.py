@@ -8,6 +8,9 @@ weights to attend to the recent past, arXiv:1610.06258, section 4.1, with keys a
 
 from __future__ import annotations
 
+import math
+from string import ascii_lowercase
+
 import numpy as np
 
 from minnet.data.dataset import Dataset, Split
@@ -55,6 +58,38 @@ def recall(pairs=4, keys=8, values=8, samples=(4000, 500, 1000), rng=0):
     rng = np.random.default_rng(rng)
     train, val, test = (Split(*_sequences(n, pairs, keys, values, rng)) for n in samples)
     return Dataset("recall", train, val, test, (pairs + 1, keys + values), tuple(map(str, range(values))))
+
+
+def spelled(data, x):
+    """A sequence as people write it, a word for each token.
+
+    Parameters
+    ----------
+    data : Dataset
+        Made by `recall`.
+    x : ndarray, (tokens · width,)
+        One of its samples.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> data = recall(pairs=2, keys=3, values=2, samples=(100, 10, 10))
+    >>> spelled(data, data.train.x[0])
+    ['c→0', 'a→1', 'c?']
+    """
+    if data.name != "recall":
+        raise ValueError(f"spelled writes down sequences of mn.data.recall(), got one of {data.name!r}")
+    if np.size(x) != math.prod(data.image_shape):
+        raise ValueError(f"spelled takes one sample of {math.prod(data.image_shape)} numbers, got an array of shape "
+                         f"{np.shape(x)}; write for example mn.data.spelled(data, data.val.x[0])")
+    rows, keys = np.reshape(x, data.image_shape), data.image_shape[1] - len(data.class_names)
+    names = [ascii_lowercase[key] if keys <= len(ascii_lowercase) else f"k{key}"
+             for key in rows[:, :keys].argmax(axis=1)]
+    *pairs, question = zip(names, rows[:, keys:].argmax(axis=1), strict=True)
+    return [*(f"{key}→{value}" for key, value in pairs), f"{question[0]}?"]
 
 
 def _sequences(n, pairs, keys, values, rng):

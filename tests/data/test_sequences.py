@@ -5,7 +5,7 @@ import doctest
 import numpy as np
 import pytest
 
-from minnet.data import recall, sequences
+from minnet.data import mnist1d, recall, sequences, spelled
 
 
 def look_up(x, keys):
@@ -47,6 +47,24 @@ def test_the_seed_decides():
 def test_impossible_sizes_say_what_to_write(wrong):
     with pytest.raises(ValueError, match=r"write for example recall\("):
         recall(**wrong)
+
+
+@pytest.mark.parametrize("keys, names", [(8, "abcdefgh"), (30, None)])
+def test_a_sequence_in_words_holds_its_own_answer(keys, names):
+    data = recall(pairs=5, keys=keys, values=12, samples=(50, 1, 1), rng=2)
+    for x, y in zip(data.train.x, data.train.y, strict=True):
+        *pairs, question = spelled(data, x)
+        told = dict(pair.split("→") for pair in pairs)
+        assert len(told) == 5 and int(told[question.removesuffix("?")]) == y
+        assert names is None or set(told) <= set(names)
+
+
+def test_what_is_no_sequence_is_not_spelled():
+    data = recall(samples=(9, 1, 1))
+    with pytest.raises(ValueError, match=r"of 80 numbers, got an array of shape \(9, 80\)"):
+        spelled(data, data.train.x)
+    with pytest.raises(ValueError, match="mnist1d"):
+        spelled(mnist1d(), data.train.x[0])
 
 
 def test_the_example_in_the_text_is_true():
