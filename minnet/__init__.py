@@ -47,7 +47,7 @@ for _module in (_criteria, _structure, _scope, _schedule):
 
 _ROOMS = {"data", "measure", "sparse", "draw", "explore"}
 _LAZY = {"check": "exercises", "hint": "exercises", "solution": "exercises", "progress": "exercises",
-         "checkup": "machine", "from_torch": "bridge", "to_torch": "bridge"}
+         "checkup": "machine", "from_torch": "bridge", "to_torch": "bridge", "lecture": "draw.hall"}
 
 
 def __getattr__(name):

@@ -9,9 +9,10 @@ from __future__ import annotations
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from minnet.draw import hall
 from minnet.draw.png import encode
 
-DPI = 100
+DPI = 100  # pixels an inch of a desk's sheet
 
 
 class Picture(Figure):
@@ -23,11 +24,15 @@ class Picture(Figure):
         ``Picture(1, 2).axes`` are two Axes side by side; ``Picture(0, 0)`` is empty.
     size : (float, float), optional
         Width and height in inches of 100 pixels; by default 5 × 4 for each Axes.
+    room : Room, optional
+        Where it will be looked at; by default what `mn.lecture` has said last.
     """
 
-    def __init__(self, rows=1, columns=1, size=None):
-        size = size or (5 * max(columns, 1), 4 * max(rows, 1))
-        super().__init__(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
+    def __init__(self, rows=1, columns=1, size=None, room=None):
+        size, room = size or (5 * max(columns, 1), 4 * max(rows, 1)), room or hall.room()
+        # Everything in a figure grows with the dots an inch; that there are fewer inches keeps the sheet's size.
+        super().__init__(figsize=[side * room.sheet / room.ink for side in size], dpi=DPI * room.ink,
+                         layout="constrained", facecolor="white")
         FigureCanvasAgg(self)
         if rows and columns:
             self.subplots(rows, columns)

@@ -13,22 +13,11 @@ from contextlib import contextmanager
 
 import ipywidgets as widgets
 
-from minnet.draw import Picture
+from minnet.draw import Picture, hall
 from minnet.explore.job import Job
 from minnet.explore.screen import Screen
+from minnet.explore.style import STYLE
 from minnet.words import closest
-
-STYLE = """<style>
-.minnet-explorer { max-width: 1000px; }
-.minnet-explorer .widget-label, .minnet-explorer .widget-readout, .minnet-explorer .widget-checkbox,
-.minnet-explorer .jupyter-button, .minnet-explorer input { font-size: 15px; }
-.minnet-explorer .widget-label { overflow: visible; text-align: left; padding: 0 8px 0 3px; }
-.minnet-explorer .widget-toggle-buttons { display: flex; align-items: center; gap: 6px; }
-.minnet-explorer .widget-toggle-buttons .mod-active { background: #0072B2; color: white; }
-.minnet-explorer :focus-visible { outline: 3px solid #0072B2; outline-offset: 1px; }
-.minnet-explorer p { font-size: 17px; line-height: 1.45; margin: 0; }
-.minnet-explorer .minnet-message p { font-size: 15px; color: #B34700; }
-</style>"""
 
 
 class Explorer:
@@ -68,6 +57,7 @@ class Explorer:
         self._gate.set()
         self._quiet = False
         self.errors = []
+        self._room = hall.room()
         self.job = Job(self._progress, self._gate)
         self.control = self.controls()
         self._start = self.state
@@ -80,6 +70,8 @@ class Explorer:
         self.begin()
         self.widget = widgets.VBox([widgets.HTML(STYLE, layout={"display": "none"}), *self.rows()])
         self.widget.add_class("minnet-explorer")
+        if self._room is hall.HALL:
+            self.widget.add_class("minnet-lecture")
         for control in self.control.values():
             control.observe(self._moved, "value")
 
@@ -150,7 +142,7 @@ class Explorer:
     def begin(self):
         """Draw the figure from the start: at the opening, and when the subject itself has changed."""
         with self._lock:
-            figure = Picture(0, 0, size=self.size)
+            figure = Picture(0, 0, size=self.size, room=self._room)
             self._screen = Screen(figure, self.draw(figure))
         self.refresh()
 

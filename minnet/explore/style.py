@@ -1,0 +1,22 @@
+"""How explorers look: sizes to be read from the last row, colours for light and dark themes.
+
+The same rules hold in JupyterLab, whose dark theme is told by an attribute of the page, and in a saved page, which
+follows the reader's system.
+"""
+
+LIGHT = "--minnet-warning: #B34700; --minnet-focus: #0072B2;"
+DARK = "--minnet-warning: #FFB000; --minnet-focus: #56B4E9;"
+
+STYLE = f"""<style>
+.minnet-explorer {{ max-width: 1000px; {LIGHT} }}
+[data-jp-theme-light="false"] .minnet-explorer {{ {DARK} }}""" + """
+.minnet-lecture { zoom: 1.25; }
+.minnet-explorer .widget-label, .minnet-explorer .widget-readout, .minnet-explorer .widget-checkbox,
+.minnet-explorer .jupyter-button, .minnet-explorer input { font-size: 15px; }
+.minnet-explorer .widget-label { overflow: visible; text-align: left; padding: 0 8px 0 3px; }
+.minnet-explorer .widget-toggle-buttons { display: flex; align-items: center; gap: 6px; }
+.minnet-explorer .widget-toggle-buttons .mod-active { background: #0072B2; color: white; }
+.minnet-explorer :focus-visible { outline: 3px solid var(--minnet-focus); outline-offset: 1px; }
+.minnet-explorer p { font-size: 17px; line-height: 1.45; margin: 0; }
+.minnet-explorer .minnet-message p { font-size: 15px; color: var(--minnet-warning); }
+</style>"""
