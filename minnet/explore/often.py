@@ -13,14 +13,13 @@ import numpy as np
 
 from minnet import data as datasets
 from minnet.draw import ink
+from minnet.explore.bench import COLOURS, Bench, mean_and_range
 from minnet.explore.explorer import Explorer
 from minnet.explore.recipes import FINALS, RETRAINING, SCOPES, Kitchen, Recipe, Result
 from minnet.explore.samples import few
 from minnet.nn.layer import Layer
 from minnet.nn.models import mlp
 from minnet.pruning.schedule import geometric
-
-COLOURS = ("#0072B2", "#D55E00", "#CC79A7", "#56B4E9", "#E69F00", "#882255")
 
 
 @dataclass(frozen=True)
@@ -91,9 +90,7 @@ class IterationsExplorer(Explorer):
             raise TypeError("iterations trains and measures: pass the whole data set, not one part of it")
         self.kitchen = Kitchen(make, data, seeds, epochs)
         self._layers = [p.path.removesuffix(".weight") for p in example.params() if p.prunable]
-        self._listing = False
-        self._table = widgets.Select(options=[], rows=4, description="Tried recipes",
-                                     layout={"width": "960px", "max_width": "100%"})
+        self._bench = Bench(self, _row("", "recipe", "this recipe", "dice choose instead", "mask from scratch"))
         super().__init__()
 
     # ---- controls -----------------------------------------------------------------------------------
@@ -116,34 +113,23 @@ class IterationsExplorer(Explorer):
         }
 
     def rows(self):
-        self._bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "100px"})
-        self._told = widgets.HTML(layout={"width": "255px", "height": "32px", "overflow": "hidden"})
-        self._train = self.button("Train this recipe", self.train, "Try it with every seed, in the background")
-        self._cancel = self.button("Cancel", self.job.cancel, "Stop; what is finished stays")
-        self._cancel.disabled = True
-        self._table.add_class("minnet-table")
-        self._table.observe(self._recall, "value")
-        head = _row("", "recipe", "this recipe", "dice choose instead", "mask from scratch")
-        head = widgets.HTML(
-            "<style>.minnet-table select, .minnet-table-head { font: 13px monospace; }"
-            ".minnet-table .widget-label { position: absolute; clip-path: inset(50%); }</style>"  # for those who listen
-            "<p>Tried recipes: mean accuracy and range over the seeds. Choose one to bring it back.</p>"
-            f"<div class='minnet-table-head' style='padding-left: 8px'>{head}</div>")
         control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
+        bench = self._bench
+        last = [control["scope"], *bench.buttons("Train this recipe"), self._reset, bench.bar, bench.told]
         return [
             widgets.HBox([control["rounds"], control["epochs"]], layout=row),
             widgets.HBox([control["final"], control["retraining"]], layout=row),
-            widgets.HBox([control["scope"], self._train, self._cancel, self._reset, self._bar, self._told], layout=row),
+            widgets.HBox(last, layout=row),
             self._message,
             self._picture,
             self._sentence,
-            head,
-            self._table,
+            bench.head,
+            bench.table,
         ]
 
-    def _recall(self, change):
-        if change.new is not None and not self._listing:
-            self._careful(lambda: self.set(**change.new._asdict()))
+    def bring_back(self, recipe):
+        """Move the controls to a recipe that was tried."""
+        self.set(**recipe._asdict())
 
     @property
     def tried(self):
@@ -220,7 +206,10 @@ class IterationsExplorer(Explorer):
             self._paint_curve(line, None, others.get(slot, Result(0, 0)), "pruned", frame.whole)
             self._paint_name(name, others.get(slot))
         self._paint_name(self._names[-1], frame.result)
-        self._list(frame)
+        ranges = {recipe: map(mean_and_range, (each.finals(), each.finals("dice"), each.scratch))
+                  for recipe, each in frame.tried.items()}
+        self._bench.show({recipe: _row(f"#{frame.tried[recipe].number}", recipe, *found)
+                          for recipe, found in ranges.items()}, frame.recipe if frame.result is not None else None)
 
     @staticmethod
     def _paint_name(text, result):
@@ -251,18 +240,6 @@ class IterationsExplorer(Explorer):
             edge = np.column_stack([kept + kept[::-1], [*right.min(axis=0), *right.max(axis=0)[::-1]]])
             band.set_verts([edge] if rounds else [])
 
-    def _list(self, frame):
-        """The table of tried recipes.  An option's blanks would be folded, so they are made hard."""
-        options = [(_row(f"#{each.number}", recipe, *map(_range, (each.finals(), each.finals("dice"), each.scratch))),
-                    recipe) for recipe, each in frame.tried.items()]
-        self._listing = True
-        try:
-            if tuple(options) != tuple(self._table.options):
-                self._table.options = options
-            self._table.value = frame.recipe if frame.result is not None else None
-        finally:
-            self._listing = False
-
     def sentence(self, frame):
         recipe, (part, count) = frame.recipe, frame.each
         said = (f"One cut removes <b>{recipe.final}</b>, then {count} steps of training. " if recipe.rounds == 1 else
@@ -272,33 +249,25 @@ class IterationsExplorer(Explorer):
         if result is None or not result.finals():
             return said + ("Not tried yet: press <b>Train this recipe</b>." if result is None else "Not finished.")
         layers = ", ".join(f"{name} {kept:,}" for name, kept, _ in result.pruned[0].kept)
-        said += (f"Accuracy <b>{_range(result.finals())}</b>, with all weights {_range(frame.whole)}. "
+        said += (f"Accuracy <b>{mean_and_range(result.finals())}</b>, with all weights {mean_and_range(frame.whole)}. "
                  f"Weights left (seed {self.kitchen.seeds[0]}): {layers}. ")
         if result.finals("dice"):
             left = ", ".join(f"{name} {kept:,}" for name, kept, _ in result.dice[0].kept)
-            said += f"Dice: {_range(result.finals('dice'))}, weights left: {left}. "
+            said += f"Dice: {mean_and_range(result.finals('dice'))}, weights left: {left}. "
         if result.scratch:
-            said += f"Same mask from scratch: {_range(result.scratch)}."
+            said += f"Same mask from scratch: {mean_and_range(result.scratch)}."
         return said
 
     # ---- training in the background -----------------------------------------------------------------
 
     def train(self):
         """Try the present recipe with every seed, in the background; the newest request wins."""
-        self._bar.value = 0
+        self._bench.bar.value = 0
         self.job.start(self.kitchen.cook(Recipe(**self.state)))
 
     def progress(self, what):
-        running = what is not None
-        self._cancel.disabled = not running
-        if running:
-            self._bar.value, now = what
-            self._told.value = f"training: {now}"
-        else:
-            self._told.value = "trained" if self._bar.value == 1 else "stopped; what is finished stays"
-            if self.job.error is not None:
-                self.say(f"Something went wrong: {self.job.error}")
-        if self.tried != self.shown.tried or not running:
+        self._bench.progress(what)
+        if self.tried != self.shown.tried or what is None:
             self.refresh()
 
 
@@ -312,11 +281,6 @@ def _note(recipe):
     return ""
 
 
-def _range(values):
-    """``93.1% (91.9–93.9)``: the mean, and the range over the seeds."""
-    return f"{np.mean(values):.1%} ({100 * min(values):.1f}–{100 * max(values):.1f})" if values else "–"
-
-
 def _row(number, recipe, *ranges):
-    """One line of the table, its blanks made hard."""
-    return f"{number:4}{recipe!s:44}{''.join(f'{each:22}' for each in ranges)}".rstrip().replace(" ", "\u00a0")
+    """One line of the table."""
+    return f"{number:4}{recipe!s:44}{''.join(f'{each:22}' for each in ranges)}"

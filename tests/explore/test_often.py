@@ -42,7 +42,7 @@ def said(explorer):
 
 def train(explorer, **state):
     explorer.set(**state)
-    explorer._train.click()
+    explorer._bench.train.click()
     assert explorer.wait(120)
     return explorer.tried[Recipe(**explorer.state)]
 
@@ -97,7 +97,7 @@ def test_numbers_words_picture_and_table_agree(explorer):
     finals = result.finals()
     mean = f"{np.mean(finals):.1%} ({100 * min(finals):.1f}–{100 * max(finals):.1f})"
     assert f"Accuracy {mean}" in said(explorer)
-    assert mean.replace(" ", "\u00a0") in explorer._table.options[0][0]
+    assert mean.replace(" ", "\u00a0") in explorer._bench.table.options[0][0]
     assert explorer._line.get_ydata()[-1] == pytest.approx(100 * np.mean(finals))
     assert explorer._line.get_ydata()[0] == pytest.approx(100 * np.mean(explorer.shown.whole))
     assert explorer._dice.get_ydata()[-1] == pytest.approx(100 * np.mean(result.finals("dice")))
@@ -111,15 +111,15 @@ def test_every_recipe_stays_and_is_called_back(explorer):
     state, picture = explorer.state, explorer.png()
     second = train(explorer, rounds=5, scope="layer")
     assert [each.number for each in explorer.tried.values()] == [1, 2]
-    assert len(explorer._table.options) == 2 and explorer._table.value == Recipe(**explorer.state)
-    explorer._table.value = Recipe(**state)
+    assert len(explorer._bench.table.options) == 2 and explorer._bench.table.value == Recipe(**explorer.state)
+    explorer._bench.table.value = Recipe(**state)
     assert explorer.state == state and explorer.shown.result == first
     assert explorer.png() != picture  # the other curve is there now too
     others = [line.get_ydata()[-1] for line in explorer._others if len(line.get_ydata())]
     assert others == [pytest.approx(100 * np.mean(second.finals()))]
     explorer.reset()
-    assert explorer.shown.result is None and len(explorer._table.options) == 2
-    assert explorer._table.value is None
+    assert explorer.shown.result is None and len(explorer._bench.table.options) == 2
+    assert explorer._bench.table.value is None
 
 
 def test_a_recipe_that_was_tried_gives_the_same_again(explorer):
@@ -143,12 +143,12 @@ def test_too_short_rewinding_is_told(explorer):
 
 def test_cancel_keeps_what_is_finished_and_controls_stay_alive(explorer):
     explorer.set(rounds=20, epochs=60)
-    explorer._train.click()
+    explorer._bench.train.click()
     explorer.set(rounds=3)
     assert explorer.job.running and len(explorer.shown.stairs) == 7
-    explorer._cancel.click()
+    explorer._bench.cancel.click()
     assert explorer.wait(10)
-    assert "stopped" in explorer._told.value and explorer._cancel.disabled
+    assert "stopped" in explorer._bench.told.value and explorer._bench.cancel.disabled
     assert "minnet job" not in [thread.name for thread in threading.enumerate()]
     explorer.set(rounds=20)
     assert "Not finished" in said(explorer) or explorer.shown.result.finals()
@@ -156,7 +156,7 @@ def test_cancel_keeps_what_is_finished_and_controls_stay_alive(explorer):
 
 def test_a_second_train_takes_over(explorer):
     explorer.set(epochs=60, rounds=20)
-    explorer._train.click()
+    explorer._bench.train.click()
     result = train(explorer, epochs=5, rounds=2)
     assert len(result.finals()) == 2 and len(result.scratch) == 2
 
@@ -170,7 +170,7 @@ def test_a_random_walk_over_all_controls(explorer):
         control.value = (int(rng.integers(control.min, control.max + 1)) // control.step * control.step
                          if hasattr(control, "min") else str(rng.choice(control.options)))
         assert explorer.errors == [] and explorer.shown.recipe == Recipe(**explorer.state)
-        assert explorer._table.value == (explorer.shown.recipe if explorer.shown.result else None)
+        assert explorer._bench.table.value == (explorer.shown.recipe if explorer.shown.result else None)
     assert Image.open(io.BytesIO(explorer.png())).size == (1000, 420)
 
 
