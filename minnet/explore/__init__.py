@@ -11,8 +11,10 @@ from minnet.explore.ladder import StructureExplorer as structure
 from minnet.explore.live import TrainingExplorer as training
 from minnet.explore.often import IterationsExplorer as iterations
 from minnet.explore.playground import PlaygroundExplorer as playground
+from minnet.explore.race import SpeedExplorer as speed
 from minnet.explore.sealed import SealedTest as open_test_set
 from minnet.explore.sparsity_slider import SparsityExplorer as sparsity
+from minnet.explore.tickets import TicketsExplorer as tickets
 from minnet.explore.twins import TwinsExplorer as dropout_and_pruning
 from minnet.explore.when import TimingExplorer as timing
 
@@ -25,7 +27,9 @@ __all__ = [
     "open_test_set",
     "playground",
     "sparsity",
+    "speed",
     "structure",
+    "tickets",
     "timing",
     "training",
 ]
