@@ -1,7 +1,7 @@
 """The bench on which recipes are tried: Train, Cancel, a bar that fills, and the table of everything that was tried.
 
 An explorer that has one defines ``train()``, which starts the job, and ``bring_back(recipe)``, for the row that a
-learner chooses in the table.
+learner chooses in the table.  One that has nothing to choose again takes the `Launcher` alone.
 """
 
 from __future__ import annotations
@@ -12,34 +12,23 @@ import numpy as np
 COLOURS = ("#0072B2", "#D55E00", "#CC79A7", "#56B4E9", "#E69F00", "#882255")  # of the recipes in a picture
 
 
-class Bench:
-    """The widgets of a bench.
+class Launcher:
+    """The buttons that start and stop a job, and a bar that tells how far it is.
 
     Parameters
     ----------
     explorer : Explorer
-    head : str
-        The table's head line.
     """
 
-    def __init__(self, explorer, head):
-        self._explorer, self._listing = explorer, False
+    def __init__(self, explorer):
+        self._explorer = explorer
         self.bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "100px"})
         self.told = widgets.HTML(layout={"width": "255px", "height": "32px", "overflow": "hidden"})
-        self.table = widgets.Select(options=[], rows=4, description="Tried recipes",
-                                    layout={"width": "960px", "max_width": "100%"})
-        self.table.add_class("minnet-table")
-        self.table.observe(self._chosen, "value")
-        self.head = widgets.HTML(
-            "<style>.minnet-table select, .minnet-table-head { font: 13px monospace; }"
-            ".minnet-table .widget-label { position: absolute; clip-path: inset(50%); }</style>"  # for those who listen
-            "<p>Tried recipes: mean accuracy and range over the seeds. Choose one to bring it back.</p>"
-            f"<div class='minnet-table-head' style='padding-left: 8px'>{hard(head)}</div>")
 
-    def buttons(self, label):
+    def buttons(self, label, tooltip="Try it with every seed, in the background"):
         """Train and Cancel."""
         explorer = self._explorer
-        self.train = explorer.button(label, explorer.train, "Try it with every seed, in the background")
+        self.train = explorer.button(label, explorer.train, tooltip)
         self.cancel = explorer.button("Cancel", explorer.job.cancel, "Stop; what is finished stays")
         self.cancel.disabled = True
         return self.train, self.cancel
@@ -54,6 +43,30 @@ class Bench:
             self.told.value = "trained" if self.bar.value == 1 else "stopped; what is finished stays"
             if self._explorer.job.error is not None:
                 self._explorer.say(f"Something went wrong: {self._explorer.job.error}")
+
+
+class Bench(Launcher):
+    """The widgets of a bench.
+
+    Parameters
+    ----------
+    explorer : Explorer
+    head : str
+        The table's head line.
+    """
+
+    def __init__(self, explorer, head):
+        super().__init__(explorer)
+        self._listing = False
+        self.table = widgets.Select(options=[], rows=4, description="Tried recipes",
+                                    layout={"width": "960px", "max_width": "100%"})
+        self.table.add_class("minnet-table")
+        self.table.observe(self._chosen, "value")
+        self.head = widgets.HTML(
+            "<style>.minnet-table select, .minnet-table-head { font: 13px monospace; }"
+            ".minnet-table .widget-label { position: absolute; clip-path: inset(50%); }</style>"  # for those who listen
+            "<p>Tried recipes: mean accuracy and range over the seeds. Choose one to bring it back.</p>"
+            f"<div class='minnet-table-head' style='padding-left: 8px'>{hard(head)}</div>")
 
     def show(self, rows, chosen):
         """List recipes, {recipe: line of text}, and mark the one that is on show (or None)."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from minnet import data as datasets
 from minnet.draw import ink
+from minnet.explore.bench import Launcher
 from minnet.explore.explorer import Explorer
 from minnet.explore.lottery import STARTS, Lottery, together
 from minnet.explore.samples import few
@@ -96,7 +97,7 @@ class TicketsExplorer(Explorer):
     Attributes
     ----------
     lotteries : dict of {(name of the data, seed): Lottery}
-        Grow while `find` runs, and stay.
+        Grow while `train` runs, and stay.
     """
 
     size = (10, 4.4)
@@ -150,14 +151,11 @@ class TicketsExplorer(Explorer):
 
     def rows(self):
         control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
-        self._bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "100px"})
-        self._told = widgets.HTML(layout={"width": "240px", "height": "32px", "overflow": "hidden"})
-        self._find = self.button("Find the ticket", self.find, "Train, prune, rewind; and train the rivals")
-        self._cancel = self.button("Cancel", self.job.cancel, "Stop; what is finished stays")
-        self._cancel.disabled = True
+        self._launcher = Launcher(self)
+        buttons = self._launcher.buttons("Find the ticket", "Train, prune, rewind; and train the rivals")
         return [
             widgets.HBox([control["seed"], control["signals"]], layout=row),
-            widgets.HBox([self._find, self._cancel, self._reset, self._bar, self._told], layout=row),
+            widgets.HBox([*buttons, self._reset, self._launcher.bar, self._launcher.told], layout=row),
             widgets.HBox([control["round"], control["start"]], layout=row),
             self._message,
             self._picture,
@@ -173,21 +171,14 @@ class TicketsExplorer(Explorer):
 
     # ---- training in the background -----------------------------------------------------------------
 
-    def find(self):
+    def train(self):
         """Train what is missing of the present signals and seed, in the background; the newest request wins."""
+        self._launcher.bar.value = 0
         self.job.start(self.lottery(self.state).play())
 
     def progress(self, what):
-        running = what is not None
-        self._cancel.disabled = not running
-        if running:
-            self._bar.value, now = what
-            self._told.value = f"training: {now}"
-        else:
-            self._told.value = "done" if self._bar.value == 1 else "stopped; what is finished stays"
-            if self.job.error is not None:
-                self.say(f"Something went wrong: {self.job.error}")
-        if not running or self.lottery(self.state).finished[0] != self.shown.done:
+        self._launcher.progress(what)
+        if what is None or self.lottery(self.state).finished[0] != self.shown.done:
             self.refresh()
 
     # ---- from the state to the numbers --------------------------------------------------------------

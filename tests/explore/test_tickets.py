@@ -37,7 +37,7 @@ def said(explorer):
 
 def find(explorer, **state):
     explorer.set(**state)
-    explorer._find.click()
+    explorer._launcher.train.click()
     assert explorer.wait(60)
 
 
@@ -155,11 +155,11 @@ def test_cancelled_in_the_middle_it_goes_on_where_it_was(explorer, signals):
 
 def test_controls_answer_while_it_trains(signals):
     explorer = mn.explore.tickets(make, signals, **HOW | {"count": 2000})
-    explorer._find.click()
+    explorer._launcher.train.click()
     explorer.set(round=0, start="dense")
     assert explorer.job.running and explorer.shown.round == 0
-    explorer._cancel.click()
-    assert explorer.wait(10) and "stopped" in explorer._told.value and explorer._cancel.disabled
+    explorer._launcher.cancel.click()
+    assert explorer.wait(10) and explorer._launcher.cancel.disabled and "stopped" in explorer._launcher.told.value
     explorer.close()
     assert explorer.errors == []
     assert "minnet job" not in [thread.name for thread in threading.enumerate()]
