@@ -13,10 +13,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from minnet.draw import ink
-from minnet.draw.picture import Drawing
+from minnet.draw.picture import DPI, Drawing
 from minnet.nn.attention import Attention
 from minnet.nn.contract import observing
 
+BLANK = "\N{NO-BREAK SPACE}"
 LINE = 15.5  # pixels that a line of small print takes
 GAP = 14  # pixels between two heads
 LEFT = 60  # pixels for the words of those that ask
@@ -97,27 +98,30 @@ class Gaze(Drawing):
     def show(self, maps, removed, words=None, mark=None, notes=None):
         """Put maps into the picture that were computed elsewhere."""
         for row, heads in enumerate(self._tiles):
-            for column, (image, name, frame, word) in enumerate(heads):
+            for column, (image, name, frame, word, _) in enumerate(heads):
                 colours = ink.shades(maps[row][column])
                 grey = removed[row][column]
                 image.set_data(np.broadcast_to(to_rgb(ink.REMOVED), colours.shape) if grey else colours)
                 word.set_visible(grey)
-                _say(name, f"layer {row + 1}, head {column + 1}" + (f"\n{notes[row][column]}" if notes else ""))
+                note = f"\n{notes[row][column] or BLANK}" if notes else ""
+                _say(name, f"layer {row + 1}, head {column + 1}{note}")
                 frame.set_visible(mark is not None and not grey)
                 if mark is not None:
                     frame.set_xy(self._corner(row, column, *mark))
         words = words or [str(number + 1) for number in range(self._tokens)]
+        fits = int((self._unit - 6) / 8)  # letters side by side; at the left there is always room
         for number, text in enumerate(self._words):
-            _say(text, words[number % self._tokens])
+            word, below = words[number % self._tokens], number >= len(self.maps) * self._tokens
+            _say(text, word[: max(fits, 1)].rstrip("→") if below and len(word) > fits else word)
 
     # ---- where things stand: in pixels, from the top left -------------------------------------------
 
     def _scale(self):
-        """Set the Axes to pixels; returns how many of them a square is wide."""
+        """Set the Axes to pixels of a desk's sheet; returns how many of them a square is wide."""
         figure = self.ax.figure
         if self._own is not None:
             figure.canvas.draw()  # settles the layout
-        wide, high = figure.get_size_inches() * figure.dpi * self.ax.get_position().size
+        wide, high = figure.get_size_inches() * DPI * self.ax.get_position().size
         self.ax.set(xlim=(0, wide), ylim=(high, 0))
         rows, columns = len(self.maps), max(map(len, self.maps))
         across = (wide - LEFT - (columns - 1) * GAP) / (columns * self._tokens)
@@ -131,18 +135,18 @@ class Gaze(Drawing):
                 (row + 1) * OVER + row * side + asking * self._unit)
 
     def _tile(self, row, column):
-        """One head: its map, its name, the frame around a marked square, and what is said if it is removed."""
+        """One head: its map, name, the frame around a marked square, what is said if it is removed, and its edge."""
         left, top = self._corner(row, column)
         side = self._tokens * self._unit
         image = self.ax.imshow(np.ones((self._tokens, self._tokens, 3)), interpolation="nearest", aspect="auto",
                                extent=(left, left + side, top + side, top))
-        self.ax.add_patch(Rectangle((left, top), side, side, fill=False, edgecolor=ink.FAINT, linewidth=0.8))
+        edge = self.ax.add_patch(Rectangle((left, top), side, side, fill=False, edgecolor=ink.FAINT, linewidth=0.8))
         name = self.ax.text(left, top - 3, "", fontsize=ink.SMALL, color=ink.INK, linespacing=1.15)
         frame = self.ax.add_patch(Rectangle((left, top), self._unit, self._unit, fill=False, edgecolor=ink.NEGATIVE,
                                             linewidth=2))
         word = self.ax.text(left + side / 2, top + side / 2, "removed", fontsize=ink.TEXT, color=ink.INK,
                             ha="center", va="center")
-        return image, name, frame, word
+        return image, name, frame, word, edge
 
     def _margins(self):
         """The words at the left of each row of maps and under the lowest; returns those that can change."""

@@ -15,6 +15,7 @@ from minnet.explore.race import SpeedExplorer as speed
 from minnet.explore.sealed import SealedTest as open_test_set
 from minnet.explore.sparsity_slider import SparsityExplorer as sparsity
 from minnet.explore.tickets import TicketsExplorer as tickets
+from minnet.explore.transformer import HeadsExplorer as heads
 from minnet.explore.twins import TwinsExplorer as dropout_and_pruning
 from minnet.explore.when import TimingExplorer as timing
 
@@ -23,6 +24,7 @@ __all__ = [
     "Job",
     "criteria",
     "dropout_and_pruning",
+    "heads",
     "iterations",
     "open_test_set",
     "playground",

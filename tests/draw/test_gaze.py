@@ -62,7 +62,7 @@ def test_removed_heads_are_grey_and_say_so(net, x):
     drawing.update()
     assert sum(map(np.sum, drawing.removed)) == 3
     for heads, removed in zip(drawing._tiles, drawing.removed, strict=True):
-        for (image, _, frame, word), grey in zip(heads, removed, strict=True):
+        for (image, _, frame, word, _), grey in zip(heads, removed, strict=True):
             assert np.allclose(image.get_array(), to_rgb(ink.REMOVED)) == grey == word.get_visible()
             assert frame.get_visible() != grey
     mn.restore(net)
@@ -82,7 +82,7 @@ def test_words_mark_and_notes(net, x):
     drawing = mn.draw.attention(net, x, words="abcde", mark=(4, 1))
     assert [text.get_text() for text in drawing._words] == list("abcde") * 5  # at the left of 3 rows, below 2 columns
     for heads in drawing._tiles:
-        for image, _, frame, _ in heads:
+        for image, _, frame, *_ in heads:
             left, right, _, high = image.get_extent()
             square = (right - left) / 5
             assert frame.get_xy() == pytest.approx((left + square, high + 4 * square))
