@@ -45,7 +45,7 @@ globals().update(Layer.registry)
 for _module in (_criteria, _structure, _scope, _schedule):
     globals().update(_functions_of(_module))
 
-_ROOMS = {"data", "measure", "sparse", "draw", "explore"}
+_ROOMS = {"data", "measure", "routing", "sparse", "draw", "explore"}
 _LAZY = {"check": "exercises", "hint": "exercises", "solution": "exercises", "progress": "exercises",
          "checkup": "machine", "from_torch": "bridge", "to_torch": "bridge", "lecture": "draw.hall"}
 

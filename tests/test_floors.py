@@ -14,7 +14,7 @@ from tests.notebooks import ROOT
 # The floor of a module or of a whole room; the longest name that fits decides. A new file in a room needs no entry.
 FLOORS = {
     "minnet.words": 0, "minnet.files": 0, "minnet.nn.param": 0,
-    "minnet.nn": 1, "minnet.data": 1,
+    "minnet.nn": 1, "minnet.data": 1, "minnet.routing": 1,
     "minnet.nn.flat": 2, "minnet.nn.lr": 2, "minnet.nn.models": 2, "minnet.nn.optim": 2, "minnet.nn.train": 2,
     "minnet.formats": 2, "minnet.measure": 2, "minnet.tensorfile": 2, "minnet.store": 2, "minnet.bridge": 2,
     "minnet.pruning": 3,

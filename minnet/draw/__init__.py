@@ -5,6 +5,7 @@ returns a `Drawing` whose ``update()`` moves the artists that are already there.
 so drawings can be made from any thread.
 """
 
+from minnet.draw.chords import web
 from minnet.draw.gaze import attention
 from minnet.draw.layouts import layout
 from minnet.draw.mosaic import masks
@@ -13,7 +14,7 @@ from minnet.draw.plane import surface
 from minnet.draw.spread import histogram
 from minnet.draw.wiring import network
 
-__all__ = ["Drawing", "Picture", "attention", "histogram", "layout", "masks", "network", "surface"]
+__all__ = ["Drawing", "Picture", "attention", "histogram", "layout", "masks", "network", "surface", "web"]
 
 
 def __getattr__(name):
