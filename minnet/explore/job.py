@@ -94,12 +94,13 @@ class Job:
 
     def _next(self):
         """The work to do; without any, the thread says goodbye."""
-        if self._work is None:
+        while (work := self._work) is None:
             self._report(None)
-        with self._lock:
-            if self._work is None:
-                self._thread = None
-            return self._work
+            with self._lock:
+                if self._work is None:
+                    self._thread = None
+                    return None
+        return work
 
     def _follow(self, work):
         reported, progress, told = -INTERVAL, None, True

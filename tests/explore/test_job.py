@@ -123,3 +123,25 @@ def test_close_also_ends_work_that_waits_at_the_gate():
     assert started.wait(10)
     job.close()
     assert "minnet job" not in names()
+
+
+def test_work_that_is_cancelled_before_its_first_step_also_ends_with_rest():
+    told, job = [], Job(lambda progress: told.append(progress))
+
+    class CancelledAtOnce:
+        """A lock during whose first use in the background somebody cancels."""
+
+        def __init__(self, lock):
+            self.lock = lock
+
+        def __enter__(self):
+            if threading.current_thread().name == "minnet job":
+                job._work = None
+            return self.lock.__enter__()
+
+        def __exit__(self, *error):
+            return self.lock.__exit__(*error)
+
+    job._lock = CancelledAtOnce(job._lock)
+    job.start(iter_(range(3)))
+    assert job.wait(10) and told[-1] is None
