@@ -1,0 +1,155 @@
+"""Laps of a race: all runners are timed in turn, again and again, and every time is remembered.
+
+A lap is a few calls between two looks at the clock, on one core. The runners take turns (A B A B …), so a computer that
+slows down for a moment slows all of them alike, and only their ratios within a round are compared. Nothing here waits
+for its end: it is a generator that stops at each lap, so that whoever moves a slider is served first.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from time import perf_counter
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from minnet.explore.runners import BLOCKS, DENSE, NAIVE, SMALLER, SPARSE
+from minnet.sparse.roofline import limits
+
+LAP = 3e-4  # seconds that a lap lasts at least
+LONGEST = 1e7  # multiplications in one lap of the naive loop: about 0.05 s
+CURVES = (NAIVE, SPARSE, BLOCKS, SMALLER)  # of them there is a curve over all sparsities
+SKETCH = 3  # rounds for a point of a curve
+
+
+class Laps:
+    """Times runners, and remembers.
+
+    Parameters
+    ----------
+    runners : Runners
+    x : ndarray, (n, features)
+        Samples; for a larger batch they are repeated.
+    rounds : int
+        How often all runners are timed at the place where the learner looks.
+
+    Attributes
+    ----------
+    rounds_at : dict of {(percent, batch): tuple of {name: seconds}}
+        One entry a round.
+    density, building : dict of {percent: {name: float}}
+        Fraction of the weights that are left; seconds to make a runner ready.
+    first : dict of {batch: float}
+        Seconds of the very first call of minnet's kernels for such a batch: with the machine code still to come.
+    limits : Limits or None
+        Of this computer.
+    """
+
+    def __init__(self, runners, x, rounds=15):
+        self.runners, self.rounds = runners, rounds
+        self._x = np.ascontiguousarray(x, np.float32).reshape(len(x), -1)
+        self._threads = ThreadpoolController()
+        self._last = None, {}
+        self.rounds_at, self.density, self.building, self.first = {}, {}, {}, {}
+        self.limits = None
+
+    def done(self, percent, batch, rounds=None):
+        """Whether there is nothing more to measure at a place."""
+        known = self.rounds_at.get((percent, batch), ())
+        return sum(set(self.runners.names) <= set(each) for each in known) >= (rounds or self.rounds)
+
+    def swept(self, batch, places):
+        """Whether something is known about every place."""
+        return all(self.rounds_at.get((percent, batch)) for percent in places)
+
+    def recall(self, other):
+        """Remember what another one has measured."""
+        for memory in ("rounds_at", "density", "building", "first"):
+            setattr(self, memory, dict(getattr(other, memory)))
+        self.limits = other.limits
+
+    def run(self, here, batch, places):
+        """Measure at one place, then sketch the curve over all places.
+
+        Yields
+        ------
+        str
+            What is being done.
+        """
+        if self.limits is None:
+            yield "looking at what this computer can do"
+            self.limits = limits()
+        yield from self._measure(here, batch, self.runners.names, self.rounds)
+        for percent in sorted(places, key=lambda place: abs(place - here)):
+            if not self.rounds_at.get((percent, batch)):
+                yield from self._measure(percent, batch, (DENSE, *CURVES), SKETCH)
+
+    def forget(self, percent, batch):
+        """Measure this place anew."""
+        self.rounds_at.pop((percent, batch), None)
+
+    def _measure(self, percent, batch, names, rounds):
+        place, ready = self._last
+        if place != percent:
+            ready = {}
+            for name, runner in self.runners.ready(percent / 100, names):
+                ready[name] = runner
+                yield f"making the networks ready, {percent} %"
+            if names == self.runners.names:
+                self._last = percent, ready  # another batch may be wanted next
+        self.density[percent] = {**self.density.get(percent, {}), **{n: r.density for n, r in ready.items()}}
+        self.building[percent] = {**self.building.get(percent, {}), **{n: r.building for n, r in ready.items()}}
+        x = self._x[np.arange(batch) % len(self._x)]
+        repeats = {}
+        for name, runner in ready.items():
+            yield f"warming up, {percent} %"
+            repeats[name] = self._warm(name, runner, self._share(name, runner, x))
+        for number in range(rounds):
+            seconds = {}
+            for name, runner in ready.items():
+                share = self._share(name, runner, x)
+                seconds[name] = self._lap(runner.predict, share, repeats[name]) * len(x) / len(share)
+                yield f"measuring {percent} %, batch {batch}: round {number + 1} of {rounds}"
+            place = percent, batch
+            self.rounds_at[place] = (*self.rounds_at.get(place, ()), seconds)
+
+    def _share(self, name, runner, x):
+        """The samples of one lap.  The naive loop goes from sample to sample, so a part of the batch tells for all."""
+        if name != NAIVE:
+            return x
+        return x[: max(1, int(LONGEST / max(runner.density * self.runners.weights, 1)))]
+
+    def _warm(self, name, runner, x):
+        """First calls, which are never counted; returns how many calls fill a lap."""
+        with self._one_core():
+            start = perf_counter()
+            runner.predict(x)
+            if name == SPARSE:
+                self.first.setdefault(len(x), perf_counter() - start)
+            start = perf_counter()
+            runner.predict(x)
+            return max(1, int(LAP / max(perf_counter() - start, 1e-7)))
+
+    def _lap(self, predict, x, repeats):
+        """Seconds of one call."""
+        with self._one_core():
+            predict(x)  # bring its own data back into the caches
+            start = perf_counter()
+            for _ in range(repeats):
+                predict(x)
+            return (perf_counter() - start) / repeats
+
+    @contextmanager
+    def _one_core(self):
+        """For NumPy's BLAS, and for PyTorch, which counts its threads itself."""
+        torch = sys.modules.get("torch")
+        before = torch.get_num_threads() if hasattr(torch, "get_num_threads") else 1
+        with self._threads.limit(limits=1):
+            if before > 1:
+                torch.set_num_threads(1)
+            try:
+                yield
+            finally:
+                if before > 1:
+                    torch.set_num_threads(before)
