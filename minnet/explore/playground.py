@@ -132,7 +132,7 @@ class PlaygroundExplorer(Explorer):
         self._dense, self._data, self._untrained = {}, {}, {}  # by (subject, seed), by code, by (subject, seed)
         self._rankings, self._outcomes = {}, {}
         self._drawn = None
-        self._table = widgets.Select(options=[], rows=4, description="Tried recipes",
+        self._table = widgets.Select(options=[], rows=4, description="Tried",
                                      layout={"width": "985px", "max_width": "100%"},
                                      style={"description_width": "initial"})
         self._code = widgets.HTML()
@@ -142,7 +142,7 @@ class PlaygroundExplorer(Explorer):
 
     def controls(self):
         wide = {"description_width": "initial"}
-        slide = {"style": wide, "layout": {"width": "315px"}}
+        slides = [{"style": wide, "layout": {"width": f"{width}px"}} for width in (430, 240, 285)]
         pick = {"style": wide, "layout": {"width": "250px"}}
         toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
         return {
@@ -152,9 +152,9 @@ class PlaygroundExplorer(Explorer):
             "criterion": widgets.Dropdown(options=list(menu.CRITERIA), description="How", style=wide,
                                           layout={"width": "170px"}),
             "seed": widgets.BoundedIntText(0, 0, 9999, description="Seed", style=wide, layout={"width": "120px"}),
-            "percent": widgets.IntSlider(90, 0, 99, description="Sparsity (% of units)", **slide),
-            "rounds": widgets.IntSlider(1, 1, 20, description="Rounds", **slide),
-            "epochs": widgets.IntSlider(10, 0, 40, description="Retraining (epochs)", **slide),
+            "percent": widgets.IntSlider(90, 0, 99, description="Sparsity (% of units)", **slides[0]),
+            "rounds": widgets.IntSlider(1, 1, 20, description="Rounds", **slides[1]),
+            "epochs": widgets.IntSlider(10, 0, 40, description="Retraining (epochs)", **slides[2]),
             "scope": widgets.ToggleButtons(
                 options=list(menu.SCOPES), description="Scope", **toggle,
                 tooltips=["all units compete", "each layer loses the same fraction", "N of each 4 neighbours (N:M)"]),
