@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 
 from minnet import data as datasets
 from minnet.draw import ink
+from minnet.explore.bench import Launcher
 from minnet.explore.blueprint import Blueprint
 from minnet.explore.explorer import Explorer
 from minnet.explore.jury import COMBINE, CRITERIA, PERCENT, SCOPES, Jury, Way
@@ -29,6 +30,7 @@ BOTH, NEITHER = "#4D4D4D", "#E4E4E4"  # of weights; A and B have their own colou
 TOGETHER, ALONE = "all layers together", "each layer alone"
 RETRAINED_AT = (50, 60, 70, 80, 90)  # percent
 BATCH = 32
+NO_LESSONS = "Retraining needs training data: pass the whole data set, mn.explore.criteria(nets, digits)."
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,11 @@ class CriteriaExplorer(Explorer):
     ----------
     jury : Jury
     retrained : dict of {(Way, criterion, percent): accuracies}
-        Grows while `retrain` runs, and stays.
+        Grows while `train` runs, and stays.
     """
 
     size = (10, 4.4)
+    recorded = {"b": None, "percent": range(0, 100, 10), "structure": None}
 
     @staticmethod
     def example():
@@ -108,7 +111,7 @@ class CriteriaExplorer(Explorer):
         super().follow(other)
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
-        nets = [nets] if isinstance(nets, Layer) else list(nets)
+        nets = list(nets) if isinstance(nets, (list, tuple)) else [nets]
         wrong = next((net for net in nets if not isinstance(net, Layer)), None)
         if wrong is not None or not nets:
             raise TypeError(f"criteria takes trained networks, got {type(wrong).__name__ if nets else 'none'}; write "
@@ -117,10 +120,11 @@ class CriteriaExplorer(Explorer):
         if any(shape != shapes[0] for shape in shapes):
             raise ValueError("the networks differ in shape; criteria compares networks that differ only in their dice")
         self.data, self.epochs, self.seed = data, epochs, seed
-        self.train = getattr(data, "train", None)
-        split = data if self.train is None else data.val
-        self.jury = Jury(nets, split if self.train is None else self.train, split, seed)
+        self.lessons = getattr(data, "train", None)
+        split = data if self.lessons is None else data.val
+        self.jury = Jury(nets, split if self.lessons is None else self.lessons, split, seed)
         self.retrained = {}
+        self.launcher = Launcher(self)
         super().__init__()
 
     # ---- controls -----------------------------------------------------------------------------------
@@ -147,24 +151,18 @@ class CriteriaExplorer(Explorer):
         }
 
     def rows(self):
-        self._bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "130px"})
-        self._told = widgets.HTML(layout={"width": "250px", "height": "32px", "overflow": "hidden"})
-        self._retrain = self.button("Retrain all criteria", self.retrain, "Train pruned copies further, in the "
-                                    f"background: at this sparsity, then at {', '.join(map(str, RETRAINED_AT))}%")
-        self._cancel = self.button("Cancel", self.job.cancel, "Stop retraining; finished points stay")
-        self._cancel.disabled = True
         control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
-        if self.train is None:
-            self._retrain.disabled = True
-            self._told.layout.width = "auto"
-            self._told.value = "Retraining needs training data: pass the whole data set, not one part of it."
-        else:
-            self._told.value = f"{self.epochs} epochs each, seed {self.seed}"
+        buttons = self.launcher.buttons("Retrain all criteria", "Train pruned copies further, in the background: at "
+                                        f"this sparsity, then at {', '.join(map(str, RETRAINED_AT))}%")
+        told = self.launcher.told
+        told.value = f"{self.epochs} epochs each, seed {self.seed}"
+        if self.lessons is None:
+            buttons[0].disabled = True
+            told.layout.width, told.value = "auto", NO_LESSONS
         return [
             widgets.HBox([control["a"], control["b"], control["percent"]], layout=row),
             widgets.HBox([control[name] for name in ("structure", "scope", "combine")], layout=row),
-            widgets.HBox([control["curves"], self._retrain, self._cancel, self._reset, self._bar, self._told],
-                         layout=row),
+            widgets.HBox([control["curves"], *buttons, self._reset, self.launcher.bar, told], layout=row),
             self._message,
             self._picture,
             self._sentence,
@@ -179,7 +177,7 @@ class CriteriaExplorer(Explorer):
         if state["curves"] == ALONE:
             scan_a, scan_b = (jury.scanned(way, each) for each in (a, b))
             alone = {name: (scan_a[name], scan_b[name]) for name in scan_a}
-        train = "data" if self.train is None else f"{self.data.name}.train"
+        train = "data" if self.lessons is None else f"{self.data.name}.train"
         return Frame(
             a=a, b=b, percent=percent, kept={path: (by_a[path], by_b[path]) for path in by_a}, whole=jury.whole,
             curves={each: np.array([np.mean(jury.right(way, each, p)) for p in PERCENT]) for each in CRITERIA},
@@ -237,40 +235,31 @@ class CriteriaExplorer(Explorer):
 
     # ---- retraining in the background ---------------------------------------------------------------
 
-    def retrain(self):
+    def train(self):
         """Retrain copies for every criterion, in the background; the newest request wins."""
-        if self.train is None:
-            self.say("Retraining needs training data: pass the whole data set, mn.explore.criteria(nets, digits).")
+        if self.lessons is None:
+            self.say(NO_LESSONS)
             return
-        self._bar.value = 0
+        self.launcher.bar.value = 0
         self.job.start(self._practice(self.state))
 
     def _practice(self, state):
-        way, many, count = _way(state), len(self.jury.nets), self.epochs * -(-len(self.train.y) // BATCH)
+        way, many, count = _way(state), len(self.jury.nets), self.epochs * -(-len(self.lessons.y) // BATCH)
         levels = dict.fromkeys((state["percent"], *RETRAINED_AT))
         missing = [(p, each) for p in levels for each in CRITERIA if (way, each, p) not in self.retrained]
         for done, (percent, criterion) in enumerate(missing):
             found = []
             for number in range(many):
                 net = self.jury.pruned(way, criterion, percent, number)
-                for step in steps(net, self.train, count=count, batch=BATCH, rng=self.seed + number):
+                for step in steps(net, self.lessons, count=count, batch=BATCH, rng=self.seed + number):
                     yield (done + (number + step.index / count) / many) / len(missing), f"{percent}%, {criterion}"
                 found.append(accuracy(net, self.jury.judged))
             self.retrained[way, criterion, percent] = found
         yield 1.0, "done"
 
     def progress(self, what):
-        running = what is not None
-        self._cancel.disabled = not running
-        if running:
-            self._bar.value, now = what
-            self._told.value = f"retraining: {now}"
-        else:
-            self._told.value = (f"retrained for {self.epochs} epochs, seed {self.seed}" if self._bar.value == 1 else
-                                "stopped; finished points stay")
-            if self.job.error is not None:
-                self.say(f"Something went wrong: {self.job.error}")
-        if self._known(self.state) != self.shown.retrained or not running:
+        self.launcher.progress(what)
+        if self._known(self.state) != self.shown.retrained or what is None:
             self.refresh()
 
 
