@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import base64
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import ipywidgets as widgets
 
 from minnet.draw import Picture, hall
+from minnet.explore import recording
 from minnet.explore.job import Job
 from minnet.explore.screen import Screen
 from minnet.explore.style import STYLE
@@ -46,6 +47,7 @@ class Explorer:
     registry = {}  # every kind of explorer by the name of its class
     size = (10, 5.6)  # inches of 100 pixels
     measured = ()  # fields of the frame that a clock gave: they are not the same a second time
+    recorded = None  # what `save_html` records: {control: how many places, or which, or None for all}
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -55,9 +57,10 @@ class Explorer:
         self._lock = threading.RLock()
         self._gate = threading.Event()
         self._gate.set()
-        self._quiet = False
+        self._quiet, self._posed = False, None
         self.errors = []
         self._room = hall.room()
+        self.buttons = []
         self.job = Job(self._progress, self._gate)
         self.control = self.controls()
         self._start = self.state
@@ -70,7 +73,7 @@ class Explorer:
         self.begin()
         self.widget = widgets.VBox([widgets.HTML(STYLE, layout={"display": "none"}), *self.rows()])
         self.widget.add_class("minnet-explorer")
-        if self._room is hall.HALL:
+        if self.in_hall:
             self.widget.add_class("minnet-lecture")
         for control in self.control.values():
             control.observe(self._moved, "value")
@@ -112,6 +115,10 @@ class Explorer:
     def progress(self, what):
         """The background job has got so far (None: it rests); called in its thread."""
 
+    def told(self):
+        """The widgets whose words belong to the picture, from top to bottom."""
+        return [self._message, self._sentence]
+
     def rows(self):
         """The widgets from top to bottom."""
         controls = widgets.HBox([*self.control.values(), self._reset], layout={"flex_flow": "row wrap"})
@@ -122,7 +129,7 @@ class Explorer:
     @property
     def state(self):
         """The present value of every control."""
-        return {name: control.value for name, control in self.control.items()}
+        return self._posed or {name: control.value for name, control in self.control.items()}
 
     def set(self, **values):
         """Move controls as a hand would, all at once: ``explorer.set(sparsity=90)``."""
@@ -191,7 +198,26 @@ class Explorer:
         """A button that acts when it is pressed."""
         button = widgets.Button(description=label, tooltip=tooltip, layout={"width": "auto"})
         button.on_click(lambda _: self._careful(act))
+        self.buttons.append(button)
         return button
+
+    @contextmanager
+    def undisturbed(self):
+        """``with explorer.undisturbed() as pose:``: inside, ``pose(sparsity=90)`` shows any state, while no control
+        moves and the browser is told nothing; afterwards everything is as it was."""
+        def pose(**values):
+            self._posed = {**before, **values}
+            self.refresh()
+
+        before = self.state
+        with ExitStack() as held:
+            for widget in all_inside(self.widget):
+                held.enter_context(widget.hold_sync())
+            try:
+                yield pose
+            finally:
+                self._posed = None
+                self.refresh()
 
     # ---- in a notebook ------------------------------------------------------------------------------
 
@@ -207,6 +233,22 @@ class Explorer:
                 if part is not None:
                     part.close()
         self._screen.figure.clear()
+
+    @property
+    def in_hall(self):
+        """Whether it was opened in lecture mode."""
+        return self._room is hall.HALL
+
+    def save_html(self, path, title=None):
+        """Save it as one page, at most 5 MB, in which the controls still work: no kernel, no network.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in ``.html``.
+        title : str, optional
+        """
+        recording.save(self, path, title)
 
     def png(self):
         """The present picture as the bytes of a PNG file."""

@@ -98,6 +98,7 @@ class StructureExplorer(Explorer):
 
     size = (10, 4.8)
     measured = ("seconds",)
+    recorded = {"rung": None, "percent": range(0, 100, 10), "network": None}
 
     @staticmethod
     def example():
@@ -144,6 +145,9 @@ class StructureExplorer(Explorer):
                 options=list(SCOPES), description="Scope", **toggle,
                 tooltips=["all units of the network compete", "each layer loses the same fraction"]),
         }
+
+    def told(self):
+        return [*super().told(), self._report]
 
     def rows(self):
         self._bar = widgets.IntProgress(0, 0, len(LADDER), layout={"width": "160px"})

@@ -92,6 +92,7 @@ class TrainingExplorer(Explorer):
     """
 
     size = (10, 4.6)
+    recorded = {"sample": 25}  # of the network as it is by then
 
     @staticmethod
     def example():

@@ -70,6 +70,7 @@ class IterationsExplorer(Explorer):
     """
 
     size = (10, 4.2)
+    recorded = {"rounds": None, "final": None, "retraining": None}
 
     @staticmethod
     def example():

@@ -6,6 +6,7 @@ copies are retrained at every sparsity, which shows how much of a loss was only 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import ipywidgets as widgets
@@ -79,6 +80,7 @@ class SparsityExplorer(Explorer):
     """
 
     measured = ("time",)
+    recorded = {"sparsity": RETRAINED_AT, "criterion": None, "scope": None}
 
     @staticmethod
     def example():
@@ -150,6 +152,17 @@ class SparsityExplorer(Explorer):
             param.mask = self._found[param.path]
         self._untouched = True
         super().reset()
+
+    @contextmanager
+    def undisturbed(self):
+        masks, untouched = {param.path: param.mask for param in self.net.params()}, self._untouched
+        with super().undisturbed() as pose:
+            try:
+                yield pose
+            finally:
+                for param in self.net.params():
+                    param.mask = masks[param.path]
+                self._untouched = untouched
 
     # ---- from the state to the numbers --------------------------------------------------------------
 

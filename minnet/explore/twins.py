@@ -68,6 +68,7 @@ class TwinsExplorer(Explorer):
 
     size = (10, 4.2)
     measured = ("seconds",)
+    recorded = {"fraction": range(0, 100, 10), "step": 9, "mode": None}
 
     @staticmethod
     def example():
@@ -125,6 +126,9 @@ class TwinsExplorer(Explorer):
             "signal": widgets.BoundedIntText(0, 0, len(self.data.val) - 1, description="Signal number", style=wide,
                                              layout={"width": "180px"}),
         }
+
+    def told(self):
+        return [*super().told(), self._table]
 
     def rows(self):
         control, last = self.control, self.control["step"].max

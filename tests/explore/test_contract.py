@@ -13,6 +13,7 @@ import gc
 import io
 import threading
 import weakref
+from itertools import product
 from pathlib import Path
 
 import comm
@@ -23,7 +24,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from PIL import Image
 
 import minnet.explore
-from minnet.explore import Explorer
+from minnet.explore import Explorer, dial, recording
+from tests.explore.pages import Page
 from tests.explore.walking import KINDS, MOVES, OPENED, THOROUGH, WALK, Walk, hands
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -68,6 +70,36 @@ def test_the_picture_is_there_without_a_kernel(kind, explorer):
     assert width <= 10 and height <= 5.6  # with controls and sentence it has to fit a window of 1400 × 900
     size = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))).size
     assert size == (round(100 * width), round(100 * height))
+
+
+@every_kind
+def test_a_saved_page_shows_what_the_explorer_shows(kind, explorer, tmp_path, monkeypatch):
+    if not THOROUGH:
+        monkeypatch.setattr(recording, "dials_of", coarse)
+    assert explorer.wait(60)
+    before = explorer.png(), explorer.state
+    explorer.save_html(tmp_path / "page.html")
+    assert (explorer.png(), explorer.state) == before
+    assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
+    page = Page(tmp_path / "page.html")
+    assert page.bytes <= 5_000_000 and page.addresses == []
+    dials = recording.dials_of(explorer)
+    assert page.places == list(product(*(range(len(dial.values)) for dial in dials)))
+    with explorer.undisturbed() as pose:
+        for place in page.places:
+            pose(**{dial.name: dial.values[at] for dial, at in zip(dials, place, strict=True)})
+            away = [page.away_from(each, explorer.png()) for each in page.places]
+            assert away[page.places.index(place)] == min(away) < 6  # of 255 levels: many tiles are packed with losses
+            if not kind.measured:
+                assert page.words(place) == [each.value for each in explorer.told()]
+
+
+def coarse(explorer):
+    """The grid of an explorer, with three places of each of the first two controls."""
+    dials = dial.dials_of(explorer)[:2]
+    while any(len(each.values) > 3 for each in dials):
+        dials = [each.coarser() if len(each.values) > 3 else each for each in dials]
+    return dials
 
 
 @every_kind
