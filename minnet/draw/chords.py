@@ -21,10 +21,10 @@ KINDS = {  # in the order in which they are drawn
     "sender → receiver": ink.POSITIVE,
 }
 THINNEST, WIDEST = 0.6, 3.0  # points
-POINTS = 14  # on a curve
+POINTS = 11  # on a curve
 
 
-def web(web, ax=None, *, title=None):
+def web(web, ax=None, *, legend=True, title=None):
     """Draw a web of links, as `minnet.routing.Web` has them.
 
     Parameters
@@ -32,13 +32,15 @@ def web(web, ax=None, *, title=None):
     web : Web
     ax : matplotlib.axes.Axes, optional
         By default a new `Picture`.
+    legend : bool
+        Whether the colours are explained below.
     title : str, optional
 
     Returns
     -------
     Chords
     """
-    return Chords(web, ax, title=title)
+    return Chords(web, ax, legend=legend, title=title)
 
 
 class Chords(Drawing):
@@ -47,29 +49,30 @@ class Chords(Drawing):
     Attributes
     ----------
     ghost : LineCollection
-        The links that are gone.
+        The faint trace of every link, below those that are left; it does not move.
     kept : dict of {kind: LineCollection}
         The links that are left.
     nodes : list of PathCollection
         Senders and receivers.
     """
 
-    def __init__(self, web, ax=None, *, title=None):
+    def __init__(self, web, ax=None, *, legend=True, title=None):
         super().__init__(ax, size=(5.4, 5.8))
         nodes, self.senders = len(web.links), web.senders
         sends = np.arange(nodes) < self.senders
         self._kind = {name: np.outer(*(sends if end == "sender" else ~sends for end in name.split(" → ")))
                       for name in KINDS}
         self.places = _ring(self.senders, nodes - self.senders)
-        self.ghost = LineCollection([], colors=ink.REMOVED, linewidths=0.5, alpha=0.3, zorder=1)
+        traces = self._curves(*np.nonzero(~np.eye(nodes, dtype=bool)))
+        self.ghost = LineCollection(traces, colors=ink.REMOVED, linewidths=0.5, alpha=0.3, zorder=1)
         self.kept = {kind: LineCollection([], colors=colour, capstyle="round", alpha=0.8, zorder=2)
                      for kind, colour in KINDS.items()}
         for lines in (self.ghost, *self.kept.values()):
             self.ax.add_collection(lines, autolim=False)
         self.nodes = [self.ax.scatter(*self.places[side].T, s=44, marker=marker, edgecolors=ink.INK, linewidths=1.2,
                                       zorder=3) for side, marker in ((sends, "o"), (~sends, "s"))]
-        self.artists = [self.ghost, *self.kept.values(), *self.nodes]
-        self._write(title)
+        self.artists = [*self.kept.values(), *self.nodes]
+        self._write(legend, title)
         self.update(web)
 
     def update(self, source=None):
@@ -80,7 +83,6 @@ class Chords(Drawing):
         source : Web or pair (links, used)
         """
         links, used = source if isinstance(source, tuple) else (source.links, source.used)
-        self.ghost.set_segments(self._curves(*np.nonzero(~links & ~np.eye(len(links), dtype=bool))))
         most = max(used[links].max(initial=0), 1)
         for kind, lines in self.kept.items():
             start, end = np.nonzero(links & self._kind[kind])
@@ -96,14 +98,15 @@ class Chords(Drawing):
         a, b = self.places[start][:, None], self.places[end][:, None]
         return (1 - t) ** 2 * a + t * (1 - t) * 0.5 * (a + b) + t**2 * b
 
-    def _write(self, title):
+    def _write(self, legend, title):
         ax = self.ax
         for name, x in (("senders", -1), ("receivers", 1)):
             ax.text(1.08 * x, 1.0, name, ha="left" if x < 0 else "right", fontsize=ink.TITLE, color=ink.INK)
-        handles = [Line2D([], [], color=colour, linewidth=3, label=kind) for kind, colour in reversed(KINDS.items())]
-        ax.legend(handles=handles, loc="lower center", ncols=2, fontsize=ink.SMALL, frameon=False, borderaxespad=0,
-                  handlelength=1.4, columnspacing=1.2, borderpad=0)
-        ax.set(xlim=(-1.1, 1.1), ylim=(-1.36, 1.1), aspect="equal")
+        if legend:
+            lines = [Line2D([], [], color=colour, linewidth=3, label=kind) for kind, colour in reversed(KINDS.items())]
+            ax.legend(handles=lines, loc="lower center", ncols=2, fontsize=ink.SMALL, frameon=False, borderaxespad=0,
+                      handlelength=1.4, columnspacing=1.2, borderpad=0)
+        ax.set(xlim=(-1.1, 1.1), ylim=(-1.36 if legend else -1.06, 1.1), aspect="equal")
         ax.axis("off")
         if title:
             ax.set_title(title, fontsize=ink.TITLE, color=ink.INK, loc="left")
