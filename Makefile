@@ -4,6 +4,7 @@
 #   make lab LAB_ARGS="--no-browser --port 9999"    any option of `jupyter lab`
 #   make lab LESSON=lessons/03_removing_weights.ipynb
 #   make test TEST_ARGS="tests/nn -x"               any option of pytest
+#   make handouts                                   a page for each explorer, that needs no Jupyter, in handouts/
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -13,23 +14,26 @@ PY   := $(VENV)/bin/python
 # JupyterLab refuses to run as root (the user of most containers) unless it is told that this is meant.
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab test lint bench clean
+.PHONY: help lab test lint bench handouts clean
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
-	@echo 'Targets: lab  test  lint  bench  clean'
+	@echo 'Targets: lab  test  lint  bench  handouts  clean'
 
 lab: $(VENV)/lab.stamp
 	$(PY) -m jupyterlab $(ROOT) --LabApp.default_url='/lab/tree/$(LESSON)' $(LAB_ARGS)
 
 test: $(VENV)/test.stamp
-	$(PY) -m pytest $(TEST_ARGS)
+	$(PY) -m pytest -n 2 --dist loadgroup $(TEST_ARGS)
 
 lint: $(VENV)/test.stamp
 	$(PY) -m ruff check .
 
 bench: $(VENV)/test.stamp
 	for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=. $(PY) "$$script" || exit 1; done
+
+handouts: $(VENV)/lab.stamp
+	$(PY) -m minnet.explore.handouts lessons handouts
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

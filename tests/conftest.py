@@ -20,3 +20,15 @@ settings.load_profile("minnet")
 def rng():
     """A fresh generator with a fixed seed."""
     return np.random.default_rng(0)
+
+
+def pytest_collection_modifyitems(config, items):
+    """With several workers (pytest-xdist), what a file, a lesson or the browser has prepared is prepared once: all tests
+    that use it go to one worker."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        lesson = item.callspec.params.get("lesson") if hasattr(item, "callspec") else None
+        lesson = lesson or getattr(item.module, "LESSON", None)
+        group = "browser" if item.path.parent.name == "browser" else lesson or item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
