@@ -10,6 +10,7 @@ import base64
 import html
 import io
 import json
+import re
 from itertools import product
 from pathlib import Path
 
@@ -135,15 +136,13 @@ def _page(explorer, tape, dials, title):
         "lecture": " minnet-lecture" if explorer.in_hall else "",
         "controls": "\n".join(dial.html(number) for number, dial in enumerate(dials)),
         "width": str(tape.size[0]), "height": str(tape.size[1]), "first": f"data:image/webp;base64,{first}",
-        "said": "".join(f"<div>{tape.texts[text]}</div>" for text in tape.frames[start][1]),
+        "said": "".join(f'<div class="{" ".join(each._dom_classes)}">{tape.texts[text]}</div>'
+                        for each, text in zip(explorer.told(), tape.frames[start][1], strict=True)),
         "about": _about(explorer, dials, call, len(recording["frames"])),
         "recording": json.dumps(recording, separators=(",", ":")).replace("<", "\\u003c"),
     }
-    page = TEMPLATE.read_text("utf-8")
-    for name, part in parts.items():
-        before, _, after = page.partition(f"[{name}]")
-        page = before + part + after
-    return page.encode()
+    template = TEMPLATE.read_text("utf-8")
+    return re.sub(r"\[(\w+)\]", lambda found: parts.get(found[1], found[0]), template).encode()
 
 
 def _named(explorer):
@@ -158,7 +157,7 @@ def _about(explorer, dials, call, count):
     recorded = {dial.name for dial in dials}
     fixed = [f"{control.description} {_said(control)}" for name, control in explorer.control.items()
              if name not in recorded]
-    buttons = [button.description for button in explorer.buttons if button.description != "Reset"]
+    buttons = [button.description for button in explorer.buttons if button.description not in ("Reset", "Cancel")]
     said = [f"A recording of <code>{html.escape(call)}</code>" if call else "A recording",
             f", made with minnet: {count:,} positions of the controls above, with their pictures and words. "
             "Everything is in this file; it needs no network and no Python."]

@@ -89,7 +89,8 @@ def test_a_saved_page_shows_what_the_explorer_shows(kind, explorer, tmp_path, mo
         for place in page.places:
             pose(**{dial.name: dial.values[at] for dial, at in zip(dials, place, strict=True)})
             away = [page.away_from(each, explorer.png()) for each in page.places]
-            assert away[page.places.index(place)] == min(away) < 6  # of 255 levels: many tiles are packed with losses
+            own = away[page.places.index(place)]  # of 255 levels: many tiles are packed with losses
+            assert own < 6 and own < min(away) + 0.1
             if not kind.measured:
                 assert page.words(place) == [each.value for each in explorer.told()]
 
