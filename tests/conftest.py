@@ -23,8 +23,8 @@ def rng():
 
 
 def pytest_collection_modifyitems(config, items):
-    """With several workers (pytest-xdist), what a file, a lesson or the browser has prepared is prepared once: all tests
-    that use it go to one worker."""
+    """With several workers (pytest-xdist), what a file, a lesson or the browser has prepared is prepared once: all
+    tests that use it go to one worker."""
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:

@@ -250,6 +250,14 @@ class Explorer:
         """
         recording.save(self, path, title)
 
+    def rehearse(self):
+        """Do what a visitor of a saved page would want to have been done, for example train; wait for its end."""
+
+    def savefig(self, path, **options):
+        """Save the present picture in print quality, ``explorer.savefig("figure.pdf")``; options as matplotlib's."""
+        with self._lock:
+            self._screen.figure.savefig(path, **options)
+
     def png(self):
         """The present picture as the bytes of a PNG file."""
         return self._picture.value

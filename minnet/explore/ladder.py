@@ -294,6 +294,10 @@ class StructureExplorer(Explorer):
                 self.retrained[(*where, rung.name, state["percent"])] = self.bench.right(net)
             yield done + 1
 
+    def rehearse(self):
+        self.retrain()
+        self.wait()
+
     def progress(self, what):
         running = what is not None
         self._cancel.disabled = not running

@@ -266,6 +266,12 @@ class IterationsExplorer(Explorer):
         self._bench.bar.value = 0
         self.job.start(self.kitchen.cook(Recipe(**self.state)))
 
+    def rehearse(self):
+        for rounds in (1, 5):
+            self.set(rounds=rounds)
+            self.train()
+            self.wait()
+
     def progress(self, what):
         self._bench.progress(what)
         if self.tried != self.shown.tried or what is None:

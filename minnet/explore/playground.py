@@ -112,6 +112,8 @@ class PlaygroundExplorer(Explorer):
 
     size = (10, 4.4)
     measured = ("seconds",)
+    recorded = {"percent": (0, 20, 40, 60, 80, 90, 95), "criterion": ("magnitude", "random", "taylor"),
+                "structure": ("weights", "blocks of 4 × 4", "neurons / filters")}
 
     @staticmethod
     def example():
@@ -363,6 +365,12 @@ class PlaygroundExplorer(Explorer):
             return
         self._begun = monotonic()
         self.job.start(self._cook(recipe))
+
+    def rehearse(self):
+        for criterion in ("random", "magnitude"):
+            self.set(criterion=criterion)
+            self.prune()
+            self.wait()
 
     def undo(self):
         """Forget the recipe that was tried last, and go back to the one before."""

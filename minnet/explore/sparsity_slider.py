@@ -282,6 +282,10 @@ class SparsityExplorer(Explorer):
             points[percent] = accuracy(copy, self.split)
             yield done + 1
 
+    def rehearse(self):
+        self.retrain()
+        self.wait()
+
     def progress(self, what):
         running = what is not None
         self._cancel.disabled = not running

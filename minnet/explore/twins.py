@@ -258,6 +258,10 @@ class TwinsExplorer(Explorer):
 
     # ---- the two acts: training and cutting ---------------------------------------------------------
 
+    def rehearse(self):
+        self.train()
+        self.wait()
+
     def train(self):
         """Train both twins in the background, from the same numbers on the same batches; `wait` waits."""
         nets = {}
