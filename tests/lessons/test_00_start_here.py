@@ -1,0 +1,70 @@
+"""What lesson 00 says is what lesson 00 shows; what it says in general is held against several seeds."""
+
+import re
+
+import minnet as mn
+from tests.lessons.running import printed, text
+from tests.notebooks import LESSONS
+
+LESSON = "00_start_here.ipynb"
+
+
+def test_the_network_and_the_data_are_as_described(lesson):
+    assert lesson.value("sum(p.size for p in net.params() if p.prunable)") == 2_720
+    assert lesson.value("[len(digits.train), len(digits.val)]") == [1_078, 360]
+    assert lesson.value("digits.image_shape") == [8, 8]
+    assert lesson.value("mn.sparsity(net)") == 0.9
+
+
+def test_most_is_lost_at_once_and_most_comes_back(lesson):
+    whole, pruned, again = lesson.value("[whole, pruned, again]")
+    assert whole > 0.9 and pruned < whole / 2 and again > 0.8
+    assert f"at once:    {pruned:.0%}" in printed(lesson, "reveal")
+    digits = mn.data.digits()
+    for seed in range(1, 5):  # and with other dice
+        net = mn.models.mlp(64, 32, 16, 10, rng=seed)
+        mn.fit(net, digits.train, epochs=20, rng=seed, progress=False)
+        whole = mn.accuracy(net, digits.val)
+        mn.prune(net, 0.9)
+        pruned = mn.accuracy(net, digits.val)
+        mn.fit(net, digits.train, epochs=20, rng=seed, progress=False)
+        assert pruned < 0.6 * whole and mn.accuracy(net, digits.val) - pruned > (whole - pruned) / 2
+
+
+def test_the_checkup_finds_all_it_needs(lesson):
+    assert lesson.value("[line.what for line in mn.checkup().lines if not line.fine and line.what != 'speed']") == []
+
+
+def test_the_playground_does_what_the_steps_say(lesson):
+    steps = text(lesson, "playground-text")
+    lesson.run("train, prune, undo = playground._buttons")
+    for name in ("Train", "Prune", "Undo"):
+        assert f"**{name}**" in steps
+    assert lesson.value("[each.description for each in playground._buttons]") == ["Train", "Prune", "Undo"]
+    lesson.run("train.click(); playground.wait(60); playground.set(percent=80, epochs=5)")
+    assert lesson.value("playground.tried") == {} and lesson.value("playground.shown.here.sparsity") == 0.8
+    lesson.run("prune.click(); playground.wait(60); one = playground.shown.here.accuracy")
+    lesson.run("playground.set(criterion='random'); prune.click(); playground.wait(60)")
+    lesson.run("playground.set(beside=1)")
+    assert lesson.value("len(playground.tried)") == 2
+    assert lesson.value("playground.shown.beside.accuracy == one > playground.shown.here.accuracy")
+    lesson.run("undo.click()")
+    assert lesson.value("len(playground.tried)") == 1
+    lesson.run("playground.set(structure='neurons / filters', percent=50)")
+    lesson.run("here = playground.shown.here")
+    assert lesson.value("0 < sum(int(each.sum()) for each in here.there.values()) < here.kept")
+    assert lesson.value("all((here.there[path] <= mask).all() for path, mask in here.masks.items())")
+    lesson.run("playground._save.click()")
+    assert lesson.value("__import__('os').path.getsize('playground.html') > 10_000")
+    assert lesson.value("playground.errors") == []
+
+
+def test_the_map_names_every_lesson_in_order(lesson):
+    linked = re.findall(r"\]\((\d\d_[a-z_0-9]+\.ipynb)\)", text(lesson, "map"))
+    assert [LESSON, *linked] == [path.name for path in LESSONS]
+
+
+def test_what_is_solved_is_shown(lesson):
+    before = lesson.value("mn.progress().solved")
+    lesson.run('mn.check("00.left", 1004)')
+    assert lesson.value("mn.progress().solved") >= max(before, 1)
