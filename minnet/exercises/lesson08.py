@@ -37,7 +37,7 @@ def cubic(cubic):
         return WANTED.format("cubic")
     for final, start, stop in ((0.9, 100, 700), (0.5, 0, 40), (0.98, 20, 220)):
         right = schedule.cubic(final, start=start, stop=stop)
-        for step in (start + (stop - start) // 2, stop, stop + 30, start - 10, start):
+        for step in (start + (stop - start) // 4, stop, 2 * stop, start - 10, start):
             found = cubic(step, final, start, stop)
             if not isinstance(found, Real):
                 return f"For step {step} the answer should be one number."
