@@ -77,13 +77,24 @@ class Laps:
         str
             What is being done.
         """
-        if self.limits is None:
-            yield "looking at what this computer can do"
-            self.limits = limits()
+        yield from self._look()
         yield from self._measure(here, batch, self.runners.names, self.rounds)
         for percent in sorted(places, key=lambda place: abs(place - here)):
             if not self.rounds_at.get((percent, batch)):
                 yield from self._measure(percent, batch, (DENSE, *CURVES), SKETCH)
+
+    def everywhere(self, places, batches):
+        """Measure all runners at all of these places; yields as `run` does."""
+        yield from self._look()
+        for percent in places:
+            for batch in batches:
+                if not self.done(percent, batch, SKETCH):
+                    yield from self._measure(percent, batch, self.runners.names, SKETCH)
+
+    def _look(self):
+        if self.limits is None:
+            yield "looking at what this computer can do"
+            self.limits = limits()
 
     def forget(self, percent, batch):
         """Measure this place anew."""

@@ -77,6 +77,7 @@ class SpeedExplorer(Explorer):
 
     size = (10, 4.8)
     measured = ("heat",)
+    recorded = {"sparsity": None, "batch": (1, 8, 64, 1024)}
 
     def __init__(self, net, data, *, libraries=tuple(LIBRARIES), rounds=15, start=True):
         net = Sequential(*plain_layers(net), input_shape=net.input_shape)
@@ -182,6 +183,11 @@ class SpeedExplorer(Explorer):
         super()._moved(change)
         if not self._quiet:
             self.measure()
+
+    def rehearse(self):
+        """Measure at every place that is recorded."""
+        self.job.start(self.laps.everywhere(PLACES, self.recorded["batch"]))
+        self.wait()
 
     def progress(self, what):
         running = what is not None

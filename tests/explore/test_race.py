@@ -127,6 +127,18 @@ def test_measure_again_takes_new_times(explorer):
     assert explorer.laps.rounds_at[90, 64] is not before and len(explorer.laps.rounds_at[90, 64]) == 3
 
 
+def test_a_rehearsal_measures_every_place_that_a_page_records(net, monkeypatch):
+    monkeypatch.setattr(SpeedExplorer, "recorded", {"sparsity": None, "batch": (1, 8)})
+    explorer = mn.explore.speed(net, mn.data.digits(), libraries=(), start=False)
+    explorer.rehearse()
+    for batch in (1, 8):
+        for percent in PLACES:
+            found = explorer.frame({"sparsity": percent, "batch": batch}).heat
+            assert found.exact and set(found.times) == set(explorer.runners.names)
+    assert explorer.laps.limits is not None
+    explorer.close()
+
+
 def test_reset(explorer):
     explorer.set(sparsity=0, batch=1)
     explorer._reset.click()
