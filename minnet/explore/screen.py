@@ -1,11 +1,14 @@
 """A picture that changes quickly: only the artists that have changed are drawn again.
 
 What stays is drawn once.  Upon it, the moving artists of each Axes form a pile, and the picture is remembered
-at each level of the pile; when an artist in the middle changes, drawing goes on from the level below it.  So
-a slider that removes a few weak lines never waits for thousands of strong ones.
+above those that take long, and below the lowest that has changed, for it may soon change again.  Drawing then goes
+on from there: a slider that removes a few weak lines never waits for thousands of strong ones.
 """
 
 from __future__ import annotations
+
+from matplotlib.collections import Collection
+from matplotlib.image import AxesImage
 
 from minnet.draw.png import encode
 
@@ -29,26 +32,35 @@ class Screen:
         for artist in moving:
             artist.set_animated(True)
             self._piles.setdefault(artist.axes, []).append(artist)
-        self._levels = {ax: [] for ax in self._piles}
         figure.canvas.draw()  # everything that doesn't move
         figure.set_layout_engine("none")
+        # {Axes: {i: what it looks like before pile[i] is drawn}}
+        self._below = {ax: {0: self._copy(ax)} for ax in self._piles}
+
+    def _copy(self, ax):
+        return self.figure.canvas.copy_from_bbox(ax.bbox.padded(EDGE))
 
     def png(self):
         """The present picture as the bytes of a PNG file."""
-        canvas = self.figure.canvas
         for ax, pile in self._piles.items():
-            levels = self._levels[ax]  # levels[i] is the Axes before pile[i] is drawn
-            clean = next((i for i, artist in enumerate(pile) if artist.stale or i >= len(levels)), len(pile))
-            if clean == len(pile):
-                continue
-            if clean < len(levels):
-                canvas.restore_region(levels[clean])
-                del levels[clean + 1 :]
-            for number, artist in enumerate(pile[clean:], clean):
-                if number == len(levels):
-                    same = number > 0 and not pile[number - 1].get_visible()  # nothing was drawn since
-                    levels.append(levels[-1] if same else canvas.copy_from_bbox(ax.bbox.padded(EDGE)))
-                if artist.get_visible():
-                    ax.draw_artist(artist)
-                artist.stale = False
-        return encode(canvas)
+            stale = next((number for number, artist in enumerate(pile) if artist.stale), None)
+            if stale is not None:
+                self._draw(ax, pile, stale)
+        return encode(self.figure.canvas)
+
+    def _draw(self, ax, pile, stale):
+        """Draw a pile from an artist that has changed upwards."""
+        below = self._below[ax] = {number: region for number, region in self._below[ax].items() if number <= stale}
+        start = max(below)
+        self.figure.canvas.restore_region(below[start])
+        for number, artist in enumerate(pile[start:], start):
+            if number > start and (number == stale or _takes_long(pile[number - 1])):
+                below[number] = self._copy(ax)
+            if artist.get_visible():
+                ax.draw_artist(artist)
+            artist.stale = False
+
+
+def _takes_long(artist):
+    """Longer than to remember the picture."""
+    return isinstance(artist, (Collection, AxesImage)) and artist.get_visible()
