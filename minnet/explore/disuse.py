@@ -153,7 +153,7 @@ class RatesExplorer(Explorer):
         self._lines, self._points = {}, {}
         for name, title, limits, place in (
                 ("left", "Links left", (0, 1.08 * full), grid[0, 1]),
-                ("arriving", "Pairs still connected (%)", (0, 108), grid[0, 2]),
+                ("arriving", "Pairs still connected (%)", (20, 106), grid[0, 2]),
                 ("length", "Links on the way, average", (0.9, 4), grid[1, 2])):
             self._curves(figure.add_subplot(place), name, title, limits)
         self._points["left"].axes.legend(handles=list(self._lines["left"].values()), loc="upper right", frameon=False,
