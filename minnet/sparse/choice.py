@@ -3,63 +3,89 @@
 Sparse multiplication pays a price for each weight that is left: a column number has to be read, and inputs gathered
 from where it points. Dense multiplication pays less for each weight, but for all of them. So which one is faster is a
 question of density, and of the batch: for a single sample each costs something else than for hundreds.
-The constants below were measured on one core (AMD Zen 3, 2.45 GHz, OpenBLAS) with `benchmarks/forward.py`. On another
+The constants below were measured on one core (AMD Zen 4, OpenBLAS, 3.5 GHz) with `benchmarks/forward.py`. On another
 computer all of them change, but mostly together, so the choice stays about right.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from minnet.sparse.packing import GROUP
+from minnet.sparse.packing import GROUP, is_two_of_four
 
 # Nanoseconds for one stored weight and one sample, when 1, 8 or 256 samples are predicted at a time.
 BATCHES = (1, 8, 256)
-ROWS = (0.30, 0.045, 0.032)
-BLOCKS = (0.18, 0.040, 0.0265)
-DENSE = (0.10, 0.050, 0.0265)
+COSTS = {
+    "rows": (0.20, 0.035, 0.023),
+    "blocks": (0.125, 0.033, 0.0195),
+    "2:4": (0.055, 0.041, 0.028),
+    "dense": (0.045, 0.037, 0.0205),
+}
 # Nanoseconds for one number that is copied into a tile or out of it, for each sample.
-COPY = (0.3, 0.2, 0.2)
+COPY = (0.5, 0.2, 0.15)
 # Nanoseconds for one call: NumPy needs three for each layer, the kernels one for all layers.
-DENSE_LAYER, KERNEL_CALL = 2500, 1500
+DENSE_LAYER, KERNEL_CALL = 2500, 1200
 # Beyond this density there is nothing to skip, and no reason to store column numbers.
 DENSE_ENOUGH = 0.95
+
+PACKED = ("rows", "blocks", "2:4")              # what the kernels read
 
 
 @dataclass(frozen=True)
 class Plan:
     """What was chosen: one format per layer, and for each kind of batch (one, few, many) the way to compute it."""
 
-    formats: tuple[str, ...]            # "rows", "blocks", "dense" or "csr"
+    formats: tuple[str, ...]            # of PACKED, or "dense", "shrunken", "csr"
     ways: tuple[str, str, str]          # "kernels", "dense" or "csr"
     reasons: tuple[str, ...]            # one sentence per layer, without its subject
 
 
-def choose(weights, format) -> Plan:
-    """Plan a run of dense layers with these weights (in, out), for a `format` that `compile` accepts."""
-    layers = len(weights)
-    left = [np.count_nonzero(weight) for weight in weights]
+def choose(linears, format) -> Plan:
+    """Plan a run of dense layers (a list of `Linear`), for a `format` that `compile` accepts."""
+    weights, layers = [linear.weight for linear in linears], len(linears)
     if format in ("dense", "csr"):
         formats, ways = (format,) * layers, (format,) * 3
-    elif format in ("rows", "blocks"):
-        formats, ways = (format,) * layers, ("kernels",) * 3
+    elif format in PACKED:
+        formats, ways = tuple(possible(weight, format) for weight in weights), ("kernels",) * 3
     else:
-        formats = tuple(leaner(weight) for weight in weights)
-        stored = [stored_in_blocks(weight) if name == "blocks" else n
-                  for weight, n, name in zip(weights, left, formats, strict=True)]
-        ways = tuple(_faster(i, weights, stored, formats) for i in range(3))
-        full = all(n > DENSE_ENOUGH * weight.size for n, weight in zip(left, weights, strict=True))
+        formats = tuple(leanest(weight) for weight in weights)
+        ways = tuple(_faster(i, weights, formats) for i in range(3))
+        full = all(np.count_nonzero(weight) > DENSE_ENOUGH * weight.size for weight in weights)
         if full or set(ways) == {"dense"}:
-            formats, ways = ("dense",) * layers, ("dense",) * 3
-    return Plan(formats, ways, tuple(reason(weight, name, ways, asked_for=format != "auto")
-                                     for weight, name in zip(weights, formats, strict=True)))
+            formats, ways = tuple("shrunken" if linear.shrunken else "dense" for linear in linears), ("dense",) * 3
+    return Plan(formats, ways, tuple(reason(linear, name, ways, asked_for=format != "auto")
+                                     for linear, name in zip(linears, formats, strict=True)))
 
 
-def leaner(weight) -> str:
-    """The faster of the two formats of the kernels for a weight (in, out), in large batches."""
-    return "blocks" if stored_in_blocks(weight) * BLOCKS[2] < np.count_nonzero(weight) * ROWS[2] else "rows"
+def possible(weight, format) -> str:
+    """The format that was asked for, or "rows" where a weight (in, out) is not 2:4 at all."""
+    return "rows" if format == "2:4" and not is_two_of_four(weight.T) else format
+
+
+def leanest(weight) -> str:
+    """The format of the kernels that costs a weight (in, out) the least, on average over the kinds of batch."""
+    formats = ("rows", "blocks", "2:4") if is_two_of_four(weight.T) else ("rows", "blocks")
+    return min(formats, key=lambda name: _cost(weight, name))
+
+
+def _cost(weight, name):
+    """Cost for one sample, multiplied over the kinds of batch: half as much for one makes up for double for another.
+
+    Where a dense product costs less than a format, it can step in, so no format counts as dearer than that.
+    """
+    numbers = stored(weight, name)
+    return math.prod(min(cost * numbers, dense * weight.size)
+                     for cost, dense in zip(COSTS[name], COSTS["dense"], strict=True))
+
+
+def stored(weight, format) -> int:
+    """How many numbers a format of the kernels stores of a weight (in, out)."""
+    if format == "blocks":
+        return stored_in_blocks(weight)
+    return weight.size // 2 if format == "2:4" else int(np.count_nonzero(weight))
 
 
 def stored_in_blocks(weight) -> int:
@@ -71,26 +97,35 @@ def stored_in_blocks(weight) -> int:
     return GROUP * int(np.count_nonzero(padded.reshape(inputs, blocks, GROUP).any(axis=2)))
 
 
-def _faster(i, weights, stored, formats):
+def _faster(i, weights, formats):
     """The faster way for the i-th kind of batch, by the model of costs above."""
-    multiply = sum(n * (BLOCKS[i] if name == "blocks" else ROWS[i]) for n, name in zip(stored, formats, strict=True))
+    multiply = sum(stored(weight, name) * COSTS[name][i] for weight, name in zip(weights, formats, strict=True))
     copy = COPY[i] * (weights[0].shape[0] + weights[-1].shape[1])
     kernels = KERNEL_CALL + BATCHES[i] * (multiply + copy)
-    dense = DENSE_LAYER * len(weights) + BATCHES[i] * DENSE[i] * sum(weight.size for weight in weights)
+    dense = DENSE_LAYER * len(weights) + BATCHES[i] * COSTS["dense"][i] * sum(weight.size for weight in weights)
     return "kernels" if kernels < dense else "dense"
 
 
-def reason(weight, name, ways, asked_for) -> str:
-    """A sentence without its subject: what was done with a weight, and why."""
+def reason(linear, name, ways, asked_for) -> str:
+    """A sentence without its subject: what was done with a layer, and why."""
+    weight = linear.before
     kept = np.count_nonzero(weight) / max(weight.size, 1)
+    said = f"keeps {kept:.1%} of its {weight.size} weights"
+    if linear.shrunken:
+        idle = " and ".join(f"{gone} {what}" for gone, what in (
+            (weight.shape[0] - linear.weight.shape[0], "of its inputs"),
+            (weight.shape[1] - linear.weight.shape[1], "of its neurons")) if gone)
+        said += f"; {idle} have no work and are left out"
     how = {
         "rows": "each with its column number, and only they are multiplied",
         "blocks": "four outputs to each column number, and only these blocks are multiplied",
+        "2:4": "two of each four neighbours, with two bits for the place of each, and only they are multiplied",
         "dense": "as a full matrix, and NumPy multiplies all of it",
+        "shrunken": "as a smaller full matrix, and NumPy multiplies all of it",
         "csr": "in CSR form, and the naive loop multiplies them one by one",
     }[name]
     why = ", as asked for" if asked_for else ": there are too few zeros to gain from" if name == "dense" else ""
-    slow = [batch for batch, way in zip(("single samples", "up to 8 samples", "more samples"), ways, strict=True)
-            if way == "dense" and name != "dense"]
+    slow = [batch for batch, way in zip(("single samples", "up to 16 samples", "more samples"), ways, strict=True)
+            if way == "dense" and name not in ("dense", "shrunken")]
     also = f" (for {' and '.join(slow)} NumPy's dense product is faster and does the work)" if slow else ""
-    return f"keeps {kept:.1%} of its {weight.size} weights; they are stored {how}{why}{also}."
+    return f"{said}; they are stored {how}{why}{also}."

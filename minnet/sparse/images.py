@@ -16,7 +16,10 @@ import numpy as np
 
 from minnet.sparse.jit import entry, inner
 from minnet.sparse.kernels import (
+    GROUP_WIDTH,
     GROUPS,
+    IN_BLOCKS,
+    KIND,
     OUTPUTS,
     RELU,
     SIGNATURE,
@@ -24,17 +27,14 @@ from minnet.sparse.kernels import (
     WIDEST,
     add_blocks,
     add_rows,
-    fill,
-    pack,
-    rectify,
-    unpack,
 )
-from minnet.sparse.packing import Packed, join, pack_layer
-from minnet.sparse.vectors import load, maximum, store, unaligned
+from minnet.sparse.packing import KINDS, Packed, join, pack_layer
+from minnet.sparse.tiles import fill, pack, rectify, unpack
+from minnet.sparse.vectors import load, maximum, number, store, unaligned
 
-# The columns of `layers` beyond those that kernels.py knows; KIND stands where BLOCKS stood.
-KIND, DOWN, ACROSS, STEP_DOWN, STEP_ACROSS, HEIGHT, WIDTH, UP, LEFT = 2, 5, 6, 7, 8, 9, 10, 11, 12
-ROWS, IN_BLOCKS, POOL, PAD = 0, 1, 2, 3
+# The columns of `layers` beyond those that kernels.py knows, and two more kinds of layers.
+DOWN, ACROSS, STEP_DOWN, STEP_ACROSS, HEIGHT, WIDTH, UP, LEFT = 5, 6, 7, 8, 9, 10, 11, 12
+POOL, PAD = 3, 4
 
 
 def image_kernel(lanes):
@@ -60,7 +60,7 @@ def image_kernel(lanes):
                         spread(lanes, buffer, there + output * places * lanes, biases, bias + output, places)
                     bias += layers[layer, OUTPUTS]
                     for _ in range(layers[layer, GROUPS]):
-                        steps = np.int64(groups[g, STEPS])
+                        steps = number(groups, g * GROUP_WIDTH + STEPS)
                         slide(lanes, values, p, columns, q, groups, g, layers, layer, buffer, here, there)
                         q += steps if layers[layer, KIND] == IN_BLOCKS else 4 * steps
                         p += 4 * steps
@@ -191,7 +191,7 @@ class ImagePacker:
         self.parts.append((values, columns, groups))
         self.biases.append(np.zeros(shape[0]) if bias is None else bias)
         self.work += len(values) * places
-        self._layer(IN_BLOCKS if format == "blocks" else ROWS, shape, step)
+        self._layer(KINDS[format], shape, step)
         self.table[-1][GROUPS] = len(groups)
         self.widest = max(self.widest, (shape[0] + 1) * places)  # one spare filter, for gaps
 

@@ -11,15 +11,24 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import llvmlite.binding
 import numba
 
 # nogil: other threads may run meanwhile.  error_model "numpy": no test for division by zero in front of every division.
 OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 # For functions that only other kernels call: they become a part of their callers and need no door to Python.
-inner = numba.njit(no_cpython_wrapper=True, **OPTIONS)
+inner = numba.njit(no_cpython_wrapper=True, forceinline=True, **OPTIONS)
 
 _warned = False
+
+
+def wide_registers() -> bool:
+    """Does the processor that numba compiles for have AVX-512, that is 32 registers of 16 numbers?"""
+    asked_for = numba.config.CPU_FEATURES           # from the environment; None means what this computer has
+    if asked_for is None:
+        return bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
+    return "+avx512f" in asked_for.split(",")
 
 
 def entry(*signature):
@@ -49,9 +58,14 @@ class Kernel:
         self.ready()
         return self.call(*arguments)
 
+    @property
+    def compiled(self) -> bool:
+        """Is there machine code already?"""
+        return self.call != self._first_call
+
     def ready(self):
         """Compile or load it now, instead of at the first call. Returns the compiled function."""
-        if self.call == self._first_call:
+        if not self.compiled:
             self.call = self._cached() or self._compile()
         return self.call
 

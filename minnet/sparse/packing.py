@@ -5,9 +5,10 @@ columns where they stand. Rows of unequal length would leave gaps, so rows are s
 that remain hold zeros. This is the *sliced ELLPACK* format (Monakov, Lokhmotov and Avetisyan 2010) with two changes:
 the columns are cut into bands narrow enough for the fastest cache, and a column is a 16-bit number inside its band.
 
-There are two ways to pack a layer. "rows": each row has columns of its own (unstructured pruning). "blocks": four rows
-that follow each other share their columns (pruning by blocks, or not pruned at all), so one column number serves four
-weights; where one of the four lacks a weight, a zero is stored.
+There are three ways to pack a layer. "rows": each row has columns of its own (unstructured pruning). "blocks": four
+rows that follow each other share their columns (pruning by blocks, or not pruned at all), so one column number serves
+four weights; where one of the four lacks a weight, a zero is stored. "2:4": each window of four columns holds two
+weights of each row, so a column takes two bits.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minnet.sparse.kernels import IN_BLOCKS, IN_ROWS, TWO_OF_FOUR
+
 GROUP = 4               # rows in a group
+WINDOW = 4              # columns in a window of 2:4
 # Columns in a band. A tile of 400 columns × 16 samples × 4 bytes takes 25 of the usual 32 KB of the fastest cache. But
-# each band costs a start and a stop for every group, so a row should find about 50 weights in it, up to 1024 columns.
-NARROW, WIDE, WORTHWHILE = 400, 1024, 50
+# each band costs a start and a stop for every group, so a row should find about 40 weights in it, up to 1024 columns.
+NARROW, WIDE, WORTHWHILE = 400, 1024, 40
+KINDS = {"rows": IN_ROWS, "blocks": IN_BLOCKS, "2:4": TWO_OF_FOUR}
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,14 @@ class Packed:
     columns (q,) uint16 : their columns, counted from the band's first; four per step, or one where rows share them
     groups (g, 6) int32 : number of steps, first column of the band, and the four rows, for each group
     biases float32 : all layers' biases in turn
-    layers (l, 5) int64 : outputs, number of groups, 1 if packed as blocks, 1 if ReLU follows, and the same in each row:
+    layers (l, 5) int64 : outputs, number of groups, kind (as in `KINDS`), 1 if ReLU follows, and the same in each row:
         how much room the widest layer needs
 
     A row number equal to the layer's number of outputs marks a gap: the kernels have a spare row there. The number of
     groups in a band is even, and the second of two is never the longer: `predict_one` walks them in pairs.
+    In a 2:4 layer a step is a window of four columns, and two groups (rows 0 … 3 and 4 … 7 of eight) share a piece of
+    the list. Each window brings the first weights of all eight rows, then their second ones, and two numbers in
+    `columns`, one for each group, with four bits for each row: where the first weight stands, and where the second.
     """
 
     values: np.ndarray
@@ -65,26 +73,26 @@ def pack_network(layers) -> Packed:
     Parameters
     ----------
     layers : list of (weight (in, out), bias (out,) or None, relu, format)
-        Zeros in `weight` are left out; `relu` says whether a ReLU follows; `format` is "rows" or "blocks".
+        Zeros in `weight` are left out; `relu` says whether a ReLU follows; `format` is one of `KINDS`.
     """
     parts = [pack_layer(np.asarray(weight, np.float32).T, format) for weight, _, _, format in layers]
     biases = [np.zeros(weight.shape[1], np.float32) if bias is None else np.asarray(bias, np.float32)
               for weight, bias, _, _ in layers]
     widest = max(max(weight.shape) for weight, _, _, _ in layers) + 1       # gaps are added to a spare row
-    table = [(weight.shape[1], len(groups), format == "blocks", relu, widest)
+    table = [(weight.shape[1], len(groups), KINDS[format], relu, widest)
              for (weight, _, relu, format), (_, _, groups) in zip(layers, parts, strict=True)]
     return Packed(*join(parts), np.concatenate(biases), np.array(table, np.int64))
 
 
 def pack_layer(w, format, widest_band=None):
-    """values, columns and groups of one matrix w (out, in), packed as "rows" or "blocks"."""
+    """values, columns and groups of one matrix w (out, in), packed as one of `KINDS`."""
     inputs = w.shape[1]
     density = max(np.count_nonzero(w), 1) / max(w.size, 1)
     if widest_band is None:
         widest_band = min(max(WORTHWHILE / density, NARROW), WIDE)
     bands = max(1, math.ceil(inputs / min(max(widest_band, 1), 1 << 16)))
-    width = max(1, math.ceil(inputs / bands))
-    pack_band = {"rows": _pack_rows, "blocks": _pack_blocks}[format]
+    width = max(WINDOW, WINDOW * math.ceil(inputs / bands / WINDOW))
+    pack_band = {"rows": _pack_rows, "blocks": _pack_blocks, "2:4": _pack_two_of_four}[format]
     return join([NOTHING] + [pack_band(w[:, first:first + width], first) for first in range(0, inputs, width)])
 
 
@@ -135,6 +143,31 @@ def _pack_blocks(w, first):
     values = padded[order].transpose(0, 2, 1)[block, columns].ravel()
     members = np.minimum(order[:, None] * GROUP + np.arange(GROUP), outputs)
     return values, columns.astype(np.uint16), _groups(lengths[order], first, members, outputs)
+
+
+def is_two_of_four(w) -> bool:
+    """Does w (out, in) keep at most two weights in each window of four columns (and has whole windows)?"""
+    outputs, inputs = w.shape
+    if inputs % WINDOW or not w.size:
+        return False
+    return int(np.count_nonzero(w.reshape(outputs, inputs // WINDOW, WINDOW), axis=2).max()) <= 2
+
+
+def _pack_two_of_four(w, first):
+    """One band of whole windows, two weights in each."""
+    outputs, width = w.shape
+    windows, pairs = width // WINDOW, -(-outputs // (2 * GROUP))
+    padded = np.zeros((pairs * 2 * GROUP, width), np.float32)
+    padded[:outputs] = w
+    padded = padded.reshape(pairs, 2 * GROUP, windows, WINDOW)
+    # Stable sorting of "is zero" puts the places of the weights first, in order, and fills up with those of zeros.
+    places = np.sort(np.argsort(padded == 0, axis=3, kind="stable")[..., :2], axis=3)
+    values = np.take_along_axis(padded, places, axis=3).transpose(0, 2, 3, 1)           # (pair, window, slot, row)
+    bits = (places[..., 0] | places[..., 1] << 2).reshape(pairs, 2, GROUP, windows) << 4 * np.arange(GROUP)[:, None]
+    columns = bits.sum(axis=2).swapaxes(1, 2)                                           # (pair, window, group)
+    members = np.minimum(np.arange(pairs * 2 * GROUP), outputs)
+    return values.ravel(), columns.ravel().astype(np.uint16), _groups(np.full(2 * pairs, windows), first, members,
+                                                                      outputs)
 
 
 def _groups(steps, first, members, outputs):

@@ -14,11 +14,13 @@ from minnet.nn.activations import ReLU
 from minnet.nn.layer import Layer
 from minnet.nn.layers import Dense, Dropout, Flatten, Sequential
 from minnet.nn.residual import Residual
-from minnet.sparse.runs import FLOAT32, DenseRun, FlattenStep, ImageRun, Linear, OwnForward, Reshape, Shortcut
+from minnet.sparse.image_run import ImageRun
+from minnet.sparse.runs import FLOAT32, DenseRun, FlattenStep, OwnForward, Reshape, Shortcut
+from minnet.sparse.shrinking import Linear
 from minnet.words import closest
 
-FORMATS = ("auto", "rows", "blocks", "dense", "csr")
-KERNELS = ("auto", "rows", "blocks")            # those that need not multiply zeros
+FORMATS = ("auto", "rows", "blocks", "2:4", "dense", "csr")
+KERNELS = ("auto", "rows", "blocks", "2:4")     # those that need not multiply zeros
 
 
 def compile(net, format="auto"):
@@ -36,6 +38,8 @@ def compile(net, format="auto"):
         - ``"auto"``: whatever should be fastest, by density and batch (see `minnet.sparse.choice`)
         - ``"rows"``: weight by weight, four rows at a time
         - ``"blocks"``: four rows share their columns; good after pruning with ``mn.blocks(1, 4)`` or wider
+        - ``"2:4"``: two weights in each window of four inputs; good after pruning with ``scope=mn.window(4)``, and for
+          single samples above all (a layer with more weights in a window is stored as ``"rows"``)
         - ``"dense"``: all weights, zeros included, with NumPy's matrix product
         - ``"csr"``: the naive loop over CSR rows, to compare with
 
@@ -57,7 +61,9 @@ class Predictor:
 
     Attributes
     ----------
-    formats : dict of layer path to the format of its weights ("rows", "blocks", "dense", "csr", or "own")
+    formats : dict of layer path to the format of its weights
+        One of those above, or "shrunken" (a smaller dense layer: neurons or heads without work are left out), or "own"
+        (not compiled).
     nbytes : int
         Bytes of all numbers that are stored, indices and gaps included.
     """

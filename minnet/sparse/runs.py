@@ -1,28 +1,26 @@
-"""The steps of a predictor: a run of dense layers, a run of image layers, or one layer's own forward.
+"""The steps of a predictor: a run of dense layers, a layer's own forward, and what stands between them.
 
-Every step is called with a batch and returns one. `formats` (a dict), `nbytes` and `explain()` (a list of sentences)
-say what it does, and a predictor only has to collect them.
+(A run of image layers is in `image_run.py`.) Every step is called with a batch and returns one. `formats` (a dict),
+`nbytes` and `explain()` (a list of sentences) say what it does, and a predictor only has to collect them.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from minnet.nn.activations import ReLU
-from minnet.nn.conv import Conv2d
-from minnet.nn.layers import Dense, Dropout, Flatten, Sequential
-from minnet.nn.pool import MaxPool2d
-from minnet.sparse.choice import choose, leaner, reason
-from minnet.sparse.images import ImagePacker, predict_few_images, predict_many_images
-from minnet.sparse.kernels import predict_few, predict_many, predict_one
+from minnet.nn.layers import Flatten, Sequential
+from minnet.sparse.choice import choose
+from minnet.sparse.kernels import MANY, predict_few, predict_many
 from minnet.sparse.naive import NaiveLayer
 from minnet.sparse.packing import pack_network
+from minnet.sparse.shrinking import frozen, shrink
+from minnet.sparse.single import predict_one
 
 FLOAT32 = np.dtype(np.float32)
-ENOUGH_LEFT = 0.4       # density beyond which a single image goes through the layers' own forward
+FEW = 16                # up to so many samples go through the kernel for eight at a time
 # Multiplications in one call of a kernel: about 0.05 s, so that an interrupt or another thread need not wait for long.
 LONGEST = {"kernels": 1e9, "csr": 5e7, "dense": 1e9}
 
@@ -82,29 +80,23 @@ class Shortcut:
 
 
 class OwnForward:
-    """A layer that isn't compiled: its own forward, on a copy of its numbers."""
+    """A layer that isn't compiled: its own forward, on a copy of the numbers that are left."""
 
     def __init__(self, path, layer):
-        self.path, self.layer = path, layer
-        self.formats = {path or type(layer).__name__.lower(): "own"}
-        self.nbytes = sum(param.data.nbytes for param in layer.params())
+        self.path, self.layer = path, frozen(layer)
+        self.heads = [attention.heads for attention in (layer, self.layer) if hasattr(attention, "heads")]
+        self.formats = {path or type(layer).__name__.lower(): "shrunken" if len(set(self.heads)) > 1 else "own"}
+        self.nbytes = sum(param.data.nbytes for param in self.layer.params())
 
     def __call__(self, x):
         return np.ascontiguousarray(self.layer(x), np.float32)
 
     def explain(self):
-        return [f"{self.path or 'The network'} ({type(self.layer).__name__}) is computed by its own forward, "
-                "which minnet.sparse doesn't compile."]
-
-
-@dataclass
-class Linear:
-    """What a `DenseRun` needs to know about one dense layer: its numbers as they are now."""
-
-    path: str
-    weight: np.ndarray          # (inputs, outputs) float32, removed weights are 0
-    bias: np.ndarray            # (outputs,)
-    relu: bool = False
+        name = f"{self.path or 'The network'} ({type(self.layer).__name__})"
+        if "shrunken" in self.formats.values():
+            return [f"{name} keeps {self.heads[1]} of its {self.heads[0]} heads; the others are left out, and its own "
+                    "forward computes what is left."]
+        return [f"{name} is computed by its own forward, which minnet.sparse doesn't compile."]
 
 
 class DenseRun:
@@ -116,37 +108,40 @@ class DenseRun:
 
     def __init__(self, linears, format, fit=None):
         self.fit = fit
-        self.linears = [(linear.path, linear.weight.shape) for linear in linears]
         self.inputs, self.outputs = linears[0].weight.shape[0], linears[-1].weight.shape[1]
-        self.plan = plan = choose([linear.weight for linear in linears], format)
+        self.linears = linears = shrink(linears) if format == "auto" else linears
+        self.plan = plan = choose(linears, format)
         self.formats = {linear.path: name for linear, name in zip(linears, plan.formats, strict=True)}
-        stored = []
+        stored, ways = [], {}
         if "dense" in plan.ways:
-            self._dense = [(linear.weight, linear.bias, linear.relu) for linear in linears]
+            dense = [(linear.weight, linear.bias, linear.relu) for linear in linears]
+            ways["dense"] = (partial(_product, dense),) * 3
             stored += [array for linear in linears for array in (linear.weight, linear.bias)]
         if "csr" in plan.ways:
-            self._csr = [NaiveLayer(linear.weight, linear.bias, linear.relu) for linear in linears]
-            stored += self._csr
+            naive = [NaiveLayer(linear.weight, linear.bias, linear.relu) for linear in linears]
+            ways["csr"] = (partial(_in_turn, naive),) * 3
+            stored += naive
         if "kernels" in plan.ways:
             packed = pack_network([(linear.weight, linear.bias, linear.relu, name)
                                    for linear, name in zip(linears, plan.formats, strict=True)])
             self._arrays = packed.arrays
+            ways["kernels"] = (self._sparse_one, self._sparse_few, self._sparse_many)
             stored.append(packed)
         self.nbytes = sum(part.nbytes for part in stored)
-        kernels = (self._sparse_one, self._sparse_few, self._sparse_many)
-        self._one, self._few, self._many = (
-            {"kernels": kernel, "dense": self._product, "csr": self._naive}[way]
-            for kernel, way in zip(kernels, plan.ways, strict=True))
+        self._one, self._few, self._many = (ways[way][i] for i, way in enumerate(plan.ways))
         multiplied = sum(linear.weight.size if plan.ways[2] == "dense" else np.count_nonzero(linear.weight)
                          for linear in linears)
         self._chunk = chunk_for(multiplied, plan.ways[2])
 
     def __call__(self, x):
-        if x.ndim != 2 or x.shape[1] != self.inputs:
+        shape = x.shape
+        if len(shape) != 2 or shape[1] != self.inputs:
             return self._other_shape(x)
-        n = len(x)
+        n = shape[0]
+        if n <= FEW:
+            return self._one(x) if n == 1 else self._few(x)
         if n <= self._chunk:
-            return self._one(x) if n == 1 else self._few(x) if n <= 8 else self._many(x)
+            return self._many(x)
         return np.concatenate([self(x[first:first + self._chunk]) for first in range(0, n, self._chunk)])
 
     def _other_shape(self, x):
@@ -156,7 +151,7 @@ class DenseRun:
         if x.ndim < 2 or x.shape[-1] != self.inputs:
             advice = "pass a batch, for example x[None] for one sample" if x.ndim < 2 else (
                 f"give it {self.inputs} features")
-            raise ValueError(f"{self.linears[0][0] or 'this layer'} expects an input of shape (..., {self.inputs}), "
+            raise ValueError(f"{self.linears[0].path or 'this layer'} expects an input of shape (..., {self.inputs}), "
                              f"got {x.shape}; {advice}.")
         return self(x.reshape(math.prod(x.shape[:-1]), self.inputs)).reshape(*x.shape[:-1], self.outputs)
 
@@ -172,109 +167,31 @@ class DenseRun:
 
     def _sparse_many(self, x):
         y = np.empty((len(x), self.outputs), FLOAT32)
+        rest = len(x) % MANY
+        if 0 < rest <= MANY // 2 and predict_few.compiled:      # a last tile that would be half empty
+            predict_few.call(x[-rest:], y[-rest:], *self._arrays)
+            x, y = x[:-rest], y[:-rest]
+            predict_many.call(x, y, *self._arrays)
+            return y.base
         predict_many.call(x, y, *self._arrays)
         return y
 
-    def _product(self, x):
-        for weight, bias, relu in self._dense:
-            x = x @ weight
-            x += bias
-            if relu:
-                np.maximum(x, 0, out=x)
-        return x
-
-    def _naive(self, x):
-        for layer in self._csr:
-            x = layer(x)
-        return x
-
     def explain(self):
-        return [f"{path or 'The layer'} ({rows} → {columns}) {reason}"
-                for (path, (rows, columns)), reason in zip(self.linears, self.plan.reasons, strict=True)]
+        return [f"{linear.path or 'The layer'} ({linear.before.shape[0]} → {linear.before.shape[1]}) {reason}"
+                for linear, reason in zip(self.linears, self.plan.reasons, strict=True)]
 
 
-class ImageRun:
-    """Convolutions, pooling, and the dense layers behind them: one call for all of them.
-
-    Build it with `ImageRun.of`, which takes as many layers as it can compute.
-    """
-
-    def __init__(self, packer, layers, fit, own=None):
-        packed = packer.packed()
-        self._arrays, self.nbytes = packed.arrays, packed.nbytes
-        # With a single sample the kernel leaves 7 of 8 lanes empty: unless much was removed, unfolding is faster.
-        self.own = own if own and packer.work > ENOUGH_LEFT * packer.dense_work else None
-        if self.own:
-            self.nbytes += sum(param.data.nbytes for param in self.own.params())
-        self.features, self.shape = math.prod(fit.shape), packer.shape
-        self.layers, self.fit = layers, fit
-        self.formats = {path: name for path, name, _ in layers}
-        self._chunk = chunk_for(packer.work, "kernels")
-
-    @classmethod
-    def of(cls, layers, fit, format):
-        """The run for the first few of `layers`, a list of (path, layer), and the number of those that it covers.
-
-        `fit` is the Reshape in front of them, which knows the shape of a sample. Returns (None, 0) if a dense run
-        would do as well.
-        """
-        packer, done, covered, images = ImagePacker(fit.shape), [], 0, False
-        for path, layer in layers:
-            kind, shape = type(layer), packer.shape
-            if kind is Conv2d and len(shape) == 3 and shape[0] == layer.n_in and _fits(layer, shape):
-                weight = layer.weight.value.astype(np.float32)
-                flat = weight.reshape(len(weight), math.prod(weight.shape[1:]))
-                name = leaner(flat.T) if format == "auto" else format
-                packer.conv(weight, None if layer.bias is None else layer.bias.value, layer.stride, layer.padding, name)
-                done.append((path, name, weight))
-            elif kind is Dense and shape == (layer.n_in,):
-                weight = layer.weight.value.astype(np.float32)
-                name = leaner(weight) if format == "auto" else format
-                packer.dense(weight, None if layer.bias is None else layer.bias.value, name)
-                done.append((path, name, weight))
-            elif kind is MaxPool2d and len(shape) == 3 and _fits(layer, shape):
-                packer.pool(layer.size, layer.stride)
-            elif kind is ReLU and packer.table:
-                packer.relu()
-            elif kind is Flatten:
-                packer.flatten()
-            elif kind is not Dropout:
-                break
-            images |= kind in (Conv2d, MaxPool2d)
-            covered += 1
-        if not images or not done:
-            return None, 0
-        own = Sequential(*[layer.copy() for _, layer in layers[:covered]]) if format == "auto" else None
-        return cls(packer, done, fit, own), covered
-
-    def __call__(self, x):
-        if x.ndim < 2 or math.prod(x.shape[1:]) != self.features:
-            self.fit(x)                                     # says what is wrong
-        n = len(x)
-        if n > self._chunk:
-            return np.concatenate([self(x[first:first + self._chunk]) for first in range(0, n, self._chunk)])
-        if n == 1 and self.own:
-            return self.own(x.reshape(1, *self.fit.shape))
-        y = np.empty((n, math.prod(self.shape)), FLOAT32)
-        kernel = predict_few_images if n <= 8 else predict_many_images
-        kernel.call(x.reshape(n, self.features), y, *self._arrays)
-        return y.reshape(n, *self.shape)
-
-    def explain(self):
-        ways = ("dense" if self.own else "kernels", "kernels", "kernels")
-        return [f"{path or 'The layer'} {_size(weight)} {reason(weight, name, ways, False)}"
-                for path, name, weight in self.layers]
+def _product(layers, x):
+    """NumPy's dense products, for layers given as (weight, bias, relu)."""
+    for weight, bias, relu in layers:
+        x = x @ weight
+        x += bias
+        if relu:
+            np.maximum(x, 0, out=x)
+    return x
 
 
-def _size(weight):
-    if weight.ndim == 2:
-        return f"({weight.shape[0]} → {weight.shape[1]})"
-    outputs, inputs, height, width = weight.shape
-    return f"({inputs} → {outputs} channels, window {height} × {width})"
-
-
-def _fits(layer, shape):
-    """Does the layer's window fit into an image of this shape (with its padding)?"""
-    padding = getattr(layer, "padding", (0, 0))
-    return all(length + 2 * extra >= reach
-               for length, extra, reach in zip(shape[1:], padding, layer.size, strict=True))
+def _in_turn(layers, x):
+    for layer in layers:
+        x = layer(x)
+    return x

@@ -160,6 +160,30 @@ def fma(typing, a, b, c):
 
 
 @intrinsic
+def add(typing, a, b):
+    """add(a, b): a + b, lane by lane."""
+    return a(a, b), lambda context, builder, signature, values: builder.fadd(*values)
+
+
+@intrinsic(prefer_literal=True)
+def zeros(typing, lanes):
+    """zeros(lanes): 0 in every lane."""
+    vector = Vector(lanes.literal_value)
+    nothing = ir.Constant(ir.VectorType(FLOAT, vector.lanes), [0.0] * vector.lanes)
+    return vector(lanes), lambda context, builder, signature, values: nothing
+
+
+@intrinsic(prefer_literal=True)
+def half(typing, vector, which):
+    """half(v, which): the first (0) or the second (1) four lanes of eight."""
+    first = 4 * which.literal_value
+
+    def emit(context, builder, signature, values):
+        return builder.shuffle_vector(values[0], values[0], _lanes(list(range(first, first + 4))))
+    return Vector(4)(vector, which), emit
+
+
+@intrinsic
 def relu(typing, vector):
     """relu(v): max(v, 0), lane by lane. "Not a number" stays what it is, as in NumPy."""
     def emit(context, builder, signature, values):
@@ -194,11 +218,23 @@ def four(typing, array, index):
 
 
 @intrinsic
-def number(typing, array, index):
-    """number(columns, q): columns[q] as an ordinary integer."""
+def two(typing, array, index):
+    """two(columns, q): columns[q] and columns[q + 1] in one integer, as `four` does it. Saves arithmetic, not loads."""
     def emit(context, builder, signature, values):
         pointer = _address(context, builder, signature.args[0], values[0], signature.args[1], values[1])
-        return builder.zext(builder.load(pointer), INT64)
+        return builder.zext(_load(builder, pointer, INT32, 2), INT64)
+    return types.int64(array, index), emit
+
+
+@intrinsic
+def number(typing, array, index):
+    """number(table, i): table[i] of an array of integers, counted along its memory, as an ordinary integer.
+
+    `table[i]` would do the same, but first ask whether i is negative and means a place counted from the end.
+    """
+    def emit(context, builder, signature, values):
+        loaded = builder.load(_address(context, builder, signature.args[0], values[0], signature.args[1], values[1]))
+        return context.cast(builder, loaded, signature.args[0].dtype, types.int64)
     return types.int64(array, index), emit
 
 
@@ -239,42 +275,63 @@ def put(typing, array, a, b, c, d, vector):
     return types.void(array, a, b, c, d, vector), emit
 
 
-@intrinsic
-def transpose(typing, source, start, step, last, target, to, to_step):
-    """Turn an 8 × 8 block: target[to + j * to_step + i] = source[start + min(i, last) * step + j] for i, j in 0 … 7.
+@intrinsic(prefer_literal=True)
+def chosen(typing, slot, columns, index, neighbours):
+    """chosen(slot, columns, q, quad(x, i)): eight numbers, each one of the same four neighbours x[i : i + 4].
 
-    (`last` < 7 repeats a row instead of reading beyond the last sample.) Samples arrive one after the other, but the
-    kernels want one feature after the other. Number by number that costs 64 loads and 64 stores. Here 8 rows are
-    loaded whole and then shuffled three times, like cards: first single numbers change places between two rows, then
-    pairs, then halves.
+    Which one, 0 … 3, is written in two bits for each. columns[q] and columns[q + 1] hold eight places of four bits;
+    `slot` 0 reads the lower two bits of each place, `slot` 1 the upper two. LLVM has no word for "lane k of the result
+    is lane p[k] of the source", so it is spelled out lane by lane; most processors have one instruction for it.
+    """
+    shift = 2 * slot.literal_value
+
+    def emit(context, builder, signature, values):
+        eight = ir.VectorType(INT32, 8)
+        pointer = _address(context, builder, signature.args[1], values[1], signature.args[2], values[2])
+        word = builder.insert_element(ir.Constant(eight, ir.Undefined), _load(builder, pointer, INT32, 2), INT32(0))
+        words = builder.shuffle_vector(word, word, _lanes([0] * 8))
+        places = builder.lshr(words, ir.Constant(eight, [4 * k + shift for k in range(8)]))
+        places = builder.and_(places, ir.Constant(eight, [3] * 8))
+        vector = ir.Constant(values[3].type, ir.Undefined)
+        for k in range(8):
+            found = builder.extract_element(values[3], builder.extract_element(places, INT32(k)))
+            vector = builder.insert_element(vector, found, INT32(k))
+        return vector
+    return neighbours(slot, columns, index, neighbours), emit
+
+
+@intrinsic
+def turn(typing, source, start, step, last, target, to, to_step):
+    """Turn 8 rows of 4 numbers into 4 rows of 8: target[to + j * to_step + i] = source[start + i * step + j].
+
+    (For i in 0 … 7 and j in 0 … 3; where i > `last`, row `last` is taken again, so nothing beyond it is read.)
+    Samples arrive one after the other, but the kernels want one feature after the other. Number by number that costs
+    32 loads and 32 stores. Here rows are loaded in pairs, and two rounds of shuffling put the lanes in order, like
+    cards: first single lanes change places, then pairs of them.
     """
     def emit(context, builder, signature, values):
         source, start, step, last, target, to, to_step = (
             value if isinstance(kind, types.Array) else context.cast(builder, value, kind, types.intp)
             for value, kind in zip(values, signature.args, strict=True))
-        eight = ir.VectorType(FLOAT, 8)
+
+        def row(i):
+            i = builder.select(builder.icmp_signed("<", last, INT64(i)), last, INT64(i))
+            pointer = _address(context, builder, signature.args[0], source, types.intp,
+                               builder.add(start, builder.mul(i, step)))
+            return _load(builder, pointer, ir.VectorType(FLOAT, 4), 4)
 
         def shuffle(a, b, lanes):
             return builder.shuffle_vector(a, b, _lanes(lanes))
 
-        rows = []
-        for i in range(8):
-            row = builder.select(builder.icmp_signed("<", last, INT64(i)), last, INT64(i))
-            place = builder.add(start, builder.mul(row, step))
-            pointer = _address(context, builder, signature.args[0], source, types.intp, place)
-            rows.append(_load(builder, pointer, eight, 4))
-        singles = []
-        for i in (0, 2, 4, 6):
-            singles.append(shuffle(rows[i], rows[i + 1], [0, 8, 1, 9, 4, 12, 5, 13]))
-            singles.append(shuffle(rows[i], rows[i + 1], [2, 10, 3, 11, 6, 14, 7, 15]))
-        pairs = []
-        for i in (0, 1, 4, 5):
-            pairs.append(shuffle(singles[i], singles[i + 2], [0, 1, 8, 9, 4, 5, 12, 13]))
-            pairs.append(shuffle(singles[i], singles[i + 2], [2, 3, 10, 11, 6, 7, 14, 15]))
-        columns = [shuffle(pairs[i], pairs[i + 4], [0, 1, 2, 3, 8, 9, 10, 11]) for i in range(4)]
-        columns += [shuffle(pairs[i], pairs[i + 4], [4, 5, 6, 7, 12, 13, 14, 15]) for i in range(4)]
-        for column in columns:
-            _store(builder, column, _address(context, builder, signature.args[4], target, types.intp, to))
-            to = builder.add(to, to_step)
+        pairs = [shuffle(row(i), row(i + 4), [0, 1, 2, 3, 4, 5, 6, 7]) for i in range(4)]
+        low, high, low_pairs, high_pairs = (
+            [0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15],
+            [0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15])
+        for half in (low, high):
+            a, b = shuffle(pairs[0], pairs[1], half), shuffle(pairs[2], pairs[3], half)
+            for lanes in (low_pairs, high_pairs):
+                _store(builder, shuffle(a, b, lanes),
+                       _address(context, builder, signature.args[4], target, types.intp, to))
+                to = builder.add(to, to_step)
         return context.get_dummy_value()
     return types.void(source, start, step, last, target, to, to_step), emit

@@ -11,27 +11,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import minnet
 import minnet.sparse
 from minnet.nn.activations import ReLU
+from minnet.nn.attention import Attention
 from minnet.nn.layer import Layer
 from minnet.nn.layers import Dense, Dropout, Sequential
 from minnet.nn.models import mlp, residual_mlp, tiny_transformer
 from minnet.nn.residual import Residual
 
-FORMATS = ("auto", "rows", "blocks", "dense", "csr")
+FORMATS = ("auto", "rows", "blocks", "2:4", "dense", "csr")
 BATCHES = (0, 1, 7, 64, 1000)
 SPARSITIES = (0.0, 0.5, 0.9, 0.99, 1.0)
 
 
 def pruned(sizes, sparsity, seed, block=1, dropout=0.0):
-    """A network with random weights, random biases and random masks; `block` outputs share each mask entry."""
+    """A network with random weights, random biases and random masks; `block` outputs share each mask entry.
+
+    With block 0, of each four inputs two are removed first, and with block -1 whole neurons.
+    """
     rng = np.random.default_rng(seed)
     net = mlp(*sizes, dropout=dropout, rng=rng)
     for param in net.params():
         if param.prunable:
             inputs, outputs = param.shape
-            kept = rng.random((inputs, -(-outputs // block))) >= sparsity
-            param.mask = np.repeat(kept, block, axis=1)[:, :outputs]
+            height = inputs if block >= 0 else 1
+            width = max(block, 1)
+            kept = rng.random((height, -(-outputs // width))) >= sparsity
+            kept = np.repeat(kept, width, axis=1)[:, :outputs] & np.ones(param.shape, bool)
+            if block == 0:
+                kept &= (rng.random((-(-inputs // 4), 4, outputs)).argsort(axis=1) < 2).reshape(-1, outputs)[:inputs]
+            param.mask = kept
         else:
             param.data = rng.normal(size=param.shape)
     return net
@@ -47,10 +57,10 @@ def agree(found, expected):
 @pytest.mark.parametrize("format", FORMATS)
 @settings(max_examples=int(os.environ.get("MINNET_EXAMPLES", 50)), deadline=None, derandomize=True)
 @given(
-    sizes=st.lists(st.integers(1, 70), min_size=2, max_size=4),
+    sizes=st.lists(st.integers(1, 70) | st.sampled_from((4, 16, 32, 64)), min_size=2, max_size=4),
     sparsity=st.sampled_from(SPARSITIES),
-    n=st.sampled_from(BATCHES) | st.integers(0, 40),
-    block=st.sampled_from((1, 3, 4)),
+    n=st.sampled_from(BATCHES) | st.integers(0, 80),
+    block=st.sampled_from((1, 3, 4, 0, -1)),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_predicts_what_the_network_predicts(format, sizes, sparsity, n, block, seed):
@@ -81,12 +91,13 @@ def test_more_columns_than_one_band(format):
     agree(minnet.sparse.compile(net, format)(x), net(x))
 
 
-@pytest.mark.parametrize("format", ("rows", "blocks"))
-def test_a_sample_does_not_depend_on_its_company(format):
-    predict = minnet.sparse.compile(pruned((50, 30, 9), 0.7, seed=1, block=4), format)
-    x = np.random.default_rng(1).normal(size=(100, 50)).astype(np.float32)
+@pytest.mark.parametrize(("format", "block"), [("rows", 1), ("blocks", 4), ("2:4", 0)])
+def test_a_sample_does_not_depend_on_its_company(format, block):
+    predict = minnet.sparse.compile(pruned((52, 32, 9), 0.5, seed=1, block=block), format)
+    assert set(predict.formats.values()) == {format}
+    x = np.random.default_rng(1).normal(size=(100, 52)).astype(np.float32)
     together = predict(x)
-    for step in (1, 5, 8, 33):
+    for step in (1, 5, 8, 20, 33, 50):
         parts = np.concatenate([predict(x[i:i + step]) for i in range(0, len(x), step)])
         np.testing.assert_array_equal(parts, together)
 
@@ -257,5 +268,54 @@ def test_bytes_are_those_that_are_stored():
 def test_auto_leaves_large_dense_layers_to_blas():
     full = minnet.sparse.compile(pruned((300, 300), 0.0, seed=7))
     assert full.formats == {"dense1": "dense"} and "too few zeros" in full.explain()
-    assert minnet.sparse.compile(pruned((300, 300), 0.9, seed=7)).formats == {"dense1": "rows"}
-    assert minnet.sparse.compile(pruned((300, 300), 0.9, seed=7, block=4)).formats == {"dense1": "blocks"}
+
+
+@pytest.mark.parametrize(("sparsity", "block", "format"), [(0.9, 1, "rows"), (0.9, 4, "blocks"), (0.0, 0, "2:4")])
+def test_auto_finds_the_format_that_the_mask_was_made_for(sparsity, block, format):
+    predict = minnet.sparse.compile(pruned((300, 300, 300), sparsity, seed=7, block=block))
+    assert set(predict.formats.values()) == {format}
+    others = [minnet.sparse.compile(pruned((300, 300, 300), sparsity, seed=7, block=block), other)
+              for other in ("rows", "blocks", "2:4")]
+    assert predict.nbytes == min(other.nbytes for other in others)
+
+
+def test_what_is_not_two_of_four_is_stored_in_rows():
+    for sizes, block in (((64, 32), 1), ((62, 32), 0)):         # three of four; no whole windows
+        assert minnet.sparse.compile(pruned(sizes, 0.0, seed=8, block=block), "2:4").formats == {"dense1": "rows"}
+
+
+def test_neurons_without_work_are_left_out():
+    net = pruned((40, 30, 20, 10), 0.0, seed=9)
+    small = mlp(40, 15, 10, 10, rng=0)
+    first, second, third = (param for param in net.params() if param.prunable)
+    first.mask = np.arange(30) % 2 * np.ones((40, 1)) > 0       # every other neuron says its bias, and nothing else
+    third.mask = np.arange(20)[:, None] % 2 * np.ones(10) > 0   # every other neuron is read by nobody
+    predict = minnet.sparse.compile(net)
+    assert predict.formats == dict.fromkeys(("dense1", "dense2", "dense3"), "shrunken")
+    assert predict.nbytes == minnet.sparse.compile(small, "dense").nbytes
+    assert "15 of its inputs and 10 of its neurons have no work" in predict.explain()
+    x = np.random.default_rng(9).normal(size=(20, 40)).astype(np.float32)
+    agree(predict(x), net(x))
+    second.mask = np.zeros((30, 20), bool)                      # all neurons have fallen, and yet there is an answer
+    agree(minnet.sparse.compile(net)(x), net(x))
+
+
+def test_removed_heads_cost_nothing():
+    x = np.random.default_rng(0).random((5, 8, 8), np.float32)
+    for share in (0.25, 0.75):
+        net = tiny_transformer(rng=0)
+        whole = minnet.sparse.compile(net).nbytes
+        minnet.prune(net, share, structure=minnet.along("head"))
+        predict = minnet.sparse.compile(net)
+        agree(predict(x), net(x))
+        removed = sum(param.size - param.kept for param in net.params())
+        assert predict.nbytes == whole - 4 * removed
+        assert "shrunken" in predict.formats.values() and "of its 4 heads" in predict.explain()
+
+
+def test_all_heads_may_be_gone():
+    layer = Attention(6, 2, rng=0)
+    for param in layer.params():
+        param.mask = np.zeros(param.shape, bool) if param.axes != ("out",) else None
+    x = np.random.default_rng(0).normal(size=(3, 4, 6)).astype(np.float32)
+    agree(minnet.sparse.compile(layer)(x), layer(x))

@@ -7,7 +7,18 @@ and what the kernels should answer.
 
 import numpy as np
 
-from minnet.sparse.kernels import BLOCKS, FIRST_COLUMN, GROUPS, OUTPUTS, RELU, ROW, STEPS, WIDEST
+from minnet.sparse.kernels import (
+    FIRST_COLUMN,
+    GROUPS,
+    IN_ROWS,
+    KIND,
+    OUTPUTS,
+    RELU,
+    ROW,
+    STEPS,
+    TWO_OF_FOUR,
+    WIDEST,
+)
 
 
 def at(array, index):
@@ -35,13 +46,19 @@ def predict(x, packed):
                 before = groups[g - 1]
                 assert before[FIRST_COLUMN] == first and before[STEPS] >= group[STEPS]
                 assert not set(before[ROW:]) & set(rows[rows < layer[OUTPUTS]])
-            for _ in range(group[STEPS]):
-                for j in range(4):
-                    column = first + int(at(columns, q if layer[BLOCKS] else q + j))
-                    total = at(y, rows[j])
-                    total += at(values, p + j) * at(x.T, column)
-                p += 4
-                q += 1 if layer[BLOCKS] else 4
+            if layer[KIND] == TWO_OF_FOUR:
+                assert before[STEPS] == group[STEPS] if k % 2 else g % 2 == 0
+                two_of_four(x, y, values, p + 4 * (k % 2), columns, q + k % 2, group)
+                p += 16 * group[STEPS] * (k % 2)
+                q += 2 * group[STEPS] * (k % 2)
+            else:
+                for _ in range(group[STEPS]):
+                    for j in range(4):
+                        column = first + int(at(columns, q + j if layer[KIND] == IN_ROWS else q))
+                        total = at(y, rows[j])
+                        total += at(values, p + j) * at(x.T, column)
+                    p += 4
+                    q += 4 if layer[KIND] == IN_ROWS else 1
             g += 1
         x = y[:-1].T
         if layer[RELU]:
@@ -49,3 +66,18 @@ def predict(x, packed):
         bias += layer[OUTPUTS]
     assert (p, q, g, bias) == (len(values), len(columns), len(groups), len(biases)), "something was left unread"
     return x
+
+
+def two_of_four(x, y, values, p, columns, q, group):
+    """One group of a 2:4 layer: the first weights of all windows are added up by themselves, then the second ones."""
+    sums = np.zeros((2, 4, len(x)), np.float32)
+    for window in range(group[STEPS]):
+        for slot in range(2):
+            for j in range(4):
+                column = int(at(columns, q + 2 * window)) >> (4 * j + 2 * slot) & 3
+                weight = at(values, p + 16 * window + 8 * slot + j)
+                sums[slot, j] += weight * at(x.T, group[FIRST_COLUMN] + 4 * window + column)
+    for slot in range(2):
+        for j in range(4):
+            total = at(y, group[ROW + j])
+            total += sums[slot, j]
