@@ -6,7 +6,7 @@ more head would cost, and the time that a prediction takes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,14 +21,6 @@ from minnet.pruning.ranking import rank, restore
 from minnet.pruning.structure import along, branches
 
 CRITERIA = {"taylor": criteria.taylor, "magnitude": criteria.magnitude, "random": criteria.random}
-
-
-@dataclass
-class Level:
-    """One layer of a transformer: how many heads it has, and whether a dense branch follows its attention."""
-
-    heads: int
-    dense: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +38,6 @@ class Worth:
     costs: list
 
 
-@dataclass
 class Switchboard:
     """Units by name, ``"head_1_2"`` (layer 1, head 2), ``"dense_1"`` and ``"layer_1"``, and what follows from them.
 
@@ -61,49 +52,41 @@ class Switchboard:
 
     Attributes
     ----------
-    levels : list of Level
+    levels : list of int
+        How many heads each layer has.
     units : dict of {name: {path: ndarray of bool}}
         What falls with each.
     """
 
-    net: object
-    split: object
-    train: object
-    seed: int = 0
-    levels: list = field(default_factory=list)
-    units: dict = field(default_factory=dict)
-
-    def __post_init__(self):
-        self.net = self.net.copy()
+    def __init__(self, net, split, train, seed=0):
+        self.net, self.split, self.train, self.seed = net.copy(), split, train, seed
         restore(self.net)
-        self._pruned = self.net.copy()
-        self._params = {param.path: param for param in self._pruned.params()}
+        self._shapes = {param.path: param.shape for param in self.net.params()}
+        self.levels, self.units = [], {}
         self._rankings, self._worth, self._seconds, self._curves = {}, {}, {}, {}
         self._find()
 
     def _find(self):
         """Name all units: a layer begins with each branch that has attention in it."""
         head, branch = along("head")(self.net), branches(self.net)
-        params = self._params
         for path, layer in self.net.walk():
             if not hasattr(layer, "branch"):
                 continue
-            inside = {name: np.ones(params[name].shape, bool) for name in branch if name.startswith(f"{path}.")}
+            inside = {name: np.ones(self._shapes[name], bool) for name in branch if name.startswith(f"{path}.")}
             attention = next((each for _, each in layer.branch.walk() if isinstance(each, Attention)), None)
             if attention is not None:
-                self.levels.append(Level(attention.heads))
+                self.levels.append(attention.heads)
             elif not self.levels:
                 continue  # a dense branch before any attention
             number = len(self.levels)
             self.units.setdefault(f"layer_{number}", {}).update(inside)
             if attention is None:
-                self.levels[-1].dense = True
                 self.units.setdefault(f"dense_{number}", {}).update(inside)
                 continue
             first = min(head[name].min() for name in inside if name in head)
             for each in range(attention.heads):
                 self.units[f"head_{number}_{each + 1}"] = {
-                    name: np.broadcast_to(head[name] == first + each, params[name].shape)
+                    name: np.broadcast_to(head[name] == first + each, self._shapes[name])
                     for name in inside if name in head}
 
     @property
@@ -122,19 +105,25 @@ class Switchboard:
         return frozenset(name for name in self.heads
                          if all(not (masks[path] & falls).any() for path, falls in self.units[name].items()))
 
+    def heads_gone(self, off):
+        """How many heads are gone with these units."""
+        return sum(heads if f"layer_{number}" in off else sum(name.startswith(f"head_{number}_") for name in off)
+                   for number, heads in enumerate(self.levels, 1))
+
     def masks(self, off):
         """``{path: mask}`` with some units off; a parameter that is whole has None."""
         fallen = {}
         for name in off:
             for path, falls in self.units[name].items():
                 fallen[path] = fallen.get(path, False) | falls
-        return {path: ~fallen[path] if path in fallen else None for path in self._params}
+        return {path: ~fallen[path] if path in fallen else None for path in self._shapes}
 
     def pruned(self, off):
-        """The board's own pruned network, with these units off."""
-        for path, mask in self.masks(off).items():
-            self._params[path].mask = mask
-        return self._pruned
+        """A copy of the network with these units off."""
+        net, masks = self.net.copy(), self.masks(off)
+        for param in net.params():
+            param.mask = masks[param.path]
+        return net
 
     # ---- what follows -------------------------------------------------------------------------------
 
@@ -146,7 +135,7 @@ class Switchboard:
         """The `Worth` with these units off: of a network that was retrained so, or just pruned.  Computed once."""
         key = off, net
         if key not in self._worth:
-            net = self.pruned(off) if net is None else net
+            net = net or self.pruned(off)
             now = self.right(net)
             self._worth[key] = Worth(now, [
                 np.array([np.nan if lost else now - self._without(net, layer, head) for head, lost in enumerate(heads)])

@@ -19,6 +19,7 @@ from minnet.explore.rungs import BATCH, size
 from minnet.explore.samples import few
 from minnet.explore.stopwatch import spoken_time
 from minnet.explore.switchboard import CRITERIA, Switchboard, Worth
+from minnet.nn.attention import Attention
 from minnet.nn.models import tiny_transformer
 from minnet.nn.optim import Adam
 from minnet.nn.train import fit, steps
@@ -115,13 +116,15 @@ class HeadsExplorer(Explorer):
         if not (hasattr(data, "train") and hasattr(data, "val")):
             raise TypeError(f"this explorer takes a whole data set, got {type(data).__name__}; write for example "
                             "mn.explore.heads(net, mn.data.recall())")
-        self.board = Switchboard(net, data.val, data.train, seed)
-        if not self.board.levels:
+        branches = [layer.branch for _, layer in net.walk() if hasattr(layer, "branch")]
+        if not any(isinstance(part, Attention) for branch in branches for _, part in branch.walk()):
             raise TypeError(f"this explorer takes a transformer, got {net!r:.60}, in which no residual branch has "
                             "attention; write for example mn.models.tiny_transformer(rng=0)")
+        self.board = Switchboard(net, data.val, data.train, seed)
         self.net, self.data, self.epochs, self.seed = self.board.net, data, epochs, seed
         self.optimiser = optimiser or Adam(1e-3)
         self.retrained = {}
+        self.recorded = {"ranked": None, "criterion": None, f"layer_{len(self.board.levels)}": None}
         super().__init__()
         self._sentence.layout.min_height = "102px"
 
@@ -131,7 +134,8 @@ class HeadsExplorer(Explorer):
         wide, auto = {"description_width": "initial"}, {"width": "auto"}
         toggle = {"style": {**wide, "button_width": "auto"}, "layout": auto}
         heads, levels = len(self.board.heads), len(self.board.levels)
-        switches = {name: widgets.Checkbox(True, description=_short(name), indent=False, layout=auto)
+        switches = {name: widgets.Checkbox(True, description=_listed({name}).removeprefix("the "), indent=False,
+                                           layout=auto)
                     for name in sorted(self.board.units, key=_place)}
         return {
             "ranked": widgets.IntSlider(0, 0, heads - levels, description="Heads removed by ranking", style=wide,
@@ -153,9 +157,8 @@ class HeadsExplorer(Explorer):
         self._retrain = self.button("Retrain", self.retrain, "Train a copy further, without what is switched off")
         self._cancel = self.button("Cancel", self.job.cancel, "Stop retraining")
         self._cancel.disabled = True
-        switches = [widgets.HBox([widgets.HTML(f"Layer {level + 1} keeps:", layout={"width": "110px"}),
-                                  *(control[name] for name in control if _place(name)[0] == level + 1)], layout=row)
-                    for level in range(len(self.board.levels))]
+        switches = [widgets.HBox([control[name] for name in control if _place(name)[0] == level], layout=row)
+                    for level in range(1, len(self.board.levels) + 1)]
         return [
             widgets.HBox([control["ranked"], control["criterion"], self._reset], layout=row), *switches,
             widgets.HBox([control["sample"], control["show"], self._retrain, self._cancel, self._bar, self._told],
@@ -174,19 +177,16 @@ class HeadsExplorer(Explorer):
         sample = self.data.val.x[state["sample"]]
         words = self._words(sample)
         worth = board.worth(off, again if net is again else None)
-        (left, seconds), net = board.price(off), net if net is again else board.pruned(off)
+        left, seconds = board.price(off)
         return Frame(
             off=off, maps=patterns(net, sample), removed=gone(net), worth=worth,
             whole=board.worth(frozenset()).accuracy, curve=board.curve(state["criterion"]),
             retrained=None if again is None else board.worth(off, again).accuracy,
-            tried=[(self._count(each), board.worth(each, found).accuracy) for each, found in self.retrained.items()],
+            tried=[(board.heads_gone(each), board.worth(each, found).accuracy)
+                   for each, found in self.retrained.items()],
             numbers=size(self.net), left=left, seconds=seconds, words=words, mark=_mark(words),
             answer=self.data.class_names[int(net(sample[None])[0].argmax())],
             truth=self.data.class_names[self.data.val.y[state["sample"]]], note=self._note(state, off))
-
-    def _count(self, off):
-        """How many heads are gone with these units."""
-        return sum(int(lost.sum()) for lost in gone(self.board.pruned(off)))
 
     def _words(self, sample):
         """What the tokens of a sample are called."""
@@ -246,7 +246,7 @@ class HeadsExplorer(Explorer):
         """Train a copy without what is switched off, in the background; `wait` waits."""
         with self._lock:
             off = self.shown.off
-            net = self.board.pruned(off).copy()
+            net = self.board.pruned(off)
         self.job.start(self._practice(off, net))
 
     def _practice(self, off, net):
@@ -274,11 +274,6 @@ def _place(name):
     if kind not in ("layer", "head", "dense"):
         return 0, 0, 0
     return int(numbers[0]), ("layer", "head", "dense").index(kind), int(numbers[-1])
-
-
-def _short(name):
-    kind, *numbers = name.split("_")
-    return {"layer": "itself", "dense": "dense pair"}.get(kind, f"head {numbers[-1]}")
 
 
 def _listed(off):
