@@ -272,7 +272,7 @@ def test_the_explorer_shows_what_the_text_points_at(lesson):
     lesson.run("explorer.reset()")
     assert lesson.value("mn.sparsity(net)") == 0
     tips = [state.get("description") for state in lesson.widgets.values()]
-    assert {"Retrain", "itself", "Show it", "Sample number"} <= set(tips)
+    assert {"Retrain", "layer 2", "head 2 of layer 1", "Show it", "Sample number"} <= set(tips)
 
 
 # ---- pitfalls ---------------------------------------------------------------------------------------------
