@@ -132,7 +132,7 @@ class CriteriaExplorer(Explorer):
     def controls(self):
         wide = {"description_width": "initial"}
         toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
-        choice = {"style": wide, "layout": {"width": "165px"}}
+        choice = {"style": wide, "layout": {"width": "205px"}}
         return {
             "a": widgets.Dropdown(options=CRITERIA, value="magnitude", description="A (blue)", **choice),
             "b": widgets.Dropdown(options=CRITERIA, value="wanda", description="B (orange)", **choice),
@@ -154,15 +154,15 @@ class CriteriaExplorer(Explorer):
         control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
         buttons = self.launcher.buttons("Retrain all criteria", "Train pruned copies further, in the background: at "
                                         f"this sparsity, then at {', '.join(map(str, RETRAINED_AT))}%")
-        told = self.launcher.told
-        told.value = f"{self.epochs} epochs each, seed {self.seed}"
+        bar, told = self.launcher.bar, self.launcher.told
+        bar.layout.width, told.layout.width, told.value = "70px", "175px", f"{self.epochs} epochs, seed {self.seed}"
         if self.lessons is None:
             buttons[0].disabled = True
             told.layout.width, told.value = "auto", NO_LESSONS
         return [
             widgets.HBox([control["a"], control["b"], control["percent"]], layout=row),
-            widgets.HBox([control[name] for name in ("structure", "scope", "combine")], layout=row),
-            widgets.HBox([control["curves"], *buttons, self._reset, self.launcher.bar, told], layout=row),
+            widgets.HBox([*(control[name] for name in ("structure", "scope", "combine")), self._reset], layout=row),
+            widgets.HBox([control["curves"], *buttons, bar, told], layout=row),
             self._message,
             self._picture,
             self._sentence,
@@ -193,7 +193,7 @@ class CriteriaExplorer(Explorer):
     # ---- the picture --------------------------------------------------------------------------------
 
     def draw(self, figure):
-        grid = figure.add_gridspec(2, 2, width_ratios=(4.2, 5.8))
+        grid = figure.add_gridspec(2, 2, width_ratios=(3.8, 6.2))
         sheet, of_first = figure.add_subplot(grid[:, 0]), " of the first network" if len(self.jury.nets) > 1 else ""
         colours = {"both": BOTH, "only A": A, "only B": B, "neither": NEITHER}
         sheet.legend(handles=[Patch(color=colour, label=name) for name, colour in colours.items()], loc="lower left",

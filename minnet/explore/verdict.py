@@ -35,7 +35,7 @@ class Curves:
     """
 
     def __init__(self, ax, layers):
-        ink.plain(ax, "Accuracy of A and B (%)")
+        ink.plain(ax, "Accuracy (%)")
         ax.set(xlim=(-2, 97), ylim=(0, 104), xticks=range(0, 101, 20), yticks=range(0, 101, 25))
         ax.set_xlabel("sparsity (% of units)", fontsize=ink.SMALL)
         ax.grid(color="#E5E5E5", linewidth=0.8)
@@ -48,9 +48,9 @@ class Curves:
         self.alone = {name: [ax.plot([], [], color=colour, linestyle=STYLES[i % len(STYLES)], linewidth=2)[0]
                              for colour in (A, B)] for i, name in enumerate(layers)}
         self._together = [*self.others.values(), self.dice, *self.lines, *self.retrained]
-        self._legends = _legends(ax, layers)
+        self._styles = _legends(ax, layers)
         # What a slider moves lies on top, so that nothing else is drawn again.
-        self.artists = [*self._legends, *self._together, *(line for pair in self.alone.values() for line in pair),
+        self.artists = [self._styles, *self._together, *(line for pair in self.alone.values() for line in pair),
                         self._here]
 
     def update(self, frame):
@@ -68,8 +68,8 @@ class Curves:
             found = (frame.alone or {}).get(name)
             for i, line in enumerate(pair):
                 _put(line, *([PERCENT, 100 * found[i]] if found else [[], []]))
-        for artist in (*self._together, *self._legends):
-            shown = (frame.alone is None) == (artist is not self._legends[1])
+        for artist in (*self._together, self._styles):
+            shown = (frame.alone is None) == (artist is not self._styles)
             if artist.get_visible() != shown:
                 artist.set_visible(shown)
 
@@ -94,7 +94,7 @@ class Points:
         at = np.arange(len(CRITERIA))
         ax.set(xlim=(-0.6, len(at) - 0.4), ylim=(0, 104), yticks=range(0, 101, 25), xticks=at)
         ax.set_xticklabels(CRITERIA)
-        ax.tick_params(axis="x", length=0)
+        ax.tick_params(axis="x", length=0, labelsize=ink.SMALL - 0.7)  # so that the longest name has room
         ax.grid(color="#E5E5E5", linewidth=0.8, axis="y")
         self._bands = [ax.bar([0], [103], 0.92, color=colour, alpha=0.22)[0] for colour in (A, B)]
         self.pruned, self.retrained = (
@@ -127,14 +127,14 @@ def _put(line, x, y):
 
 
 def _legends(ax, layers):
-    """What colours mean where the whole network is pruned, and what line styles mean where each layer is."""
-    keys = [("A", A, "-", ""), ("B", B, "-", ""), ("dice", ink.FAINT, "--", ""), ("other criteria", OTHER, "-", ""),
-            ("A, B retrained", ink.INK, "", "D")]  # fmt: skip
-    keys = [Line2D([], [], color=colour, linestyle=style, marker=mark, label=name)
+    """What colours mean, above the Axes; returned is what line styles mean, where each layer is pruned alone."""
+    keys = [("A", A, "-", ""), ("B", B, "-", ""), ("dice", ink.FAINT, "--", ""), ("others", OTHER, "-", ""),
+            ("retrained", ink.INK, "", "D")]  # fmt: skip
+    keys = [Line2D([], [], color=colour, linestyle=style, marker=mark, label=name, markersize=5)
             for name, colour, style, mark in keys]
     names = [Line2D([], [], color=ink.INK, linestyle=STYLES[i % len(STYLES)], label=f"only {name} pruned")
              for i, name in enumerate(layers)]
-    made = [ax.legend(handles=each, loc="lower left", fontsize=ink.SMALL, frameon=False, borderpad=0, handlelength=1.8,
-                      labelspacing=0.25) for each in (keys, names)]
-    ax.add_artist(made[0])  # the second legend took its place
-    return made
+    how = {"fontsize": ink.SMALL, "frameon": False, "borderpad": 0, "handlelength": 1.6}
+    ax.add_artist(ax.legend(handles=keys, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(keys), columnspacing=1,
+                            handletextpad=0.4, **how))
+    return ax.legend(handles=names, loc="lower left", labelspacing=0.25, **how)
