@@ -1,6 +1,7 @@
 """Costs, held against counts by hand, against bytes really written, and against a clock of our own."""
 
 import gzip
+import itertools
 import time
 
 import numpy as np
@@ -129,6 +130,11 @@ def test_latency_stops_when_its_budget_is_spent():
     calls = []
     mn.measure.latency(lambda: calls.append(0), rounds=1000, sample=0, budget=0)
     assert len(calls) == 2 + 2 * 3  # three rounds at least
+
+
+def test_latency_reads_the_clock_that_it_is_given():
+    seconds = itertools.count()
+    assert mn.measure.latency(lambda: next(seconds), rounds=3, sample=0, clock=lambda: next(seconds)).median == 2
 
 
 @pytest.mark.parametrize(("call", "error"), [
