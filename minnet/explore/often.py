@@ -16,8 +16,7 @@ from minnet.draw import ink
 from minnet.explore.bench import COLOURS, Bench, mean_and_range
 from minnet.explore.explorer import Explorer
 from minnet.explore.recipes import FINALS, RETRAINING, SCOPES, Kitchen, Recipe, Result
-from minnet.explore.samples import few
-from minnet.nn.layer import Layer
+from minnet.explore.samples import few, untrained
 from minnet.nn.models import mlp
 from minnet.pruning.schedule import geometric
 
@@ -82,13 +81,7 @@ class IterationsExplorer(Explorer):
         super().follow(other)
 
     def __init__(self, make, data, *, seeds=(0, 1, 2), epochs=20):
-        example = make(seeds[0]) if callable(make) and not isinstance(make, Layer) else None
-        if not isinstance(example, Layer):
-            raise TypeError("iterations takes a function that makes an untrained network from a seed, write for "
-                            "example mn.explore.iterations(lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed), "
-                            "digits)")
-        if not hasattr(data, "train"):
-            raise TypeError("iterations trains and measures: pass the whole data set, not one part of it")
+        example = untrained("iterations", make, seeds[0], data)
         self.kitchen = Kitchen(make, data, seeds, epochs)
         self._layers = [p.path.removesuffix(".weight") for p in example.params() if p.prunable]
         self._bench = Bench(self, _row("", "recipe", "this recipe", "dice choose instead", "mask from scratch"))

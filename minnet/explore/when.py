@@ -16,8 +16,7 @@ from minnet.draw import ink
 from minnet.explore.bench import COLOURS, Bench, mean_and_range
 from minnet.explore.explorer import Explorer
 from minnet.explore.plans import ALL, AT_ONCE, CRITERIA, ROUNDS, SHAPES, SHARED, Plan, Trial, Trials
-from minnet.explore.samples import few
-from minnet.nn.layer import Layer
+from minnet.explore.samples import few, untrained
 from minnet.nn.models import mlp
 
 PRESETS = {
@@ -77,6 +76,7 @@ class TimingExplorer(Explorer):
     """
 
     size = (10, 4.2)
+    recorded = {"criterion": None, "shape": None, "start": (0, 10, 50), "scope": None}
 
     @staticmethod
     def example():
@@ -87,12 +87,7 @@ class TimingExplorer(Explorer):
         super().follow(other)
 
     def __init__(self, make, data, *, seeds=(0, 1, 2), count=1000):
-        example = make(seeds[0]) if callable(make) and not isinstance(make, Layer) else None
-        if not isinstance(example, Layer):
-            raise TypeError("timing takes a function that makes an untrained network from a seed, write for example "
-                            "mn.explore.timing(lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed), digits)")
-        if not hasattr(data, "train"):
-            raise TypeError("timing trains and measures: pass the whole data set, not one part of it")
+        example = untrained("timing", make, seeds[0], data)
         self.trials = Trials(make, data, seeds, count)
         weights = [param for param in example.params() if param.prunable]
         self._layers = [param.path.removesuffix(".weight") for param in weights]
@@ -104,11 +99,11 @@ class TimingExplorer(Explorer):
 
     def controls(self):
         wide = {"description_width": "initial"}
-        slide = {"style": wide, "layout": {"width": "340px", "max_width": "100%"}}
+        start, stop = ({"style": wide, "layout": {"width": width, "max_width": "100%"}} for width in ("400px", "295px"))
         toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
         return {
-            "start": widgets.IntSlider(10, 0, 100, description="Start (% of training)", **slide),
-            "stop": widgets.IntSlider(70, 0, 100, description="End (%)", **slide),
+            "start": widgets.IntSlider(10, 0, 100, description="Start (% of training)", **start),
+            "stop": widgets.IntSlider(70, 0, 100, description="End (%)", **stop),
             "shape": widgets.ToggleButtons(
                 options=SHAPES, value="cubic", description="Schedule", **toggle,
                 tooltips=["everything at the start", "equal portions", "fast at first, slowing down",
@@ -282,6 +277,15 @@ class TimingExplorer(Explorer):
         """Try the present plan with every seed, in the background; the newest request wins."""
         self._bench.bar.value = 0
         self.job.start(self.trials.attempt(Plan.of(self.state)))
+
+    def rehearse(self):
+        linear = {**PRESETS["During"], "shape": "linear"}
+        for scope in (ALL, SHARED):
+            for values in (*PRESETS.values(), linear):
+                self.set(scope=scope, **values)
+                self.train()
+                self.wait()
+        self.reset()
 
     def progress(self, what):
         self._bench.progress(what)
