@@ -1,8 +1,9 @@
 """From a key press to new pixels: how quickly the explorers answer in JupyterLab.
 
-Three sliders in one notebook, in a headless Chromium, are moved in turn: a bare image of one pixel (the
-least that a round trip to the kernel can take), the explorer, and the explorer's figure drawn anew by
-`ipywidgets.interact`.  Run it with ``python -m benchmarks.sliders``; it needs the extra `browser` and a Chromium.
+For every explorer three sliders in one notebook, in a headless Chromium, are moved in turn: a bare image of one pixel
+(the least that a round trip to the kernel can take), the explorer, and the explorer's figure drawn anew by
+`ipywidgets.interact`.  Then the explorer again while it trains, 200 moves as fast as they go, and Cancel.  Run it with
+``python -m benchmarks.sliders``; it needs the extra `browser` and a Chromium.
 """
 
 from __future__ import annotations
@@ -15,25 +16,55 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import sync_playwright
 
+from minnet.explore import Explorer
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.browser.page import Notebook
 from tests.browser.server import serve
 
+# As large as in the lessons; any other kind is measured on its own small example.
+LIKE_LESSON = {
+    "SparsityExplorer": "mn.explore.sparsity(trained(64, 32, 16, 10), digits)",
+    "TwinsExplorer": "mn.explore.dropout_and_pruning(mn.models.mlp(40, 200, 200, 10, rng=0), mn.data.mnist1d())",
+    "StructureExplorer": 'mn.explore.structure({"dense": trained(64, 100, 50, 10)}, digits)',
+    "CriteriaExplorer": "mn.explore.criteria([trained(64, 100, 50, 10, seed=seed) for seed in (0, 1, 2)], digits)",
+    "TimingExplorer": "mn.explore.timing(lambda seed: mn.models.mlp(64, 100, 50, 10, rng=seed), digits)",
+    "IterationsExplorer": "mn.explore.iterations(lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed), digits)",
+    "TrainingExplorer": "mn.explore.training(digits)",
+}
 SETUP = """
 import io
+from time import perf_counter
 import ipywidgets as widgets
 from IPython.display import Image, display
 from PIL import Image as Pixels
 import minnet as mn
+from minnet.explore.dial import slides
 
 digits = mn.data.digits()
-net = mn.models.mlp(64, 32, 16, 10, rng=0)
-mn.fit(net, digits.train, epochs=20, rng=0, progress=False)
+
+def trained(*sizes, seed=0):
+    net = mn.models.mlp(*sizes, rng=seed)
+    mn.fit(net, digits.train, epochs=5, rng=seed, progress=False)
+    return net
 
 def named(name, *inside):
     box = widgets.VBox(inside)
     box.add_class(name)
     return box
+
+def stamp(slider):
+    "Says where the slider stands, as soon as the picture of it has been sent."
+    said = widgets.HTML()
+    said.add_class("stamp")
+    slider.observe(lambda change: setattr(said, "value", repr(change.new)), "value")
+    return said
+
+def place(slider, part):
+    if hasattr(slider, "options"):
+        slider.index = int(part * (len(slider.options) - 1))
+    else:
+        steps = int(part * (slider.max - slider.min) / slider.step)
+        slider.value = type(slider.value)(slider.min + slider.step * steps)
 """
 BARE = """
 slider, pixel = widgets.IntSlider(50), widgets.Image(format="png")
@@ -45,80 +76,145 @@ def one_pixel(change):
 
 slider.observe(one_pixel, "value")
 one_pixel(None)
-named("bare", slider, pixel)
+named("bare", slider, pixel, stamp(slider))
 """
 EXPLORER = """
-explorer = mn.explore.sparsity(net.copy(), digits)
-explorer.set(sparsity=50)
-named("explorer", explorer.widget)
+explorer = {code}
+explorer.wait(120)
+wanted = [*(explorer.recorded or ()), *explorer.control]
+main = next(name for name in wanted if slides(explorer.control[name]))
+handle = explorer.control[main]
+handle.add_class("main")
+place(handle, 0.4)
+
+def train():
+    for button in explorer.buttons:
+        if explorer.job.running:
+            return True
+        if button.description not in ("Reset", "Cancel") and not button.disabled:
+            button.click()
+    return explorer.job.running
+
+def cancel():
+    start = perf_counter()
+    explorer.job.cancel()
+    explorer.wait()
+    return perf_counter() - start
+
+named("explorer", explorer.widget, stamp(handle))
 """
 INTERACT = """
-other = mn.explore.sparsity(net.copy(), digits)
+other = {code}
+other.wait(120)
+own = other.control[main]
+keys = ("options", "min", "max", "step", "base")
+again = type(own)(**{{key: getattr(own, key) for key in keys if hasattr(own, key)}})
+place(again, 0.4)
 
-def anew(sparsity):
+def anew(value):
     figure = mn.draw.Picture(0, 0, size=other.size)
     other.draw(figure)
-    other.paint(other.frame({**other.state, "sparsity": sparsity}))
+    other.paint(other.frame({{**other.state, main: value}}))
     display(Image(figure.png()))
 
-interactive = widgets.interactive(anew, sparsity=widgets.IntSlider(50))
-named("interact", interactive)
+named("interact", widgets.interactive(anew, value=again))
 """
 
-# Presses a key on the slider, waits until another picture has arrived and is decoded; milliseconds.
+# Presses a key on the slider, waits until the picture has followed and is decoded; milliseconds.  While an explorer
+# trains, pictures come anyway: there the stamp tells which is the right one.
 MOVE = """async ([name, key]) => {
-    const root = document.querySelector('.' + name), handle = root.querySelector('.noUi-handle');
-    const seen = root.querySelector('img')?.src;
-    const start = performance.now();
-    const arrived = new Promise(done => {
-        const look = () => {
+    const root = document.querySelector('.' + name), one = '.noUi-handle';
+    const handle = root.querySelector('.main ' + one) ?? root.querySelector(one);
+    const look = () => root.querySelector('.stamp')?.innerText ?? root.querySelector('img')?.src;
+    const seen = look(), start = performance.now();
+    const arrived = new Promise((done, fail) => {
+        const watcher = new MutationObserver(() => {
             const image = root.querySelector('img');
-            if (image && image.src !== seen) { watcher.disconnect(); done(image); }
-        };
-        const watcher = new MutationObserver(look);
-        watcher.observe(root, {subtree: true, childList: true, attributes: true, attributeFilter: ['src']});
+            if (image && look() !== seen) { watcher.disconnect(); done(image); }
+        });
+        watcher.observe(root, {subtree: true, childList: true, characterData: true, attributes: true});
+        setTimeout(() => fail(new Error(`${name}: no other picture after ${key}`)), 30000);
     });
     handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
     await (await arrived).decode();
     return performance.now() - start;
 }"""
 
+# Moves as fast as they go, here and there, and at last to the end.
+BURST = """() => {
+    const handle = document.querySelector('.explorer .main .noUi-handle');
+    const press = key => handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+    for (let move = 0; move < 199; move++) press(move % 7 < 4 ? 'ArrowRight' : 'ArrowLeft');
+    press('End');
+}"""
 
-def measure(notebook, names, moves):
+
+def measure(notebook, names, moves, before=""):
     """Milliseconds of every move, {name: list}; the candidates take turns."""
     taken = {name: [] for name in names}
     for move in range(moves + 2):
         for name in names:
-            key = "ArrowRight" if move % 20 < 10 else "ArrowLeft"
-            milliseconds = notebook.page.evaluate(MOVE, [name, key])
+            if before:
+                notebook.run(before)
+            milliseconds = notebook.page.evaluate(MOVE, [name, "ArrowRight" if move % 10 < 5 else "ArrowLeft"])
             notebook.settle()
             if move >= 2:  # the first two warm up
                 taken[name].append(milliseconds)
     return taken
 
 
+def burst(notebook):
+    """Whether 200 moves end on the last value, shown."""
+    notebook.page.evaluate(BURST)
+    notebook.settle()
+    image = notebook.page.locator(".explorer .widget-image").first
+    last = "handle.index == len(handle.options) - 1 if hasattr(handle, 'options') else handle.value == handle.max"
+    png = "__import__('hashlib').sha256(explorer.png()).hexdigest()[:12]"
+    return notebook.value(last) and notebook.value(png) == notebook.fingerprint(image)
+
+
+def row(notebook, moves):
+    """All the figures of one explorer."""
+    rest = measure(notebook, ["bare", "explorer", "interact"], moves)
+    bare, median = (statistics.median(rest[name]) for name in ("bare", "explorer"))
+    bare95, p95 = (statistics.quantiles(rest[name], n=20)[-1] for name in ("bare", "explorer"))
+    said = (f"bare {bare:4.0f} ms, explorer {median:4.0f} ms: median {median / bare:4.2f}× bare, 95 % below "
+            f"{p95 / bare95:4.2f}×; interact {statistics.median(rest['interact']) / median:4.1f}× slower; "
+            f"200 moves: {'ends on the last' if burst(notebook) else 'DOES NOT END ON THE LAST'}")
+    notebook.run("place(handle, 0.4)")
+    if notebook.value("train()"):
+        both = [measure(notebook, ["bare", "explorer"], moves // 2, "train()"),
+                measure(notebook, ["bare", "explorer"], moves // 2, "cancel()")]
+        busy, idle = (statistics.median(each["explorer"]) for each in both)
+        notebook.run("train()")
+        said += f"; while training {busy / idle:4.2f}× at rest, Cancel after {notebook.value('cancel()'):.3f} s"
+    return said
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moves", type=int, default=40)
-    moves = parser.parse_args().moves
+    parser.add_argument("--only", default="", help="kinds of explorers, with commas between them")
+    chosen = parser.parse_args()
+    kinds = [name for name in Explorer.registry if not chosen.only or name in chosen.only.split(",")]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    cells = [nbformat.v4.new_code_cell(cell) for cell in (SETUP, BARE, EXPLORER, INTERACT)]
+    print(f"slider to new pixels, {chosen.moves} moves each; “bare” is an image of one pixel in the same notebook")
     with tempfile.TemporaryDirectory() as folder, serve(Path(folder)) as server, sync_playwright() as driver:
-        nbformat.write(nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=cells),
-                       server.folder / "sliders.ipynb")
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_context(viewport={"width": 1400, "height": 3000}).new_page()  # all cells in sight
-        notebook = Notebook(page, server, "sliders.ipynb")
-        notebook.run_all()
-        taken = measure(notebook, ["bare", "explorer", "interact"], moves)
+        for name in kinds:
+            code = LIKE_LESSON.get(name, f"mn.explore.Explorer.registry['{name}'].example()")
+            cells = [nbformat.v4.new_code_cell(cell)
+                     for cell in (SETUP, BARE, EXPLORER.format(code=code), INTERACT.format(code=code))]
+            nbformat.write(nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=cells),
+                           server.folder / f"{name}.ipynb")
+            context = browser.new_context(viewport={"width": 1400, "height": 3000})  # all cells in sight
+            notebook = Notebook(context.new_page(), server, f"{name}.ipynb")
+            notebook.run_all()
+            assert not (wrong := notebook.problems()), wrong
+            print(f"{name:20} {row(notebook, chosen.moves)}", flush=True)
+            notebook.page.evaluate("() => window.minnet.panel.sessionContext.shutdown()")
+            context.close()
         browser.close()
-    bare = statistics.median(taken["bare"])
-    bare_p95 = statistics.quantiles(taken["bare"], n=20)[-1]
-    print(f"slider to new pixels, {moves} moves each")
-    for name, each in taken.items():
-        median, p95 = statistics.median(each), statistics.quantiles(each, n=20)[-1]
-        print(f"{name:10} median {median:6.0f} ms ({median / bare:4.2f}× bare)   "
-              f"95 % below {p95:6.0f} ms ({p95 / bare_p95:4.2f}× bare)")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def dials_of(explorer):
 
 
 def _sensible(controls):
-    chosen = {name: PLACES for name, each in controls.items() if _slides(each)}
+    chosen = {name: PLACES for name, each in controls.items() if slides(each)}
     chosen = dict(list(chosen.items())[:1])
     frames = PLACES if chosen else 1
     for name, control in controls.items():
@@ -92,7 +92,8 @@ def _sensible(controls):
     return chosen
 
 
-def _slides(control):
+def slides(control):
+    """Whether a control is a slider."""
     return type(control).__name__ in ("SelectionSlider", "IntSlider", "FloatSlider", "FloatLogSlider")
 
 
@@ -106,7 +107,7 @@ def _dial(name, control, places):
         values = [value for value in values if value in places]
     values = [value for value in words if value in values or value == control.value]  # in their order
     return Dial(name, control.description or name, tuple(values), tuple(words[value] for value in values),
-                values.index(control.value), hasattr(control, "max") or _slides(control))
+                values.index(control.value), hasattr(control, "max") or slides(control))
 
 
 def _words(control):
