@@ -144,7 +144,7 @@ class PlaygroundExplorer(Explorer):
 
     def controls(self):
         wide = {"description_width": "initial"}
-        slides = [{"style": wide, "layout": {"width": f"{width}px"}} for width in (430, 240, 285)]
+        slides = [{"style": wide, "layout": {"width": f"{width}px"}} for width in (395, 230, 340)]
         pick = {"style": wide, "layout": {"width": "250px"}}
         toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
         return {
