@@ -1,4 +1,4 @@
-"""A lesson as slides (jupyterlab-deck, extra `lecture`): the playground stands on a slide and its slider works there."""
+"""A lesson as slides (jupyterlab-deck, extra `lecture`): the playground is on a slide, and its slider works there."""
 
 import pytest
 
