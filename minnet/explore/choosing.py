@@ -257,6 +257,13 @@ class CriteriaExplorer(Explorer):
             self.retrained[way, criterion, percent] = found
         yield 1.0, "done"
 
+    def rehearse(self):
+        for structure in self.control["structure"].options:
+            self.set(structure=structure)
+            self.train()
+            self.wait()
+        self.reset()
+
     def progress(self, what):
         self.launcher.progress(what)
         if self._known(self.state) != self.shown.retrained or what is None:
