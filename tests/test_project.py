@@ -28,6 +28,59 @@ def test_readme_lists_the_lessons_in_order_and_its_links_lead_somewhere():
     links = re.findall(r"\]\(([^)#:]+)\)", readme)
     assert [link for link in links if link.endswith(".ipynb")] == [f"lessons/{path.name}" for path in LESSONS]
     assert [link for link in links if not (ROOT / link).exists()] == []
+    badges = re.findall(r"(?:urlpath=lab/tree|blob/HEAD)/([a-z_0-9/]+\.ipynb)", readme)
+    assert len(badges) == 2 and all((ROOT / path).exists() for path in badges)
+
+
+def test_readme_leads_from_each_system_to_its_cell_and_to_the_assertion_behind_it():
+    row = r"\| ([^|]+) \| \[\d\d `[^`]+`\]\((\S+\.ipynb)#cell-id=(\S+)\) \| \[`(\w+)`\]\((\S+)\) \|"
+    rows = re.findall(row, (ROOT / "README.md").read_text())
+    assert len(rows) >= 15
+    for system, lesson, cell, test, file in rows:
+        cells = nbformat.read(ROOT / lesson, as_version=4).cells
+        assert cell in {each.id for each in cells}, f"{system}: {lesson} has no cell {cell}"
+        functions = [node for node in ast.parse((ROOT / file).read_text()).body if isinstance(node, ast.FunctionDef)]
+        body = next((node for node in functions if node.name == test), None)
+        assert body is not None, f"{system}: {file} has no {test}"
+        assert any(isinstance(node, ast.Assert) for node in ast.walk(body)), f"{system}: {test} asserts nothing"
+        assert f'LESSON = "{Path(lesson).name}"' in (ROOT / file).read_text()
+
+
+def test_links_in_lessons_lead_somewhere():
+    texts = {path: "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells
+                             if cell.cell_type == "markdown") for path in LESSONS}
+    texts |= {path: path.read_text() for path in (ROOT / "lessons").glob("*.md")}
+    for path, text in texts.items():
+        for link in re.findall(r"\]\(([^)#: ]+)(?:#[^)]*)?\)", text):
+            assert (path.parent / link).exists(), f"{path.name} links to {link}"
+
+
+def test_the_lecturers_plan_names_cells_that_exist():
+    plan = (ROOT / "lessons" / "README.md").read_text()
+    cells = {path.name[:2]: {cell.id for cell in nbformat.read(path, as_version=4).cells} for path in LESSONS}
+    named = re.findall(r"\b(\d\d) `([a-z0-9-]+)`", plan)
+    assert len(named) > 30
+    assert [(lesson, cell) for lesson, cell in named if cell not in cells[lesson]] == []
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.name)
+def test_lesson_has_its_korean_lines_and_slide_marks(path):
+    cells = nbformat.read(path, as_version=4).cells
+    assert len(re.findall(r"^\*한국어: .*[가-힣]", cells[0].source, re.M)) == 2  # under its title, and its aims
+    kinds = [cell.metadata.get("slideshow", {}).get("slide_type") for cell in cells]
+    assert set(kinds) <= {"slide", "subslide", "fragment", "skip"} and kinds[0] == "slide"
+    for cell, kind in zip(cells, kinds, strict=True):
+        if cell.source.startswith("## ") and cell.id != "sources":
+            assert kind == "slide", cell.id
+        if cell.cell_type == "code" and re.search(r"mn\.explore\.\w+\(", cell.source):
+            assert kind == "subslide", cell.id  # it fills the screen
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.name)
+def test_still_pictures_have_a_text_instead(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            assert "![](" not in cell.source and not re.search(r"<img(?![^>]*alt=\"[^\"]+\")", cell.source), cell.id
 
 
 def test_citation_names_this_version():
