@@ -145,7 +145,7 @@ class SpeedExplorer(Explorer):
         said += (f"minnet's sparse kernels take {spoken_time(seconds)}, dense {spoken_time(heat.times[DENSE].median)}: "
                  f"<b>{_times(ratio)}</b>, {heat.parts[SPARSE]:.2f} of ideal. The naive loop is {_times(naive)}. ")
         if heat.crossover is not None:
-            said += f"For this batch the kernels overtake dense at <b>{heat.crossover:.0f} %</b>. "
+            said += f"For this batch the kernels overtake dense at <b>{heat.crossover:.0f}\N{NO-BREAK SPACE}%</b>. "
         sizes = ", ".join(f"{name} {spoken_bytes(many)}" for name, many in frame.bytes.items())
         said += f"Stored: {sizes}, dense {spoken_bytes(self.scales.dense)}. "
         if heat.building is not None:

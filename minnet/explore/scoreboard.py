@@ -56,7 +56,7 @@ class Bars:
             self.ranges[y].set_data([low, high] if ratio else [], [y, y] if ratio else [])
             self.times[y].set_text(spoken_time(seconds.median) if seconds else "…")
             part = frame.heat.parts.get(name)
-            self.parts[y].set_text("" if part is None else f"{part:.2f}")
+            self.parts[y].set_text("" if part is None else f"{part:.2f}" if part >= 0.005 else "< 0.01")
 
 
 class Curves:
@@ -143,10 +143,9 @@ class Roof:
         self._names = [ax.text(0, 1, "", fontsize=ink.SMALL, color=ink.FAINT, clip_on=True) for _ in range(4)]
         self._points = {name: ax.plot([], [], MARKS[name], color=COLOURS[name], markersize=8, markeredgewidth=2)[0]
                         for name in (NAIVE, SPARSE, BLOCKS)}
-        self._labels = {name: ax.text(0, 1, "", fontsize=ink.SMALL, color=COLOURS[name], va="center", clip_on=True)
-                        for name in self._points}
-        self.artists = [self._cache, self._memory, self._dense, *self._names, *self._points.values(),
-                        *self._labels.values()]
+        ax.legend(handles=list(self._points.values()), labels=list(self._points), loc="lower right", fontsize=ink.SMALL,
+                  frameon=False, labelspacing=0.3, borderaxespad=0.1)
+        self.artists = [self._cache, self._memory, self._dense, *self._names, *self._points.values()]
 
     def paint(self, frame):
         limits, unit = frame.heat.limits, 1e-9
@@ -163,9 +162,6 @@ class Roof:
         for name, point in self._points.items():
             rate = frame.heat.rates.get(name)
             point.set_data([rate[0]] if rate else [], [unit * rate[1]] if rate else [])
-            self._labels[name].set_text(name if rate else "")
-            if rate:
-                self._labels[name].set_position((rate[0] * 1.08, unit * rate[1] * 0.8))
 
     def _name(self, number, x, y, said, **how):
         text = self._names[number]
