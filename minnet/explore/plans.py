@@ -133,12 +133,14 @@ class Trials:
     ----------
     all : dict of {Plan: Trial}
         Under None that of the whole network, which is never pruned.
+    moments : int
+        How often all seeds of a trial have got one moment further, so far.
     """
 
     def __init__(self, make, data, seeds, count):
         self.make, self.data, self.seeds, self.count = make, data, tuple(seeds), count
         self._moments = sorted({*range(0, count, max(1, count // MOMENTS)), count})
-        self.all = {}
+        self.all, self.moments = {}, 0
 
     @property
     def whole(self):
@@ -173,6 +175,7 @@ class Trials:
                         self._note(plan, place, moment)
                         break
                     yield step
+            self.moments += 1
 
     def _run(self, plan, seed):
         """One seed: after each step (step, None), and at the moments (step, Moment)."""

@@ -88,7 +88,7 @@ class TimingExplorer(Explorer):
 
     def __init__(self, make, data, *, seeds=(0, 1, 2), count=1000):
         example = untrained("timing", make, seeds[0], data)
-        self.trials = Trials(make, data, seeds, count)
+        self.trials, self._drawn = Trials(make, data, seeds, count), 0
         weights = [param for param in example.params() if param.prunable]
         self._layers = [param.path.removesuffix(".weight") for param in weights]
         self._sizes = np.array([param.size for param in weights])
@@ -289,7 +289,8 @@ class TimingExplorer(Explorer):
 
     def progress(self, what):
         self._bench.progress(what)
-        if what is None or (self.tried, self.trials.whole) != (self.shown.tried, self.shown.whole):
+        if what is None or self.trials.moments != self._drawn:
+            self._drawn = self.trials.moments
             self.refresh()
 
 
