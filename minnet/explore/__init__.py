@@ -19,6 +19,7 @@ from minnet.explore.sparsity_slider import SparsityExplorer as sparsity
 from minnet.explore.tickets import TicketsExplorer as tickets
 from minnet.explore.transformer import HeadsExplorer as heads
 from minnet.explore.twins import TwinsExplorer as dropout_and_pruning
+from minnet.explore.wandering import RegrowthExplorer as regrowth
 from minnet.explore.when import TimingExplorer as timing
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "open_test_set",
     "playground",
     "rates",
+    "regrowth",
     "sparsity",
     "speed",
     "structure",
