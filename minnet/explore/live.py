@@ -17,6 +17,7 @@ from minnet import draw
 from minnet.draw import ink
 from minnet.explore.explorer import Explorer
 from minnet.explore.samples import few
+from minnet.explore.traces import Traces
 from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.losses import cross_entropy
 from minnet.nn.models import mlp
@@ -28,7 +29,6 @@ EVERY = 10  # steps between two points of the curves
 MEASURED = 1000  # at most so many samples are measured on
 RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10)
 PACES = {"1": 1, "10": 10, "100": 100, "1,000": 1000}  # steps a second
-LOSSES = (0.001, 100)  # from the bottom to the top of the picture
 
 
 @dataclass(frozen=True)
@@ -297,23 +297,10 @@ class TrainingExplorer(Explorer):
         ax.set_xticks(range(1, self._classes + 1), self._names)
         (self._truth,) = ax.plot([], [], "v", color=ink.INK, markersize=8)
         right = grid[2].subgridspec(2, 1)
-        self._loss = self._curves(figure.add_subplot(right[0]), "Loss", yscale="log", ylim=LOSSES)
-        self._right = self._curves(figure.add_subplot(right[1]), "Right (%)", ylim=(0, 104), xlabel="steps")
+        self._traces = Traces(*map(figure.add_subplot, right), self.count, self._classes)
         moving = [self._chosen] if self._plane else []
         return [*self._subject.artists, *moving, *first, self._hidden, self._chances, self._truth,
-                *self._loss, *self._right]
-
-    def _curves(self, ax, title, **settings):
-        ink.plain(ax, title)
-        ax.set(xlim=(-0.05 * self.count, 1.05 * self.count), **settings)
-        ax.grid(color="#E5E5E5", linewidth=0.8)
-        guess = np.log(self._classes) if title == "Loss" else 100 / self._classes
-        ax.axhline(guess, color=ink.FAINT, linewidth=1, linestyle="--")
-        ax.text(self.count, guess, "mere guessing", ha="right", va="bottom", fontsize=ink.SMALL, color=ink.FAINT)
-        (before,) = ax.plot([], [], color=ink.REMOVED, linewidth=2)
-        (now,) = ax.plot([], [], color=ink.INK, linewidth=2)
-        (point,) = ax.plot([], [], "o", color=ink.INK, markersize=8, markerfacecolor="#F0E442")
-        return before, now, point
+                *self._traces.artists]
 
     def _square(self):
         side = int(np.sqrt(self._x[0].size))
@@ -334,11 +321,7 @@ class TrainingExplorer(Explorer):
         self._hidden.set_data(frame.hidden / strongest if strongest > 0 else np.zeros_like(frame.hidden))
         self._chances.set_data(np.nan_to_num(frame.chances))
         self._truth.set_data([frame.truth + 1], [1.1])
-        for (before, now, point), column, scale in ((self._loss, 1, 1), (self._right, 2, 100)):
-            latest = frame.loss if column == 1 else frame.accuracy
-            before.set_data(frame.before[:, 0], _inside(scale * frame.before[:, column]))
-            now.set_data(frame.curve[:, 0], _inside(scale * frame.curve[:, column]))
-            point.set_data([frame.step], _inside(np.array([scale * latest])))
+        self._traces.update(frame)
 
     def sentence(self, frame):
         said, truth = self._names[frame.answer], self._names[frame.truth]
@@ -357,11 +340,6 @@ def _bars(ax, count, title, colour):
     ink.plain(ax, title)
     ax.set(xlim=(0.3, count + 0.7), ylim=(0, 1.25), yticks=(0, 1))
     return ax.stairs(np.zeros(count), np.arange(count + 1) + 0.5, fill=True, color=colour)
-
-
-def _inside(values):
-    """Infinite losses are drawn at the top."""
-    return np.clip(np.nan_to_num(values, nan=LOSSES[1], posinf=LOSSES[1]), *LOSSES)
 
 
 def _number(loss):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from itertools import pairwise
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -18,13 +17,14 @@ import numpy as np
 from minnet import data as datasets
 from minnet import measure
 from minnet.explore.compared import Answers, Curves
+from minnet.explore.dense import between, dense, spread, stored, write
 from minnet.explore.explorer import Explorer
 from minnet.explore.samples import few
 from minnet.explore.silence import alive, plain_layers, spared, thrown, with_dropout
 from minnet.explore.telling import DICE_ON, PREDICT, TRAINING, Frame, Moment, Side, sentence, table
 from minnet.explore.window import Window
 from minnet.nn.checkpoint import rewind, snapshot
-from minnet.nn.layers import Dense, Dropout, Sequential
+from minnet.nn.layers import Dropout, Sequential
 from minnet.nn.models import mlp
 from minnet.nn.train import accuracy, fit, steps
 from minnet.pruning import criteria, structure
@@ -97,7 +97,7 @@ class TwinsExplorer(Explorer):
             folder = tempfile.mkdtemp(prefix="minnet-")
             weakref.finalize(self, shutil.rmtree, folder, True)
         self.folder = Path(folder)
-        self._widths = [_dense(self._net)[0].n_in, *[layer.n_out for layer in _dense(self._net)]]
+        self._widths = [dense(self._net)[0].n_in, *[layer.n_out for layer in dense(self._net)]]
         self._per_epoch = -(-len(data.train) // BATCH)
         self.small, self.records = None, {}
         self._firsts, self._rankings, self._seconds, self._noise = {}, {}, {}, {}
@@ -164,7 +164,7 @@ class TwinsExplorer(Explorer):
 
     def frame(self, state):
         if self.small is None:
-            _write(self._pruned, self._masks(state))
+            write(self._pruned, self._masks(state))
         recipes = self._recipes(state)
         left, right = (self.records.get(recipe) or [self._first(recipe)] for recipe in recipes)
         epochs = min(state["step"] // self._per_epoch, len(left) - 1)
@@ -176,15 +176,17 @@ class TwinsExplorer(Explorer):
                 layer.p = state["fraction"] / 100
         x = np.repeat(self.data.val.x[state["signal"]][None], ASKED, axis=0)
         active, seconds = self._active(state), self._time()
-        weights = [self._spread(at, layer.weight.value) for at, layer in enumerate(_dense(self._pruned))]
+        weights = [layer.weight.value for layer in dense(self._pruned)]
+        if self.small is not None:
+            weights = [spread(*each) for each in zip(weights, self._left, self._left[1:], strict=False)]
         living = alive([weight != 0 for weight in weights])
-        masks = [(weight != 0) & both for weight, both in zip(weights, _between(self._widths, living), strict=True)]
+        masks = [(weight != 0) & both for weight, both in zip(weights, between(self._widths, living), strict=True)]
         return Frame(
             **state, epochs=epochs, start=self._whole, start_bytes=self._bytes["whole"],
-            dropout=Side([layer.weight.data.copy() for layer in _dense(self._twin)], _between(self._widths, active),
-                         active, one, list(left), *_stored(self._twin), self._bytes["dropout"], seconds[0],
+            dropout=Side([layer.weight.data.copy() for layer in dense(self._twin)], between(self._widths, active),
+                         active, one, list(left), *stored(self._twin), self._bytes["dropout"], seconds[0],
                          self._answers(self._twin, x, self._dice(state))),
-            pruning=Side(weights, masks, living, two, list(right), *_stored(self._pruned),
+            pruning=Side(weights, masks, living, two, list(right), *stored(self._pruned),
                          self._bytes["whole" if self.small is None else "pruned"], seconds[1],
                          self._answers(self._pruned, x)),
             noisy=self._noisy(state, epochs),
@@ -247,14 +249,6 @@ class TwinsExplorer(Explorer):
             taken = measure.latency({"dropout": self._twin, "pruned": self._pruned}, self.data.val.x, rounds=9)
             self._seconds[key] = taken["dropout"].median, taken["pruned"].median
         return self._seconds[key]
-
-    def _spread(self, at, array):
-        """A table of the smaller network, at the places where its neurons stood in the whole one."""
-        if self.small is None:
-            return array
-        table = np.zeros((self._widths[at], self._widths[at + 1]), array.dtype)
-        table[np.ix_(self._left[at], self._left[at + 1])] = array
-        return table
 
     # ---- the two acts: training and cutting ---------------------------------------------------------
 
@@ -354,25 +348,3 @@ class TwinsExplorer(Explorer):
 
     def sentence(self, frame):
         return sentence(frame)
-
-
-def _dense(net):
-    return [layer for layer in net.layers if isinstance(layer, Dense)]
-
-
-def _stored(net):
-    """Shapes of the weights in memory, and how many numbers there are in all."""
-    return [layer.weight.shape for layer in _dense(net)], sum(param.size for param in net.params())
-
-
-def _write(net, masks):
-    """These masks, and none where none is named."""
-    for param in net.params():
-        mask = masks.get(param.path)
-        param.mask = None if mask is None or mask.all() else mask
-
-
-def _between(widths, active):
-    """The connections among neurons that speak; every input and output does."""
-    every = [np.ones(widths[0], bool), *active, np.ones(widths[-1], bool)]
-    return [np.outer(a, b) for a, b in pairwise(every)]

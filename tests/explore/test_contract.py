@@ -18,6 +18,7 @@ from pathlib import Path
 
 import comm
 import ipywidgets as widgets
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -39,6 +40,21 @@ def explorer(kind):
     assert explorer.errors == []
 
 
+@pytest.fixture(scope="module")
+def opened():
+    """`opened(kind)`: an explorer that nobody moves, the same for several tests."""
+    there = {}
+
+    def opened(kind):
+        if kind not in there:
+            there[kind] = kind.example()
+        return there[kind]
+
+    yield opened
+    for explorer in there.values():
+        explorer.close()
+
+
 def test_every_explorer_is_tried():
     public = [getattr(minnet.explore, name) for name in minnet.explore.__all__]
     assert set(KINDS) >= {each for each in public if isinstance(each, type) and issubclass(each, Explorer)} - {Explorer}
@@ -56,15 +72,68 @@ def test_a_random_walk_over_all_controls(kind):
 
 
 @every_kind
-def test_what_is_said_and_labelled(kind, explorer):
+def test_what_is_blitted_is_what_a_full_drawing_would_show(kind, explorer):
+    explorer.wait(60)
+    for part in (0.3, 0.9, 0.6):
+        for control in explorer.control.values():
+            move_to(control, part)
+    blitted, figure = pixels(explorer.png()), explorer._screen.figure
+    for artist in figure.findobj():
+        artist.set_animated(False)
+    assert np.mean(np.abs(blitted - pixels(figure.png())).max(axis=2) > 40) < 0.02  # grid lines lie under, not over
+
+
+def pixels(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+def move_to(control, part):
+    """Somewhere between its beginning (0) and its end (1)."""
+    if hasattr(control, "options"):
+        control.index = round(part * (len(control.options) - 1))
+    elif hasattr(control, "max") and not isinstance(control.value, tuple):
+        steps = round(part * (control.max - control.min) / (control.step or 1))
+        control.value = type(control.value)(control.min + steps * (control.step or 1))
+
+
+@every_kind
+def test_the_latest_request_wins_and_cancel_ends_it(kind, explorer):
+    explorer.wait(60)
+    trainers = [button for button in explorer.buttons if starts(explorer, button)]
+    if not trainers:
+        pytest.skip("nothing here takes long")
+    trainers[0].click()
+    first = explorer.job._work
+    trainers[0].click()
+    if explorer.job.running:  # a button that plays and pauses has stopped it
+        assert explorer.job._work is not first
+    explorer.job.cancel()
+    assert explorer.wait(10) and not explorer.job.running
+    assert "minnet job" not in [thread.name for thread in threading.enumerate()]
+
+
+def starts(explorer, button):
+    """Whether pressing this button starts work in the background (which is cancelled again)."""
+    if button.disabled or button.description in ("Reset", "Cancel"):
+        return False
+    button.click()
+    running = explorer.job.running
+    explorer.job.cancel()
+    assert explorer.wait(10)
+    return running
+
+
+@every_kind
+def test_what_is_said_and_labelled(kind, opened):
+    explorer = opened(kind)
     assert explorer._sentence.value.startswith('<p role="status" aria-live="polite">')
     for label, widget in hands(explorer).items():
         assert widget.description, f"{label} has no label"
 
 
 @every_kind
-def test_the_picture_is_there_without_a_kernel(kind, explorer):
-    bundle, _ = explorer._repr_mimebundle_()
+def test_the_picture_is_there_without_a_kernel(kind, opened):
+    bundle, _ = opened(kind)._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
     width, height = kind.size
     assert width <= 10 and height <= 5.6  # with controls and sentence it has to fit a window of 1400 × 900
@@ -161,23 +230,17 @@ def test_an_error_in_a_callback_is_kept_and_said(kind, explorer, monkeypatch):
     monkeypatch.setattr(explorer, "frame", lambda state: 1 / 0)
     control = next(each for each in explorer.control.values() if hasattr(each, "max") or hasattr(each, "options"))
     with pytest.raises(ZeroDivisionError):
-        move_a_little(control)
+        for part in (0, 1):
+            move_to(control, part)
     assert [type(error) for error in explorer.errors] == [ZeroDivisionError]
     assert "Something went wrong" in explorer._message.value
     explorer.errors.clear()
 
 
-def move_a_little(control):
-    if hasattr(control, "options"):
-        control.index = (control.index + 1) % len(control.options)
-    else:
-        control.value = control.max if control.value != control.max else control.min
-
-
 @every_kind
-def test_a_control_that_is_not_there_is_told(kind, explorer):
+def test_a_control_that_is_not_there_is_told(kind, opened):
     with pytest.raises(ValueError, match="no control 'nothing'"):
-        explorer.set(nothing=1)
+        opened(kind).set(nothing=1)
 
 
 def test_an_explorer_without_an_example_is_told_what_to_write():

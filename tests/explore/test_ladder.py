@@ -1,15 +1,11 @@
 """The structure explorer without a browser: what is shown is what pruning and compact really did."""
 
-import gc
-import io
 import re
 import threading
 
-import ipywidgets as widgets
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
-from PIL import Image
 
 import minnet as mn
 from minnet.draw import ink
@@ -91,7 +87,7 @@ def check(explorer, nets, digits):
 def test_a_random_walk_over_all_controls(explorer, nets, digits):
     rng = np.random.default_rng(0)
     before = {name: mn.snapshot(net) for name, net in nets.items()}
-    for _ in range(60):
+    for _ in range(40):
         name = rng.choice(list(explorer.control))
         control = explorer.control[name]
         if name == "percent":
@@ -184,16 +180,6 @@ def test_cancel_ends_retraining_and_controls_stay_alive(explorer):
     assert "minnet job" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_the_same_state_is_the_same_picture(explorer):
-    pictures = {}
-    for rung, network in (("shapes", "convolution"), ("whole layers", "residual"), ("single weights", "dense"),
-                          ("shapes", "convolution"), ("single weights", "dense"), ("whole layers", "residual")):
-        explorer.set(rung=rung, network=network)
-        assert pictures.setdefault(network, explorer.png()) == explorer.png()
-    assert len(set(pictures.values())) == 3
-    assert Image.open(io.BytesIO(explorer.png())).size == (1000, 480)
-
-
 def test_one_network_and_one_part_of_the_data_will_do(nets, digits):
     explorer = mn.explore.structure(nets["dense"], digits.val)
     assert explorer._retrain.disabled and "pass the whole data set" in explorer._told.value
@@ -206,16 +192,3 @@ def test_one_network_and_one_part_of_the_data_will_do(nets, digits):
 def test_wrong_networks_are_told(wrong, told, digits):
     with pytest.raises((TypeError, ValueError), match=told):
         mn.explore.structure(wrong, digits)
-
-
-def test_opened_and_closed_it_leaves_nothing_behind(nets, digits):
-    mn.explore.structure(nets, digits).close()
-    gc.collect()
-    left, threads = len(widgets.widget._instances), threading.active_count()
-    for _ in range(3):
-        explorer = mn.explore.structure(nets, digits, epochs=50)
-        explorer.retrain()
-        explorer.set(network="residual")
-        explorer.close()
-    assert threading.active_count() == threads
-    assert len(widgets.widget._instances) == left

@@ -1,16 +1,12 @@
 """Training watched live: what is shown is what `mn.steps` would have done, at every step and however one got there."""
 
-import gc
-import io
 import re
-import threading
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import minnet as mn
-from minnet.explore.live import EVERY, RATES
+from minnet.explore.live import EVERY
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +65,9 @@ def check(explorer, data):
     assert f"The chosen sample is a {split.y[sample]}; the network says {found.predicted[sample]}" in text
     assert explorer._chances.get_data()[0] == pytest.approx(shown.chances)
     np.testing.assert_array_equal(explorer._chosen.get_array().ravel(), split.x[sample])
-    assert [point.get_xdata()[0] for *_, point in (explorer._loss, explorer._right)] == [explorer.step] * 2
-    assert explorer._right[2].get_ydata()[0] == pytest.approx(max(100 * found.accuracy, 0.01))
+    traces = explorer._traces
+    assert [point.get_xdata()[0] for *_, point in (traces.loss, traces.right)] == [explorer.step] * 2
+    assert traces.right[2].get_ydata()[0] == pytest.approx(max(100 * found.accuracy, 0.01))
     assert shown.curve[:, 0].tolist() == list(range(0, explorer.step + 1, EVERY))
 
 
@@ -103,7 +100,7 @@ def test_start_over_gives_the_same_run_again_and_keeps_the_last_one_in_grey(expl
     explorer.set(rate=0.01)
     explorer.start_over()
     assert explorer.step == 0 and np.array_equal(explorer.shown.before, first)
-    assert explorer._loss[0].get_xydata()[:, 1] == pytest.approx(first[:, 1])
+    assert explorer._traces.loss[0].get_xydata()[:, 1] == pytest.approx(first[:, 1])
     finish(explorer)
     assert same(explorer.net, by_hand(digits, 120, rate=0.01))
     explorer.set(rate=0.1)
@@ -137,31 +134,6 @@ def test_the_rate_can_be_turned_while_it_runs(digits):
     assert explorer.errors == []
 
 
-def test_a_random_walk_over_all_controls(digits):
-    explorer = mn.explore.training(digits, hidden=8, count=60)
-    rng = np.random.default_rng(0)
-    acts = [explorer.play_or_pause, explorer.one_step, explorer.start_over, explorer.reset]
-    for _ in range(40):
-        name = rng.choice([*explorer.control, "act"])
-        if name == "act":
-            acts[rng.integers(len(acts))]()
-        elif name == "rate":
-            explorer.control[name].value = rng.choice(RATES)
-        elif name == "pace":
-            explorer.control[name].value = str(rng.choice(["100", "1,000"]))
-        else:
-            explorer.control[name].value = int(rng.integers(1, {"hidden": 12, "sample": 360, "seed": 4}[name]))
-        assert explorer.errors == []
-    explorer.pause()
-    assert explorer.wait(30)
-    check(explorer, digits)
-    explorer.reset()
-    assert explorer.state == {"rate": 0.1, "hidden": 8, "pace": "100", "sample": 0, "seed": 0}
-    assert explorer.step == 0 and len(explorer.shown.before) == 0
-    check(explorer, digits)
-    explorer.close()
-
-
 def test_reset_shows_the_first_picture_again(explorer):
     explorer.set(pace="100")
     first = explorer.png()
@@ -170,20 +142,6 @@ def test_reset_shows_the_first_picture_again(explorer):
     explorer.set(sample=7, hidden=12)
     explorer.reset()
     assert explorer.png() == first
-
-
-def test_what_is_blitted_is_what_a_full_drawing_would_show(explorer):
-    finish(explorer)
-    explorer.set(rate=1)
-    explorer.start_over()
-    finish(explorer)
-    blitted = np.asarray(Image.open(io.BytesIO(explorer.png()))).astype(int)
-    figure = explorer._screen.figure
-    for ax in figure.axes:
-        for artist in ax.get_children():
-            artist.set_animated(False)
-    whole = np.asarray(Image.open(io.BytesIO(figure.png()))).astype(int)
-    assert np.mean(np.abs(blitted - whole).max(axis=2) > 40) < 0.02
 
 
 def test_points_are_shown_in_their_plane():
@@ -209,27 +167,6 @@ def test_a_run_into_infinity_is_shown_and_not_warned_of(digits):
     finish(explorer)
     assert not np.isfinite(explorer.shown.loss) or explorer.shown.loss > 1e6
     assert explorer.shown.accuracy < 0.3
-    assert explorer._loss[2].get_ydata()[0] == 100  # the top
+    assert explorer._traces.loss[2].get_ydata()[0] == 100  # the top
     explorer.close()
     assert explorer.errors == []
-
-
-def test_everything_has_a_label_and_the_sentence_is_spoken(explorer):
-    assert all(control.description for control in explorer.control.values())
-    assert explorer._sentence.value.startswith('<p role="status" aria-live="polite">')
-    assert Image.open(io.BytesIO(explorer.png())).size == (1000, 460)
-
-
-def test_opened_and_closed_while_it_trains_it_leaves_nothing_behind(digits):
-    import ipywidgets
-
-    mn.explore.training(digits).close()
-    gc.collect()
-    widgets, threads = len(ipywidgets.widgets.widget._instances), threading.active_count()
-    for _ in range(3):
-        explorer = mn.explore.training(digits)
-        explorer.play()
-        explorer.set(hidden=3)
-        explorer.close()
-    assert threading.active_count() == threads
-    assert len(ipywidgets.widgets.widget._instances) == widgets

@@ -1,14 +1,10 @@
 """The iterations explorer without a browser: what it trains is what `mn.iterate` would have trained."""
 
-import gc
-import io
 import re
 import threading
 
-import ipywidgets as widgets
 import numpy as np
 import pytest
-from PIL import Image
 
 import minnet as mn
 from minnet.explore.recipes import FINALS, SCOPES, Recipe
@@ -161,19 +157,6 @@ def test_a_second_train_takes_over(explorer):
     assert len(result.finals()) == 2 and len(result.scratch) == 2
 
 
-def test_a_random_walk_over_all_controls(explorer):
-    train(explorer)
-    rng = np.random.default_rng(0)
-    for _ in range(80):
-        name = rng.choice(list(explorer.control))
-        control = explorer.control[name]
-        control.value = (int(rng.integers(control.min, control.max + 1)) // control.step * control.step
-                         if hasattr(control, "min") else str(rng.choice(control.options)))
-        assert explorer.errors == [] and explorer.shown.recipe == Recipe(**explorer.state)
-        assert explorer._bench.table.value == (explorer.shown.recipe if explorer.shown.result else None)
-    assert Image.open(io.BytesIO(explorer.png())).size == (1000, 420)
-
-
 @pytest.mark.parametrize("wrong", [3, make(0), lambda seed: seed])
 def test_something_else_than_a_function_that_makes_networks_is_told(wrong, digits):
     with pytest.raises(TypeError, match="lambda seed"):
@@ -183,16 +166,3 @@ def test_something_else_than_a_function_that_makes_networks_is_told(wrong, digit
 def test_a_part_of_the_data_is_not_enough(digits):
     with pytest.raises(TypeError, match="whole data set"):
         mn.explore.iterations(make, digits.train)
-
-
-def test_opened_and_closed_it_leaves_nothing_behind(digits):
-    mn.explore.iterations(make, digits).close()
-    gc.collect()
-    left, threads = len(widgets.widget._instances), threading.active_count()
-    for _ in range(3):
-        explorer = mn.explore.iterations(make, digits)
-        explorer.train()
-        explorer.set(rounds=4)
-        explorer.close()
-    assert threading.active_count() == threads
-    assert len(widgets.widget._instances) == left
