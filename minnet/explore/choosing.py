@@ -177,10 +177,10 @@ class CriteriaExplorer(Explorer):
         if state["curves"] == ALONE:
             scan_a, scan_b = (jury.scanned(way, each) for each in (a, b))
             alone = {name: (scan_a[name], scan_b[name]) for name in scan_a}
-        train = "data" if self.lessons is None else f"{self.data.name}.train"
+        train = "data" if self.lessons is None else f"{getattr(self.data, 'name', 'data')}.train"
         return Frame(
             a=a, b=b, percent=percent, kept={path: (by_a[path], by_b[path]) for path in by_a}, whole=jury.whole,
-            curves={each: np.array([np.mean(jury.right(way, each, p)) for p in PERCENT]) for each in CRITERIA},
+            curves={each: jury.curve(way, each) for each in CRITERIA},
             here={each: jury.right(way, each, percent) for each in CRITERIA},
             retrained=self._known(state), alone=alone, code=way.code(a, percent, train), note=_note(state))
 
@@ -201,7 +201,7 @@ class CriteriaExplorer(Explorer):
                      handletextpad=0.4, columnspacing=1.2, title=f"Weights{of_first} kept by", title_fontsize=ink.TITLE,
                      alignment="left")
         self._curves = Curves(figure.add_subplot(grid[0, 1]), self.jury.layers)
-        self._points = Points(figure.add_subplot(grid[1, 1]), len(self.jury.nets))
+        self._points = Points(figure.add_subplot(grid[1, 1]), len(self.jury.nets), self.seed)
         figure.canvas.draw()  # settles the layout, which the sheet fits itself into
         self._sheet = Blueprint(self.jury.nets[0], sheet, None, getattr(self.data, "image_shape", None))
         return [*self._sheet.artists, *self._curves.artists, *self._points.artists]

@@ -67,7 +67,7 @@ class Jury:
             restore(net)
         self.seen, self.judged, self.seed = seen, judged, seed
         self.whole = [accuracy(net, judged) for net in self.nets]
-        self._scores, self._rankings, self._right, self._scans = {}, {}, {}, {}
+        self._scores, self._rankings, self._right, self._curves, self._scans = {}, {}, {}, {}, {}
 
     @property
     def layers(self):
@@ -94,6 +94,13 @@ class Jury:
                 found.append(accuracy(net, self.judged))
             self._right[key] = found
         return self._right[key]
+
+    def curve(self, way, criterion):
+        """Accuracy over `PERCENT`, not retrained, a mean over the networks."""
+        key = way, criterion
+        if key not in self._curves:
+            self._curves[key] = np.array([np.mean(self.right(way, criterion, percent)) for percent in PERCENT])
+        return self._curves[key]
 
     def scanned(self, way, criterion):
         """Accuracy with each layer pruned alone, a mean over the networks: {layer: array over `PERCENT`}."""

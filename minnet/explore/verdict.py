@@ -82,6 +82,8 @@ class Points:
     ax : Axes
     many : int
         Networks.
+    seed : int
+        Of the dice, of the first.
 
     Attributes
     ----------
@@ -89,8 +91,8 @@ class Points:
     artists : list of Artist
     """
 
-    def __init__(self, ax, many):
-        ink.plain(ax, "All criteria at this sparsity: accuracy (%)")
+    def __init__(self, ax, many, seed):
+        ink.plain(ax, f"All criteria at this sparsity: accuracy (%), seed {seed}")
         at = np.arange(len(CRITERIA))
         ax.set(xlim=(-0.6, len(at) - 0.4), ylim=(0, 104), yticks=range(0, 101, 25), xticks=at)
         ax.set_xticklabels(CRITERIA)
