@@ -96,7 +96,7 @@ class Points:
         at = np.arange(len(CRITERIA))
         ax.set(xlim=(-0.6, len(at) - 0.4), ylim=(0, 104), yticks=range(0, 101, 25), xticks=at)
         ax.set_xticklabels(CRITERIA)
-        ax.tick_params(axis="x", length=0, labelsize=ink.SMALL - 0.7)  # so that the longest name has room
+        ax.tick_params(axis="x", length=0, labelsize=ink.SMALL - 1)  # so that the longest name has room
         ax.grid(color="#E5E5E5", linewidth=0.8, axis="y")
         self._bands = [ax.bar([0], [103], 0.92, color=colour, alpha=0.22)[0] for colour in (A, B)]
         self.pruned, self.retrained = (
