@@ -8,8 +8,8 @@ The same small transformer, 2 layers of 4 heads, learns to look things up (`mn.d
 each head is removed alone; half of the heads go by three criteria; and each of the two layers goes, attention and dense
 pair together. The control is a network that had one layer from the start and learned for as long altogether. A seed
 draws the starting weights, the batches and the dice. Ranking and training use the training part; every figure here is
-of the test part, on which nothing was chosen. Times are ratios of interleaved runs on one core, at the quarter of the
-runs that was disturbed least.
+of the test part, on which nothing was chosen. Times are ratios of medians of interleaved runs on one core; only the
+time that this thread really ran is counted, so that other programs don't matter.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import platform
 import statistics
 from functools import partial
 from pathlib import Path
+from time import thread_time
 
 import numpy as np
 from timing import compare, threads
@@ -107,10 +108,19 @@ def run(task, seed):
     found["times as fast"] = {}
     for batch in BATCHES:
         with threads(1):
-            took = compare(small, task.data.test.x[:batch], rounds=201, sample=2e-4)
-        found["times as fast"][str(batch)] = {name: took["whole"].low / timing.low
+            took = compare(small, task.data.test.x[:batch], rounds=61, clock=thread_time)
+        found["times as fast"][str(batch)] = {name: took["whole"].median / timing.median
                                               for name, timing in took.items()}
     return found
+
+
+def keep_memory():
+    """Freeing one large array lets the usual allocator of Linux keep what is freed from now on.
+
+    Otherwise most of the time that is measured may go into asking the system for the same memory again and again,
+    more or less of it as the process has grown.
+    """
+    np.empty(31 << 20, np.uint8)
 
 
 def spread(values, form="5.1f", scale=100):
@@ -163,6 +173,7 @@ def main():
     ask.add_argument("--out", type=Path, help="a JSON file for every single figure")
     asked = ask.parse_args()
     results = {}
+    keep_memory()
     for name in asked.tasks:
         task, results[name] = TASKS[name](), []
         for seed in range(asked.seeds):

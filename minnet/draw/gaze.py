@@ -17,7 +17,6 @@ from minnet.draw.picture import DPI, Drawing
 from minnet.nn.attention import Attention
 from minnet.nn.contract import observing
 
-BLANK = "\N{NO-BREAK SPACE}"
 LINE = 15.5  # pixels that a line of small print takes
 GAP = 14  # pixels between two heads
 LEFT = 60  # pixels for the words of those that ask
@@ -103,7 +102,7 @@ class Gaze(Drawing):
                 grey = removed[row][column]
                 image.set_data(np.broadcast_to(to_rgb(ink.REMOVED), colours.shape) if grey else colours)
                 word.set_visible(grey)
-                note = f"\n{notes[row][column] or BLANK}" if notes else ""
+                note = f"\n{notes[row][column]}" if notes else ""
                 _say(name, f"layer {row + 1}, head {column + 1}{note}")
                 frame.set_visible(mark is not None and not grey)
                 if mark is not None:

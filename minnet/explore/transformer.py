@@ -223,7 +223,8 @@ class HeadsExplorer(Explorer):
     def paint(self, frame):
         if frame.note or not self.job.running:
             self.say(frame.note)
-        notes = [["" if np.isnan(cost) else f"lost: {100 * cost:.1f}" for cost in costs] for costs in frame.worth.costs]
+        notes = [["–" if np.isnan(cost) else f"lost: {100 * cost:.1f}" for cost in costs]
+                 for costs in frame.worth.costs]
         self._gaze.show(frame.maps, frame.removed, frame.words, frame.mark, notes)
         self._line.set_data(list(frame.curve), [100 * right for right in frame.curve.values()])
         self._after.set_data([count for count, _ in frame.tried], [100 * right for _, right in frame.tried])
