@@ -86,6 +86,8 @@ main = next(name for name in wanted if slides(explorer.control[name]))
 handle = explorer.control[main]
 handle.add_class("main")
 place(handle, 0.4)
+ahead = (len(handle.options) - 1 - handle.index if hasattr(handle, "options") else
+         round((handle.max - handle.value) / handle.step))
 
 def train():
     for button in explorer.buttons:
@@ -152,11 +154,13 @@ BURST = """() => {
 def measure(notebook, names, moves, before=""):
     """Milliseconds of every move, {name: list}; the candidates take turns."""
     taken = {name: [] for name in names}
+    there = notebook.value("min(10, ahead)")  # so many steps to the right, and back again
     for move in range(moves + 2):
         for name in names:
             if before:
                 notebook.run(before)
-            milliseconds = notebook.page.evaluate(MOVE, [name, "ArrowRight" if move % 10 < 5 else "ArrowLeft"])
+            key = "ArrowRight" if move % (2 * there) < there else "ArrowLeft"
+            milliseconds = notebook.page.evaluate(MOVE, [name, key])
             notebook.settle()
             if move >= 2:  # the first two warm up
                 taken[name].append(milliseconds)
