@@ -14,6 +14,7 @@ import numpy as np
 from minnet.explore.laps import CURVES
 from minnet.explore.runners import BLOCKS, DENSE, NAIVE, SCIPY, SMALLER, SPARSE, TWO_FOUR
 from minnet.measure import Timing
+from minnet.sparse.kernels import MANY
 
 SKIPPING = (NAIVE, SPARSE, BLOCKS, TWO_FOUR, SMALLER, SCIPY)  # those that could be as fast as fewer weights allow
 
@@ -98,7 +99,7 @@ def loaded(name, batch):
     (2) once for all samples of a tile, and the inputs (4 each) once for each weight; with blocks, four weights share a
     column and their inputs.
     """
-    tile = 1 if batch == 1 else 8 if batch <= 8 else 16
+    tile = 1 if batch == 1 else 8 if batch <= 8 else MANY
     return {NAIVE: 12, SPARSE: 4 + 6 / tile, BLOCKS: (4 * 4 + 2 + 4 * tile) / (4 * tile)}[name]
 
 

@@ -146,7 +146,7 @@ BUILD = {
     NAIVE: partial(sparse.compile, format="csr"),
     SPARSE: partial(sparse.compile, format="rows"),
     BLOCKS: partial(sparse.compile, format="blocks"),
-    TWO_FOUR: partial(sparse.compile, format="rows"),
+    TWO_FOUR: partial(sparse.compile, format="2:4"),
     SMALLER: partial(sparse.compile, format="dense"),
     SCIPY: _scipy,
     TORCH: _torch,

@@ -1,6 +1,6 @@
 """Forward and back through the weights that are left: what one step of sparse training multiplies.
 
-The tiles are those of `kernels.py`, features-major, but wider (32 or 64 samples) and all of them are kept: on the way
+The tiles are those of `tiles.py`, features-major, but wider (32 or 64 samples) and all of them are kept: on the way
 back the inputs of every layer are needed again. A weight that is left is multiplied three times in a step: with its
 input on the way forward, with the slope behind it to find its own slope, and with the same slope once more to tell the
 layer before (the first layer has none to tell). Removed weights are not multiplied at all.
@@ -18,7 +18,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from minnet.sparse.jit import entry, inner
-from minnet.sparse.kernels import pack, rectify, unpack
+from minnet.sparse.tiles import pack, rectify, unpack
 from minnet.sparse.vectors import FLOAT, fma, load, splat, store
 
 # The columns of the table of layers, one row each.

@@ -13,6 +13,8 @@ from minnet.explore.race import BATCHES, PLACES
 from minnet.explore.runners import BLOCKS, DENSE, MASKED, NAIVE, SMALLER, SPARSE, TORCH, Runners
 from minnet.explore.scales import FORMATS, Scales
 from minnet.formats import COO, CSR, NM, Bitmap, Blocks
+from minnet.sparse.kernels import MANY
+from minnet.sparse.packing import pack_network
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +72,10 @@ def test_rates_count_only_the_weights_that_are_left():
 
 def test_bytes_loaded():
     assert loaded(NAIVE, 1) == loaded(NAIVE, 1024) == 12
-    assert loaded(SPARSE, 1) == 4 + 6 and loaded(SPARSE, 64) == 4 + 6 / 16
-    assert loaded(BLOCKS, 64) == pytest.approx((4 * 4 + 2 + 16 * 4) / (4 * 16))
+    assert loaded(SPARSE, 1) == 4 + 6 and loaded(SPARSE, 8) == 4 + 6 / 8 and loaded(SPARSE, 64) == 4 + 6 / MANY
+    assert loaded(BLOCKS, 8) == pytest.approx((4 * 4 + 2 + 8 * 4) / (4 * 8))
+    packed = pack_network([(np.ones((4, 4), np.float32), None, False, "rows")])
+    assert packed.values.itemsize + packed.columns.itemsize == 6 and packed.values.size == packed.columns.size == 16
     for batch in BATCHES[1:]:
         assert loaded(BLOCKS, batch) < loaded(SPARSE, batch) < loaded(NAIVE, batch)
 
