@@ -79,6 +79,7 @@ class Blueprint:
         self.image = ax.imshow(self._paper, interpolation="nearest", vmin=0, vmax=1)
         self.artists = [self.image]
         ax.set_axis_off()
+        ax.set_anchor("NW")  # a narrow sheet would push its title into the neighbour's
         ax.set_title(title, fontsize=ink.TITLE, color=ink.INK, loc="left")
         for place in self.places:
             ax.add_patch(Rectangle((place.left - 1, place.top - 1), place.width + 1, place.height + 1, fill=False,

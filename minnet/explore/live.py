@@ -283,7 +283,7 @@ class TrainingExplorer(Explorer):
         else:
             shape = getattr(self.data, "image_shape", None)
             self._subject = draw.masks(self.net, shape, left,
-                                       title="What each hidden neuron looks at: blue +, orange −")
+                                       title="What hidden neurons look at: blue +, orange −")
             ax = figure.add_subplot(middle[0])
             rows, columns = (1, *(shape or self._square()))[-2:]
             self._chosen = ax.imshow(np.zeros((rows, columns)), cmap="Greys", vmin=self._x.min(), vmax=self._x.max())
