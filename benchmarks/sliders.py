@@ -154,6 +154,8 @@ BURST = """() => {
 def measure(notebook, names, moves, before=""):
     """Milliseconds of every move, {name: list}; the candidates take turns."""
     taken = {name: [] for name in names}
+    notebook.run("place(handle, 0.4)")
+    notebook.settle()
     there = notebook.value("min(10, ahead)")  # so many steps to the right, and back again
     for move in range(moves + 2):
         for name in names:
@@ -185,7 +187,6 @@ def row(notebook, moves):
     said = (f"bare {bare:4.0f} ms, explorer {median:4.0f} ms: median {median / bare:4.2f}× bare, 95 % below "
             f"{p95 / bare95:4.2f}×; interact {statistics.median(rest['interact']) / median:4.1f}× slower; "
             f"200 moves: {'ends on the last' if burst(notebook) else 'DOES NOT END ON THE LAST'}")
-    notebook.run("place(handle, 0.4)")
     if notebook.value("train()"):
         both = [measure(notebook, ["bare", "explorer"], moves // 2, "train()"),
                 measure(notebook, ["bare", "explorer"], moves // 2, "cancel()")]
