@@ -13,51 +13,17 @@ from pathlib import Path
 from time import monotonic
 
 import ipywidgets as widgets
-import numpy as np
 
-from minnet.draw import ink
 from minnet.explore import menu
-from minnet.explore.blueprint import Blueprint, stored
+from minnet.explore.appraisal import Outcome, appraise, row, told
+from minnet.explore.blueprint import Blueprint
 from minnet.explore.explorer import Explorer
 from minnet.explore.menu import Recipe
-from minnet.explore.rungs import BATCH, price
-from minnet.explore.stopwatch import spoken_bytes, spoken_time
-from minnet.nn.scoring import evaluate
-from minnet.pruning.physical import compact
+from minnet.explore.rungs import BATCH
+from minnet.explore.shelf import Classes, Points
 from minnet.pruning.ranking import rank
 
 WHOLE = 0  # to compare with: the network before pruning
-BESIDE = "#E69F00"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a network is worth, pruned or not.
-
-    Attributes
-    ----------
-    kept, weights : int
-    accuracy : float
-        On the validation part.
-    classes : ndarray, (classes,)
-        Accuracy of each class.
-    bytes, seconds : dict of {"whole", "compact", "sparse"}
-    masks, there : dict of {path: ndarray of bool}
-        Weights in use, and those that `compact` still stores.
-    """
-
-    kept: int
-    weights: int
-    accuracy: float
-    classes: np.ndarray
-    bytes: dict
-    seconds: dict
-    masks: dict
-    there: dict
-
-    @property
-    def sparsity(self):
-        return 1 - self.kept / self.weights
 
 
 @dataclass(frozen=True)
@@ -261,13 +227,7 @@ class PlaygroundExplorer(Explorer):
         """What a network is worth; measured once."""
         key = id(net) if key is None else key
         if key not in self._outcomes:
-            data, small = self.data(recipe), compact(net)
-            found = evaluate(small, data.val, batch=BATCH)
-            weights = [param for param in net.params() if param.prunable]
-            self._outcomes[key] = net, Outcome(
-                sum(p.kept for p in weights), sum(p.size for p in weights), found.accuracy, found.per_class,
-                *price(self.dense(recipe), small, data.val.x),
-                {p.path: np.ones(p.shape, bool) if p.mask is None else p.mask for p in weights}, stored(net))
+            self._outcomes[key] = net, appraise(net, self.dense(recipe), self.data(recipe).val)
         return self._outcomes[key][1]
 
     # ---- the picture --------------------------------------------------------------------------------
@@ -275,60 +235,25 @@ class PlaygroundExplorer(Explorer):
     def draw(self, figure):
         grid = figure.add_gridspec(2, 2, width_ratios=(5, 5), height_ratios=(1.25, 1))
         sheet = figure.add_subplot(grid[:, 0])
-        ax = figure.add_subplot(grid[0, 1])
-        ink.plain(ax, "Accuracy (%), validation data")
-        kept = (100, 50, 20, 10, 5, 2, 1)
-        ax.set(xscale="log", xlim=(125, 0.8), ylim=(0, 108), xticks=kept, yticks=range(0, 101, 25))
-        ax.set_xticklabels(map(str, kept))
-        ax.minorticks_off()
-        ax.set_xlabel("weights kept (%)", fontsize=ink.TEXT)
-        ax.grid(color="#E5E5E5", linewidth=0.8)
-        self._whole = ax.axhline(-9, color=ink.FAINT, linewidth=1, linestyle=":")
-        (self._points,) = ax.plot([], [], "o", color=ink.AFTER, markersize=7)
-        (self._other,) = ax.plot([], [], "s", color=BESIDE, markersize=10, markerfacecolor="none", markeredgewidth=2)
-        (self._point,) = ax.plot([], [], "o", color=ink.INK, markersize=10, markerfacecolor="#F0E442")
-        self._numbers = [ax.text(0, 0, "", fontsize=ink.SMALL, color=ink.INK, va="top", ha="center", clip_on=True)
-                         for _ in range(12)]
-        ax.legend(handles=[self._point, self._points, self._other], labels=["this recipe", "tried", "beside it"],
-                  loc="lower left", fontsize=ink.SMALL, frameon=False, handletextpad=0.2)
-        names = self.data(self._recipe(self.state)).class_names
-        ax, at = figure.add_subplot(grid[1, 1]), np.arange(len(names))
-        ink.plain(ax, "Recognised of each class (%)")
-        ax.set(xlim=(-0.6, len(names) - 0.4), ylim=(0, 104), xticks=at, yticks=range(0, 101, 50))
-        ax.set_xticklabels(names)
-        ax.grid(color="#E5E5E5", linewidth=0.8, axis="y")
-        ax.set_axisbelow(True)
-        self._bars = [ax.bar(at + shift, 0 * at, 0.38, color=colour)
-                      for shift, colour in ((-0.2, ink.POSITIVE), (0.2, BESIDE))]
-        ax.legend(handles=self._bars, labels=["this recipe", "beside it"], loc="upper right", ncols=2, borderpad=0,
-                  bbox_to_anchor=(1.01, 1.24), fontsize=ink.SMALL, frameon=False, handlelength=1, columnspacing=1)
+        self._points = Points(figure.add_subplot(grid[0, 1]))
+        self._classes = Classes(figure.add_subplot(grid[1, 1]), self.data(self._recipe(self.state)).class_names)
         figure.canvas.draw()  # settles the layout, which the sheet fits itself into
         self._sheet = Blueprint(self.dense(self._recipe(self.state)), sheet,
                                 "Weights: coloured kept, grey masked, white deleted")
-        return [*self._sheet.artists, self._whole, self._points, self._other, *self._numbers, self._point,
-                *[bar for bars in self._bars for bar in bars]]
+        return [*self._sheet.artists, *self._points.artists, *self._classes.artists]
 
     def paint(self, frame):
         self.say(frame.note)
         self._sheet.update(frame.here.masks, frame.here.there)
-        self._whole.set_ydata([100 * frame.whole.accuracy] * 2)
-        latest = list(frame.points.items())[-len(self._numbers):]
-        self._points.set_data([x for _, (x, _) in latest], [y for _, (_, y) in latest])
-        for text, (number, place) in zip(self._numbers, latest + [("", (0, 0))] * len(self._numbers), strict=False):
-            text.set_text(f"#{number}" if number else "")
-            text.set_position((place[0], place[1] - 6))
-        for point, outcome in ((self._point, frame.here), (self._other, frame.beside)):
-            point.set_data([100 - 100 * outcome.sparsity], [100 * outcome.accuracy])
-        for bars, outcome in zip(self._bars, (frame.here, frame.beside), strict=True):
-            for bar, part in zip(bars, outcome.classes, strict=True):
-                bar.set_height(0 if np.isnan(part) else 100 * part)
+        self._points.update(frame.here, frame.beside, frame.whole, frame.points)
+        self._classes.update(frame.here, frame.beside)
         self._code.value = ("<p style='font-size: 15px'>The same in code:</p><pre style='font-size: 14px; "
                             f"line-height: 1.35'>import minnet as mn\n\n{html.escape(frame.code)}</pre>")
         self._list(frame)
 
     def _list(self, frame):
         """The table of tried recipes.  An option's blanks would be folded, so they are made hard."""
-        options = [(_row(number, recipe, self._outcome(recipe, net)), recipe)
+        options = [(row(number, recipe, self._outcome(recipe, net)), recipe)
                    for number, (recipe, net) in enumerate(self.tried.items(), 1)]
         self._listing = True
         try:
@@ -341,7 +266,7 @@ class PlaygroundExplorer(Explorer):
     def sentence(self, frame):
         what = f"<b>Recipe #{frame.number}</b>" if frame.number else "<b>Preview</b>, not retrained"
         other = "the whole network" if frame.beside_number == WHOLE else f"recipe #{frame.beside_number}"
-        said = (f"{what}: {_worth(frame.here)}. Beside it, {other}: {_worth(frame.beside)}. "
+        said = (f"{what}: {told(frame.here)}. Beside it, {other}: {told(frame.beside)}. "
                 f"(Bytes and time as compiled by <code>mn.sparse.compile</code>; time for {BATCH} samples.)")
         return said if frame.trained else said + " The network has not been trained yet: press <b>Train</b>."
 
@@ -430,17 +355,3 @@ class PlaygroundExplorer(Explorer):
                 value = control.value
                 control.options = options
                 control.value = value if value <= len(self.tried) else WHOLE
-
-
-def _worth(outcome):
-    return (f"<b>{outcome.kept:,} of {outcome.weights:,} weights</b>, <b>{outcome.accuracy:.1%}</b> recognised, "
-            f"{spoken_bytes(outcome.bytes['sparse'])}, {spoken_time(outcome.seconds['sparse'].median)}")
-
-
-def _row(number, recipe, outcome):
-    """One line of the table, its blanks made hard."""
-    when = "gradual" if recipe.gradual else f"{recipe.rounds} round{'s' * (recipe.rounds > 1)}"
-    return (f"#{number:<3}{recipe.structure:17} {recipe.criterion:9} {recipe.scope:12} {when:9} → {recipe.percent:2}% "
-            f"{recipe.epochs:2} epochs │ {outcome.accuracy:6.1%}  {outcome.kept:7,} kept  "
-            f"{spoken_bytes(outcome.bytes['sparse']):>8}  {spoken_time(outcome.seconds['sparse'].median)}"
-            ).replace(" ", "\u00a0")

@@ -95,7 +95,7 @@ def test_two_recipes_lie_side_by_side_and_come_back(explorer):
     shown = explorer.shown
     assert (shown.number, shown.beside_number) == (2, 1) and shown.beside.sparsity == pytest.approx(0.5, abs=0.01)
     assert f"Beside it, recipe #1: {shown.beside.kept:,} of" in said(explorer)
-    assert [bar.get_height() for bar in explorer._bars[1]] == pytest.approx(100 * shown.beside.classes)
+    assert [bar.get_height() for bar in explorer._classes.bars[1]] == pytest.approx(100 * shown.beside.classes)
     explorer._table.value = explorer._table.options[0][1]
     assert explorer.state["percent"] == 50 and explorer.shown.number == 1
     press(explorer, "Undo")
