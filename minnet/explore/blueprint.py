@@ -7,6 +7,7 @@ columns have fallen does `mn.compact` make the arrays smaller; there the paper i
 from __future__ import annotations
 
 import math
+import string
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,9 +140,10 @@ def _mosaic(matrix, image_shape):
 
 
 def _name(path):
-    """``residual1.branch.dense2.weight`` → ``branch 1 dense2``"""
+    """``residual1.branch.dense2.weight`` → ``branch 1.2``: there is not much room."""
     *outer, last = path.removesuffix(".weight").split(".")
-    return " ".join([part.replace("residual", "branch ") for part in outer if part.startswith("residual")] + [last])
+    branches = [part.replace("residual", "branch ") for part in outer if part.startswith("residual")]
+    return f"{branches[-1]}.{last.lstrip(string.ascii_letters)}".rstrip(".") if branches else last
 
 
 def _shelves(sizes, aspect):

@@ -17,7 +17,7 @@ from minnet.draw import Picture, hall
 from minnet.explore import recording
 from minnet.explore.job import Job
 from minnet.explore.screen import Screen
-from minnet.explore.style import STYLE
+from minnet.explore.style import dress
 from minnet.words import closest
 
 
@@ -71,10 +71,7 @@ class Explorer:
         self._message.add_class("minnet-message")
         self._reset = self.button("Reset", self.reset, "Put everything back to where it was when the explorer opened")
         self.begin()
-        self.widget = widgets.VBox([widgets.HTML(STYLE, layout={"display": "none"}), *self.rows()])
-        self.widget.add_class("minnet-explorer")
-        if self.in_hall:
-            self.widget.add_class("minnet-lecture")
+        self.widget = dress(widgets.VBox(self.rows()), self._room)
         for control in self.control.values():
             control.observe(self._moved, "value")
 

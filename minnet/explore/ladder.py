@@ -135,9 +135,11 @@ class StructureExplorer(Explorer):
     def controls(self):
         wide = {"description_width": "initial"}
         toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
+        rung = widgets.SelectionSlider(options=list(RUNGS), description="Remove", style=wide,
+                                       layout={"width": "520px", "max_width": "100%"})
+        rung.add_class("minnet-wide")
         return {
-            "rung": widgets.SelectionSlider(options=list(RUNGS), description="Remove", style=wide,
-                                            layout={"width": "520px", "max_width": "100%"}),
+            "rung": rung,
             "percent": widgets.IntSlider(50, PERCENT[0], PERCENT[-1], PERCENT.step, description="Sparsity (% of units)",
                                          style=wide, layout={"width": "520px", "max_width": "100%"}),
             "network": widgets.ToggleButtons(options=list(self.nets), description="Network", **toggle),
@@ -204,8 +206,7 @@ class StructureExplorer(Explorer):
             return ""
         fall = round(4 * state["percent"] / 100)
         if 25 * fall != state["percent"]:
-            return (f"Of 4 neighbours only whole ones can go: {state['percent']}% becomes {fall} of 4, {25 * fall}%. "
-                    "(2 of 4, at 50%, is what some graphics processors calculate faster.)")
+            return f"Of 4 neighbours only whole ones can go: {state['percent']}% becomes {fall} of 4, {25 * fall}%."
         return ("Here the 4 neighbours compete with each other, so Scope makes no difference."
                 if state["scope"] == "layer" else "")
 
@@ -305,7 +306,7 @@ class StructureExplorer(Explorer):
             self._bar.value = int(what)
             self._told.value = f"retraining: {int(what)} of {len(LADDER)} rungs"
         else:
-            self._told.value = (f"retrained for {self.epochs} epochs, seed {self.seed}"
+            self._told.value = (f"retrained for {self.epochs} epoch{'s' * (self.epochs != 1)}, seed {self.seed}"
                                 if self._bar.value == len(LADDER) else "stopped")
         state = self.state
         known = [self.retrained.get((state["network"], state["scope"], rung.name, state["percent"])) for rung in LADDER]

@@ -12,6 +12,7 @@ from hashlib import sha256
 import ipywidgets as widgets
 import numpy as np
 
+from minnet.explore.style import dress
 from minnet.nn.train import accuracy
 from minnet.pruning.ranking import restore, sparsity
 
@@ -46,7 +47,7 @@ class SealedTest:
         self._button = widgets.Button(description="Open the test set", icon="envelope-open", layout={"width": "auto"})
         self._button.on_click(lambda _: self.unseal())
         self._said = widgets.HTML(self._html(self._waiting()))
-        self.widget = widgets.VBox([self._button, self._said])
+        self.widget = dress(widgets.VBox([self._button, self._said], layout={"align_items": "flex-start"}))
 
     def unseal(self):
         """What the button does.  A second time changes nothing; another button says that it is not the first."""
@@ -85,4 +86,4 @@ class SealedTest:
 
     @staticmethod
     def _html(text):
-        return f'<p role="status" aria-live="polite" style="font-size:17px;line-height:1.45;margin:0">{text}</p>'
+        return f'<p role="status" aria-live="polite">{text}</p>'
