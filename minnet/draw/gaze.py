@@ -108,10 +108,10 @@ class Gaze(Drawing):
                 if mark is not None:
                     frame.set_xy(self._corner(row, column, *mark))
         words = words or [str(number + 1) for number in range(self._tokens)]
-        fits = int((self._unit - 4) / 8.5)  # letters side by side; at the left there is always room
+        fits = max(int((self._unit - 4) / 8.5), 2)  # letters side by side; at the left there is always room
         for number, text in enumerate(self._words):
             word, below = words[number % self._tokens], number >= len(self.maps) * self._tokens
-            _say(text, word[: max(fits, 1)].rstrip("→") if below and len(word) > fits else word)
+            _say(text, word[:fits].rstrip("→") if below and len(word) > fits else word)
 
     # ---- where things stand: in pixels, from the top left -------------------------------------------
 
