@@ -126,6 +126,10 @@ def test_snip_looks_at_the_ink_and_its_connections_meet(lesson):
     said = printed(lesson, "shuffle-picture")
     ways = [float(line.split(":")[1].split()[0].replace(",", "")) for line in said.splitlines()]
     assert ways[0] > 2 * ways[1]
+    lesson.run("used = lambda net: [(p.mask.sum(axis=0) > 0).sum() for p in net.params() if p.prunable][:2]")
+    used, shuffled = (np.array(lesson.value(f"[used(net) for net in snips[0.98, {which}]]"))
+                      for which in (False, True))  # hidden neurons that have a connection to what is before them
+    assert np.all(shuffled > 1.6 * used)
     ink = np.array(lesson.value("digits.train.x.mean(axis=0)"))
     for shuffled in ("False", "True"):
         for kept in np.array(lesson.value(f"[net.params()[0].mask.sum(axis=1) for net in snips[0.98, {shuffled}]]")):
