@@ -1,39 +1,51 @@
 """How much faster is a pruned network really? Ratios against everything else on this computer that can multiply.
 
-    python benchmarks/forward.py                # one thread, all tables, about three minutes
-    python benchmarks/forward.py --threads 2    # the others may use two threads; minnet's kernels use one
-    python benchmarks/forward.py --quick        # fewer sparsities
-    python benchmarks/forward.py --out folder   # also write forward.csv and forward.png there
+    python benchmarks/forward.py                 # one thread, all tables, about eight minutes
+    python benchmarks/forward.py --quick         # fewer sparsities, about three minutes
+    python benchmarks/forward.py --threads 2     # the others may use two threads; minnet's kernels use one
+    python benchmarks/forward.py --clock cpu     # on a busy computer: count only the time that this thread really ran
+    python benchmarks/forward.py --out           # also write results/forward.csv, and ../lessons/pictures/speed.png
 
-Dense peers: NumPy in all orientations, and torch. Sparse peers: scipy, torch, MKL (sparse_dot_mkl). Those that are
-not installed are left out. Peers multiply only; minnet's figures include copying into tiles and back, the bias, and the
-call from Python. "×" is the time of the fastest dense peer of the same run divided by minnet's time.
+The peers are in `peers.py`; they multiply only, while minnet's figures include copying into tiles and back, the bias,
+and the call from Python. "×" is the time of the fastest dense peer of the same run divided by minnet's time, "of ideal"
+that times the fraction of multiplications that are left: 1.0 means that every removed weight is time saved. At the end
+stand the goals that the project set itself, with the worst figure of the run for each.
+
+What limits the speed
+---------------------
+A multiplication needs a weight and an input. With a tile of samples (see `minnet.sparse.kernels`) both are loaded from
+the fastest cache, and a core loads about as many numbers per cycle as it multiplies, so an unstructured kernel, which
+loads an input for each weight and takes a share of the loads for weights and columns too, cannot come beyond 0.85 of
+the dense product's pace; blocks, which use an input four times, come up to 1.0. The higher the sparsity, the more of
+the time goes into copying samples into tiles, which no pruning saves: 10 of 30 µs for 784 × 300 at 95 % and batch 64.
+For a single sample nothing is used twice. The sparse kernel then needs two loads for a weight (itself, its input),
+0.17 ns at two loads per cycle and 3.5 GHz, while a dense product streams its weights from the second cache in 0.044 ns
+each. So the crossover cannot lie below 75 %, and with a call from Python (1 µs) it lies at about 82 %.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import importlib.util
-import os
-import subprocess
-import sys
-import tempfile
+import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from timing import compare, threads
+import peers
+from pictures import speed
+from timing import compare, computer, threads
 
 import minnet as mn
 import minnet.sparse
 from minnet.nn.layers import Dense
-from minnet.nn.models import mlp
+from minnet.sparse.roofline import limits
 
+ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ((784, 300), (1024, 1024))
 BATCHES = (1, 8, 64, 1024)
-SPARSITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
-QUICK = (0.4, 0.8, 0.9, 0.95)
+SPARSITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.83, 0.87, 0.9, 0.95, 0.98)
+QUICK = (0.4, 0.87, 0.9, 0.95)
 
 
 # ---- weights ----------------------------------------------------------------------------------------
@@ -63,325 +75,221 @@ def layer(inputs, outputs, sparsity, kind="random", block=1, seed=0):
     return dense
 
 
-# ---- peers ------------------------------------------------------------------------------------------
-
-
-def dense_peers(weight, x):
-    """Dense products of x (n, in) and weight (in, out), in every orientation that a library may prefer."""
-    turned, x_turned = np.ascontiguousarray(weight.T), np.ascontiguousarray(x.T)
-    out, out_turned = np.empty((len(x), weight.shape[1]), np.float32), np.empty((weight.shape[1], len(x)), np.float32)
-    peers = {
-        "numpy x@W": lambda: np.dot(x, weight, out=out),
-        "numpy x@W.T": lambda: np.dot(x, turned.T, out=out),
-        "numpy W@x": lambda: np.dot(turned, x_turned, out=out_turned),
-    }
-    if importlib.util.find_spec("torch"):
-        import torch
-        w, samples = torch.from_numpy(turned), torch.from_numpy(x)
-        peers["torch linear"] = lambda: torch.nn.functional.linear(samples, w)
-    return peers
-
-
-def sparse_peers(weight, x):
-    """Products of the same matrices by libraries for sparse ones, each in the orientation that suits it."""
-    peers = {}
-    x_turned = np.ascontiguousarray(x.T)
-    if importlib.util.find_spec("scipy"):
-        import scipy.sparse
-        rows = scipy.sparse.csr_array(weight.T)
-        vector = x_turned[:, 0].copy() if len(x) == 1 else x_turned
-        peers["scipy csr"] = lambda: rows @ vector
-    if importlib.util.find_spec("torch"):
-        import torch
-        w, samples = torch.from_numpy(np.ascontiguousarray(weight.T)).to_sparse_csr(), torch.from_numpy(x_turned)
-        peers["torch csr"] = lambda: w @ samples
-    if importlib.util.find_spec("sparse_dot_mkl"):
-        import scipy.sparse
-        import sparse_dot_mkl
-        matrix = scipy.sparse.csr_matrix(weight.T)
-        peers["mkl csr"] = lambda: sparse_dot_mkl.dot_product_mkl(matrix, x_turned)
-    return peers
-
-
-def fastest(times, names):
-    """(name, Timing) of the fastest of `names`, or None if there is none."""
-    return min(((name, times[name]) for name in names), key=lambda pair: pair[1].median, default=None)
+def samples(n, *shape):
+    return np.random.default_rng(1).normal(size=(n, *shape)).astype(np.float32)
 
 
 # ---- tables -----------------------------------------------------------------------------------------
 
 
-def single_layers(sparsities, seconds):
+def row(table, shape, kind, n, sparsity, times, dense, sparse=()):
+    """What is printed and written for one measurement; `dense` and `sparse` name the peers among the `times`."""
+    ours, peer = times["minnet"], min(dense, key=lambda name: times[name].median)
+    ratio = times[peer].median / ours.median
+    found = {"table": table, "shape": shape, "kind": kind, "batch": n, "sparsity": round(sparsity, 4),
+             "peer": peer, "peer µs": times[peer].median * 1e6, "minnet µs": ours.median * 1e6,
+             "low µs": ours.low * 1e6, "high µs": ours.high * 1e6, "×": ratio, "of ideal": ratio * (1 - sparsity)}
+    if "rows" in times:
+        found["× rows"] = times[peer].median / times["rows"].median
+    if sparse:
+        rival = min(sparse, key=lambda name: times[name].median)
+        found |= {"sparse peer": rival, "× sparse peer": times[rival].median / ours.median}
+    return found
+
+
+def single_layers(measure, sparsities):
     """One row for each layer, kind of mask, batch and sparsity."""
     for inputs, outputs in LAYERS:
         for kind in ("random", "magnitude"):
             for n in BATCHES:
-                x = np.random.default_rng(1).normal(size=(n, inputs)).astype(np.float32)
+                x = samples(n, inputs)
                 for sparsity in sparsities:
-                    dense = layer(inputs, outputs, sparsity, kind)
-                    weight = dense.weight.value
-                    by_rows, auto = minnet.sparse.compile(dense, "rows"), minnet.sparse.compile(dense)
-                    known, rivals = dense_peers(weight, x), sparse_peers(weight, x)
-                    times = compare({**known, **rivals, "minnet": partial(auto, x),
-                                     "minnet rows": partial(by_rows, x)}, budget=seconds)
-                    yield row("layer", f"{inputs}×{outputs}", kind, n, sparsity, times, known, rivals)
+                    net = layer(inputs, outputs, sparsity, kind)
+                    dense, sparse = peers.dense_peers(net.weight.value, x), peers.sparse_peers(net.weight.value, x)
+                    times = measure({**dense, **sparse, "minnet": partial(minnet.sparse.compile(net), x),
+                                     "rows": partial(minnet.sparse.compile(net, "rows"), x)})
+                    yield row("layer", f"{inputs}×{outputs}", kind, n, sparsity, times, dense, sparse)
 
 
-def row(table, shape, kind, n, sparsity, times, known, rivals=()):
-    """What is printed and written for one measurement."""
-    peer, best = fastest(times, known)
-    ours = times["minnet"]
-    found = {"table": table, "shape": shape, "kind": kind, "batch": n, "sparsity": sparsity,
-             "dense peer": peer, "dense µs": best.median * 1e6, "minnet µs": ours.median * 1e6,
-             "low µs": ours.low * 1e6, "high µs": ours.high * 1e6, "×": best.median / ours.median,
-             "of ideal": best.median / ours.median * (1 - sparsity)}
-    if "minnet rows" in times:
-        found["× rows"] = best.median / times["minnet rows"].median
-    if rivals:
-        name, rival = fastest(times, rivals)
-        found |= {"sparse peer": name, "× sparse peer": rival.median / ours.median}
-    return found
-
-
-def blocks(seconds, n=64):
-    """Column blocks: four outputs share their inputs."""
+def structures(measure, sparsities):
+    """Masks with a structure: blocks of four outputs, and two of each four inputs."""
     for inputs, outputs in LAYERS:
-        x = np.random.default_rng(1).normal(size=(n, inputs)).astype(np.float32)
-        for sparsity in (0.5, 0.8, 0.9, 0.95):
-            dense = layer(inputs, outputs, sparsity, block=4)
-            known = dense_peers(dense.weight.value, x)
-            predict = minnet.sparse.compile(dense)
-            times = compare({**known, "minnet": partial(predict, x)}, budget=seconds)
-            yield row("blocks of 4", f"{inputs}×{outputs}", "random", n, sparsity, times, known)
+        for n in (1, 64):
+            x = samples(n, inputs)
+            for sparsity in sorted({0.5, *sparsities}):
+                net = layer(inputs, outputs, sparsity, block=4)
+                dense = peers.dense_peers(net.weight.value, x)
+                times = measure({**dense, "minnet": partial(minnet.sparse.compile(net), x)})
+                yield row("blocks of 4", f"{inputs}×{outputs}", "random", n, sparsity, times, dense)
+            net = layer(inputs, outputs, 0)
+            mn.prune(net, 0.5, scope=mn.window(4))
+            dense = peers.dense_peers(net.weight.value, x)
+            times = measure({**dense, "minnet": partial(minnet.sparse.compile(net), x),
+                             "rows": partial(minnet.sparse.compile(net, "rows"), x)})
+            yield row("2:4", f"{inputs}×{outputs}", "magnitude", n, 0.5, times, dense)
 
 
-def shrunken(seconds):
-    """Physically smaller dense layers, as `mn.compact` leaves them: a part of the neurons of each layer is gone."""
-    for n in (64, 1024):
-        x = np.random.default_rng(1).normal(size=(n, 784)).astype(np.float32)
-        big = mlp(784, 300, 300, 10, rng=0)
-        whole = minnet.sparse.compile(big)
-        for keep in (0.3, 0.5, 0.7):
-            small = mlp(784, round(300 * keep), round(300 * keep), 10, rng=0)
-            removed = 1 - sum(p.size for p in small.params()) / sum(p.size for p in big.params())
-            predict = minnet.sparse.compile(small)
-            times = compare({"whole": partial(whole, x), "minnet": partial(predict, x)}, budget=seconds)
-            yield row("fewer neurons", f"keep {keep:.0%}", "dense", n, removed, times, ["whole"])
+def shrunken(measure):
+    """Neurons pruned whole: the masked network as `compile` shrinks it, and the network that `compact` left."""
+    for keep in (0.3, 0.5, 0.7):
+        net = mn.models.mlp(784, 300, 300, 10, rng=0)
+        whole = minnet.sparse.compile(net)
+        mn.prune(net, 1 - keep, mn.random, structure=mn.along("out"), scope=mn.layer, rng=0)
+        small = mn.compact(net)
+        removed = 1 - sum(p.size for p in small.params()) / sum(p.size for p in net.params())
+        for n in (64, 1024):
+            x = samples(n, 784)
+            times = measure({"whole": partial(whole, x), "minnet": partial(minnet.sparse.compile(net), x),
+                             "compact": partial(minnet.sparse.compile(small), x)})
+            yield row("fewer neurons", f"{keep:.0%} masked", "random", n, removed, times, ["whole"])
+            yield row("fewer neurons", f"{keep:.0%} compact", "random", n, removed,
+                      {**times, "minnet": times["compact"]}, ["whole"])
 
 
-def whole_networks(seconds, sizes=(784, 300, 100, 10)):
-    """LeNet-300-100, magnitude-pruned globally, against NumPy and torch running all layers."""
+def heads(measure):
+    """A transformer without half or three quarters of its heads, against all of them."""
+    for share in (0.5, 0.75):
+        net = mn.models.tiny_transformer(tokens=32, width=64, heads=8, n_in=16, rng=0)
+        whole = minnet.sparse.compile(net)
+        mn.prune(net, share, mn.random, structure=mn.along("head"), scope=mn.layer, rng=0)
+        x = samples(64, 32, 16)
+        counted = mn.measure.multiply_adds(net)
+        times = measure({"whole": partial(whole, x), "minnet": partial(minnet.sparse.compile(net), x)})
+        yield row("fewer heads", f"{share:.0%} gone", "random", 64, 1 - counted.effective / counted.dense, times,
+                  ["whole"])
+
+
+def whole_networks(measure):
+    """LeNet-300-100, magnitude-pruned globally, and LeNet-5, pruned layer by layer, as whole networks."""
     for sparsity in (0.0, 0.9, 0.95):
-        net = mlp(*sizes, rng=0)
-        weights = [param for param in net.params() if param.prunable]
-        scores = np.concatenate([np.abs(param.data).ravel() for param in weights])
-        least = np.partition(scores, round(sparsity * scores.size))[round(sparsity * scores.size)]
-        for param in weights:
-            param.mask = np.abs(param.data) >= least
+        net = mn.models.lenet_300_100(rng=0)
+        mn.prune(net, sparsity)
         predict = minnet.sparse.compile(net)
         for n in (1, 64, 1024):
-            x = np.random.default_rng(1).normal(size=(n, sizes[0])).astype(np.float32)
-            known = {"numpy": numpy_network(net, x)}
-            if importlib.util.find_spec("torch"):
-                known["torch eager"] = torch_network(net, x)
-            times = compare({**known, "net(x)": partial(net, x), "minnet": partial(predict, x)}, budget=seconds)
-            for peer in (*known, "net(x)"):
+            x = samples(n, 784)
+            known = {"numpy": peers.numpy_network(net, x), **peers.network_peers(net, x), "net(x)": partial(net, x)}
+            times = measure({**known, "minnet": partial(predict, x)})
+            for peer in known:
                 yield row("LeNet-300-100", f"against {peer}", "magnitude", n, sparsity, times, [peer])
-
-
-def image_networks(seconds):
-    """LeNet-5 with random masks in every layer, against its own dense forward and torch."""
     for sparsity in (0.0, 0.5, 0.9, 0.95):
-        net, rng = mn.models.lenet5(rng=0), np.random.default_rng(0)
-        for param in net.params():
-            if param.prunable and sparsity:
-                outputs = param.axes.index("out")
-                flat = np.moveaxis(param.data, outputs, -1).reshape(-1, param.shape[outputs])
-                mask = pruned(flat, sparsity, "magnitude", rng)
-                param.mask = np.moveaxis(mask.reshape(np.moveaxis(param.data, outputs, -1).shape), -1, outputs)
+        net = mn.models.lenet5(rng=0)
+        mn.prune(net, sparsity, scope=mn.layer)
+        dense = net.copy()
+        for param in dense.params():                                # zeros instead of masks: nothing to multiply anew
+            param.data, param.mask = param.value, None
         predict = minnet.sparse.compile(net)
         for n in (1, 64):
-            x = np.random.default_rng(1).random((n, 1, 28, 28), np.float32)
-            known = {"net(x)": partial(net, x)}
-            if importlib.util.find_spec("torch"):
-                known["torch eager"] = torch_images(net, x)
-            times = compare({**known, "minnet": partial(predict, x)}, budget=seconds)
+            x = samples(n, 1, 28, 28)
+            known = {"dense": partial(dense, x), **peers.network_peers(net, x)}
+            times = measure({**known, "minnet": partial(predict, x)})
             for peer in known:
                 yield row("LeNet-5", f"against {peer}", "magnitude", n, sparsity, times, [peer])
 
 
-def torch_images(net, x):
-    import torch
-    kinds = {"ReLU": lambda layer: torch.nn.ReLU(), "Flatten": lambda layer: torch.nn.Flatten(),
-             "MaxPool2d": lambda layer: torch.nn.MaxPool2d(layer.size, layer.stride),
-             "Conv2d": lambda layer: torch.nn.Conv2d(layer.n_in, layer.n_out, layer.size),
-             "Dense": lambda layer: torch.nn.Linear(layer.n_in, layer.n_out)}
-    layers = [kinds[type(layer).__name__](layer) for layer in net.layers]
-    for ours, theirs in zip(net.layers, layers, strict=True):
-        if ours.own_params():
-            value = ours.weight.value
-            theirs.weight.data = torch.from_numpy(np.ascontiguousarray(value.T if value.ndim == 2 else value))
-            theirs.bias.data = torch.from_numpy(ours.bias.value.copy())
-    model, samples = torch.nn.Sequential(*layers), torch.from_numpy(x)
-
-    def predict():
-        with torch.inference_mode():
-            return model(samples)
-    assert np.allclose(predict().numpy(), net(x), rtol=1e-3, atol=1e-4)
-    return predict
-
-
-def numpy_network(net, x):
-    """Bare NumPy, with nothing allocated anew: the fastest that one can write without much thought."""
-    values = [param.value for param in net.params()]
-    pairs = list(zip(values[::2], values[1::2], strict=True))
-    outs = [np.empty((len(x), bias.size), np.float32) for _, bias in pairs]
-
-    def predict():
-        y = x
-        for (weight, bias), out in zip(pairs, outs, strict=True):
-            np.dot(y, weight, out=out)
-            np.add(out, bias, out=out)
-            if out is not outs[-1]:
-                np.maximum(out, 0, out=out)
-            y = out
-        return y
-    return predict
-
-
-def torch_network(net, x):
-    import torch
-    values = [param.value for param in net.params()]
-    layers = []
-    for weight, bias in zip(values[::2], values[1::2], strict=True):
-        linear = torch.nn.Linear(*weight.shape)
-        linear.weight.data, linear.bias.data = torch.from_numpy(weight.T.copy()), torch.from_numpy(bias.copy())
-        layers += [linear, torch.nn.ReLU()]
-    model, samples = torch.nn.Sequential(*layers[:-1]), torch.from_numpy(x)
-
-    def predict():
-        with torch.inference_mode():
-            return model(samples)
-    return predict
-
-
-def unpruned(seconds):
+def unpruned(measure):
     """`compile` on a network that was never pruned must not be slower than the network's own forward."""
-    for sizes in ((64, 32, 16, 10), (784, 300, 100, 10), (1024, 1024)):
-        net = mlp(*sizes, rng=0)
+    models = {"64-32-16-10": mn.models.mlp(64, 32, 16, 10, rng=0), "LeNet-300-100": mn.models.lenet_300_100(rng=0),
+              "1024-1024": mn.models.mlp(1024, 1024, rng=0), "LeNet-5": mn.models.lenet5(rng=0),
+              "signal_conv": mn.models.signal_conv(rng=0), "residual_mlp": mn.models.residual_mlp(rng=0),
+              "transformer": mn.models.tiny_transformer(rng=0)}
+    for name, net in models.items():
         predict = minnet.sparse.compile(net)
-        for n in BATCHES:
-            x = np.random.default_rng(1).normal(size=(n, sizes[0])).astype(np.float32)
-            times = compare({"net(x)": partial(net, x), "minnet": partial(predict, x)}, budget=seconds)
-            yield row("not pruned", "-".join(map(str, sizes)), "dense", n, 0.0, times, ["net(x)"])
+        for n in (1, 2, 4, 8, 64, 1024):
+            x = samples(n, *net.input_shape)
+            times = measure({"net(x)": partial(net, x), "minnet": partial(predict, x)})
+            yield row("not pruned", name, "dense", n, 0.0, times, ["net(x)"])
 
 
-# ---- first call -------------------------------------------------------------------------------------
-
-FIRST = """
-import time; start = time.perf_counter()
-import minnet; imported = time.perf_counter()
-import numpy as np
-from minnet import sparse
-from minnet.nn.models import mlp
-net = mlp(64, 32, 16, 10, rng=0)
-net.params()[0].mask = np.random.default_rng(0).random((64, 32)) > 0.9
-sparse.compile(net)(np.zeros(({n}, 64), np.float32))
-print(time.perf_counter() - imported)
-"""
+# ---- goals ------------------------------------------------------------------------------------------
 
 
-def first_prediction(folder):
-    """Seconds from `import minnet` to the first prediction, with an empty cache folder and with a filled one."""
-    for n in (1, 8, 64):
-        cache = Path(folder) / f"first{n}"
-        environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
-        seconds = [float(subprocess.run([sys.executable, "-c", FIRST.format(n=n)], env=environment, check=True,
-                                        capture_output=True, text=True).stdout) for _ in range(2)]
-        print(f"first prediction, batch {n}: {seconds[0]:.2f} s with an empty cache, "
-              f"{seconds[1]:.2f} s with a filled one")
+def goals(rows):
+    """What should be reached, as (sentence, goal, the worst figure of all rows that it is about)."""
+    def worst(column, table, **wanted):
+        values = [found[column] for found in rows if found["table"] == table
+                  and all(found[key] in (value if isinstance(value, tuple) else (value,))
+                          for key, value in wanted.items())]
+        return min(values, default=float("nan"))
+
+    for n, sparsity, goal in ((64, 0.9, 4.5), (64, 0.95, 7), (1024, 0.9, 4.5), (1024, 0.95, 7), (8, 0.9, 4),
+                              (1, 0.9, 1.5), (1, 0.95, 2.5)):
+        yield f"layer, batch {n}, {sparsity:.0%}: × dense", goal, worst("×", "layer", batch=n, sparsity=sparsity)
+        yield "    and × the fastest sparse library", 2.5, worst("× sparse peer", "layer", batch=n, sparsity=sparsity)
+    for n, sparsity in ((64, 0.4), (1024, 0.4), (1, 0.87)):
+        yield (f"layer, batch {n}, crossover at most {sparsity:.0%}: rows × dense there", 1,
+               worst("× rows", "layer", batch=n, sparsity=sparsity))
+    for sparsity in (0.5, 0.9, 0.95):
+        yield (f"blocks of 4, batch 64, {sparsity:.0%}: of ideal", 0.9,
+               worst("of ideal", "blocks of 4", batch=64, sparsity=sparsity))
+    yield "fewer neurons: of ideal", 0.85, worst("of ideal", "fewer neurons")
+    for n, goal in ((1, 2.5), (64, 4.5), (1024, 4.5)):
+        for peer, times in (("numpy", goal), ("torch eager", 5)):
+            yield (f"LeNet-300-100, 90 %, batch {n}: × {peer}", times,
+                   worst("×", "LeNet-300-100", shape=f"against {peer}", batch=n, sparsity=0.9))
+    for peer, goal in (("dense", 4), ("torch eager", 7)):
+        yield (f"LeNet-5, 90 %, batch 64: × {peer}", goal,
+               worst("×", "LeNet-5", shape=f"against {peer}", batch=64, sparsity=0.9))
+    yield "not pruned: × the network's own forward", 0.95, worst("×", "not pruned")
 
 
 # ---- output -----------------------------------------------------------------------------------------
 
 
 def show(found):
-    cells = [f"{found['table']:<14}{found['shape']:<20}{found['kind']:<10} batch {found['batch']:<5}"
-             f" {found['sparsity']:6.1%}  dense {found['dense µs']:9.1f} µs ({found['dense peer']})"
-             f"  minnet {found['minnet µs']:9.1f} µs ({found['low µs']:.1f}–{found['high µs']:.1f})"
-             f"  {found['×']:6.2f}×  {found['of ideal']:.2f} of ideal"]
+    said = (f"{found['table']:<14}{found['shape']:<22}{found['kind']:<10} batch {found['batch']:<5}"
+            f" {found['sparsity']:6.1%}  peer {found['peer µs']:9.1f} µs ({found['peer']})"
+            f"  minnet {found['minnet µs']:9.1f} µs ({found['low µs']:.1f}–{found['high µs']:.1f})"
+            f"  {found['×']:6.2f}×  {found['of ideal']:.2f} of ideal")
     if "× rows" in found:
-        cells.append(f"  rows {found['× rows']:.2f}×")
+        said += f"  rows {found['× rows']:.2f}×"
     if "× sparse peer" in found:
-        cells.append(f"  {found['× sparse peer']:.1f}× {found['sparse peer']}")
-    print("".join(cells), flush=True)
+        said += f"  {found['× sparse peer']:.1f}× {found['sparse peer']}"
+    print(said, flush=True)
 
 
-def crossovers(rows):
-    """The least sparsity from which on the sparse kernels beat the fastest dense peer, for each layer and batch."""
-    series = {}
-    for found in rows:
-        if found["table"] == "layer":
-            key = found["shape"], found["kind"], found["batch"]
-            series.setdefault(key, []).append((found["sparsity"], found["× rows"]))
-    for (shape, kind, n), points in series.items():
-        slower = [sparsity for sparsity, ratio in points if ratio < 1]
-        faster = [sparsity for sparsity, _ in points if sparsity > max(slower, default=-1)]
-        print(f"crossover {shape} {kind} batch {n}: {f'at most {min(faster):.0%}' if faster else 'none'}")
-
-
-def write(rows, folder):
-    folder.mkdir(parents=True, exist_ok=True)
+def write(rows, path, said):
+    """The rows as a table, each with the computer that it was measured on."""
     names = list(dict.fromkeys(name for found in rows for name in found))
-    with open(folder / "forward.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, names)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*names, "computer"])
         writer.writeheader()
-        writer.writerows(rows)
-    figure(rows).savefig(folder / "forward.png", dpi=150)
-
-
-def figure(rows):
-    """Speed-up over sparsity, one panel for each layer, one line for each batch."""
-    from matplotlib.figure import Figure
-    fig = Figure(figsize=(9, 3.6), layout="constrained")
-    for ax, (inputs, outputs) in zip(fig.subplots(1, len(LAYERS), sharey=True), LAYERS, strict=True):
-        for n, colour in zip(BATCHES, ("#332288", "#88CCEE", "#CC6677", "#DDCC77"), strict=True):
-            points = [(found["sparsity"], found["× rows"]) for found in rows if found["table"] == "layer"
-                      and found["shape"] == f"{inputs}×{outputs}" and found["batch"] == n and found["kind"] == "random"]
-            ax.plot([100 * s for s, _ in points], [ratio for _, ratio in points], "o-", ms=3, color=colour,
-                    label=f"batch {n}")
-        ax.axhline(1, color="0.5", lw=1)
-        ax.set(title=f"{inputs} × {outputs}", xlabel="sparsity (%)", yscale="log", yticks=(0.25, 0.5, 1, 2, 4, 8, 16),
-               yticklabels=("¼", "½", "1", "2", "4", "8", "16"))
-        ax.grid(alpha=0.3)
-    fig.axes[0].set_ylabel("× fastest dense product")
-    fig.axes[0].legend()
-    return fig
+        for found in rows:
+            writer.writerow({name: f"{value:.4g}" if isinstance(value, float) else value
+                             for name, value in found.items()} | {"computer": said})
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--seconds", type=float, default=0.4, help="budget for one line of a table")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--seconds", type=float, default=0.5, help="budget for one line of a table")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--out", type=Path, nargs="?", const=ROOT, help="folder of the project, by default this one")
     options = parser.parse_args()
-    rows = []
+    peers.THREADS = options.threads
+    missing = peers.missing()
+    said = f"{computer()}; {options.threads} thread{'s' if options.threads > 1 else ''}, {options.clock} clock"
+    print(f"{said}{'; not installed: ' + ', '.join(missing) if missing else ''}")
+    best = limits()
+    print(f"one core: at most {best.multiply / 1e9:.0f} GFLOP/s, {best.cache / 1e9:.0f} GB/s from the fastest cache, "
+          f"{best.memory / 1e9:.0f} GB/s from memory")
+    measure = partial(compare, rounds=25, budget=options.seconds,
+                      clock=time.thread_time if options.clock == "cpu" else time.perf_counter)
+    sparsities, rows = QUICK if options.quick else SPARSITIES, []
     with threads(options.threads):
-        if importlib.util.find_spec("torch"):
-            import torch
-            torch.set_num_threads(options.threads)
-        for table in (single_layers(QUICK if options.quick else SPARSITIES, options.seconds), blocks(options.seconds),
-                      shrunken(options.seconds), whole_networks(options.seconds), image_networks(options.seconds),
-                      unpruned(options.seconds)):
+        if peers.library("torch"):
+            peers.library("torch").set_num_threads(options.threads)
+        for table in (single_layers(measure, sparsities), structures(measure, sparsities), shrunken(measure),
+                      heads(measure), whole_networks(measure), unpruned(measure)):
             for found in table:
                 show(found)
                 rows.append(found)
-    crossovers(rows)
+    for sentence, goal, figure in goals(rows):
+        print(f"{'reached' if figure >= goal else 'MISSED '}  {sentence}: {figure:.2f} (goal {goal})")
     if options.out:
-        write(rows, options.out)
-    with tempfile.TemporaryDirectory() as folder:
-        first_prediction(folder)
+        write(rows, options.out / "benchmarks" / "results" / "forward.csv", said)
+        speed(rows, options.out / "lessons" / "pictures" / "speed.png")
 
 
 if __name__ == "__main__":

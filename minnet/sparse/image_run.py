@@ -15,7 +15,9 @@ from minnet.sparse.images import ImagePacker, predict_few_images, predict_many_i
 from minnet.sparse.runs import FLOAT32, chunk_for
 from minnet.sparse.shrinking import Linear, frozen
 
-ENOUGH_LEFT = 0.4       # density beyond which a single image goes through the layers' own forward
+# Nanoseconds, measured as in `choice.py`: one multiplication for eight images in the kernel, one for one image in the
+# layers' own forward, and what each of those layers takes in any case.
+KERNEL, OWN, OWN_LAYER = 0.3, 0.075, 10_000
 
 
 class ImageRun:
@@ -27,9 +29,13 @@ class ImageRun:
     def __init__(self, packer, layers, fit, own=None):
         packed = packer.packed()
         self._arrays, self.nbytes = packed.arrays, packed.nbytes
-        # With a single sample the kernel leaves 7 of 8 lanes empty: unless much was removed, unfolding is faster.
-        self.own = own if own and packer.work > ENOUGH_LEFT * packer.dense_work else None
-        if self.own:
+        # With a single image the kernel leaves 7 of 8 lanes empty: unless much was removed, unfolding is faster.
+        self.own, self.own_up_to = None, 0
+        if own:
+            spare = KERNEL * packer.work - OWN_LAYER * len(own.layers)
+            self.own_up_to = min(max(int(spare / (OWN * max(packer.dense_work, 1))), 0), 7)
+        if self.own_up_to:
+            self.own = own
             self.nbytes += sum(param.data.nbytes for param in self.own.params())
         self.features, self.shape = math.prod(fit.shape), packer.shape
         self.layers, self.fit = layers, fit
@@ -78,8 +84,8 @@ class ImageRun:
         n = len(x)
         if n > self._chunk:
             return np.concatenate([self(x[first:first + self._chunk]) for first in range(0, n, self._chunk)])
-        if n == 1 and self.own:
-            return self.own(x.reshape(1, *self.fit.shape))
+        if 0 < n <= self.own_up_to:
+            return self.own(x.reshape(n, *self.fit.shape))
         y = np.empty((n, math.prod(self.shape)), FLOAT32)
         kernel = predict_few_images if n <= 8 else predict_many_images
         kernel.call(x.reshape(n, self.features), y, *self._arrays)
