@@ -14,13 +14,13 @@ stand the goals that the project set itself, with the worst figure of the run fo
 What limits the speed
 ---------------------
 A multiplication needs a weight and an input. With a tile of samples (see `minnet.sparse.kernels`) both are loaded from
-the fastest cache, and a core loads about as many numbers per cycle as it multiplies, so an unstructured kernel, which
-loads an input for each weight and takes a share of the loads for weights and columns too, cannot come beyond 0.85 of
-the dense product's pace; blocks, which use an input four times, come up to 1.0. The higher the sparsity, the more of
-the time goes into copying samples into tiles, which no pruning saves: 10 of 30 µs for 784 × 300 at 95 % and batch 64.
+the fastest cache, and a core loads about as many numbers per cycle as it multiplies. An unstructured kernel loads an
+input for each weight, and now and then weights and columns too, so it keeps the multipliers busy for about 0.85 of the
+time; blocks, which use an input four times, come up to 1.0. The higher the sparsity, the more of the time goes into
+copying samples into tiles, which no pruning saves: about a third for 784 × 300 at 95 % and batch 64.
 For a single sample nothing is used twice. The sparse kernel then needs two loads for a weight (itself, its input),
 0.17 ns at two loads per cycle and 3.5 GHz, while a dense product streams its weights from the second cache in 0.044 ns
-each. So the crossover cannot lie below 75 %, and with a call from Python (1 µs) it lies at about 82 %.
+each. So the crossover cannot lie below 75 %, and with the call from Python it lies between 80 and 87 %.
 """
 
 from __future__ import annotations
