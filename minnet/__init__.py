@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 
+import numpy as _np
+
 from minnet.nn import lr, models
 from minnet.nn.activations import GELU, ReLU, Sigmoid, Tanh
 from minnet.nn.attention import Attention
@@ -39,6 +41,10 @@ from minnet.words import closest as _closest
 from minnet.words import functions_of as _functions_of
 
 __version__ = "0.1.0"
+
+# Where the C library is glibc it gives the memory of each step back to the system and fetches it again for the next,
+# page by page: up to half of a small network's time.  Once something large has been freed it keeps what it has.
+_np.empty(31 << 20, _np.uint8)
 
 # Write a layer in one of the files above or a function in one of these, and it is here: mn.magnitude, mn.along …
 globals().update(Layer.registry)
