@@ -70,6 +70,7 @@ class Predictor:
 
     def __init__(self, steps):
         self.steps = tuple(steps)
+        self._runs = tuple(getattr(step, "run", step) for step in steps)
 
     def __call__(self, x):
         """Predict a batch.
@@ -84,8 +85,8 @@ class Predictor:
         """
         if type(x) is not np.ndarray or x.dtype is not FLOAT32 or not x.flags.c_contiguous:
             x = _float32(x)
-        for step in self.steps:
-            x = step(x)
+        for run in self._runs:
+            x = run(x)
         return x
 
     @property
