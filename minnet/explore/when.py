@@ -236,9 +236,7 @@ class TimingExplorer(Explorer):
         """``#3`` at the end of each curve, ``all`` at that of the whole network; they keep a distance."""
         ends = {place: _stretched(100 * np.mean(trial.finals())) for place, trial in enumerate(trials)
                 if trial is not None and trial.finals()}
-        gap, height = 0.09 * (_stretched(100) - _stretched(0)), {}
-        for place in sorted(ends, key=ends.get):
-            height[place] = max(ends[place], max(height.values(), default=-np.inf) + gap)
+        height = dict(zip(sorted(ends, key=ends.get), _apart(sorted(ends.values())), strict=True))
         for place, text in enumerate(self._names):
             text.set_text("" if place not in ends else f"#{trials[place].number}" if place else "all")
             if place in ends:
@@ -330,6 +328,17 @@ def _stretched(percent):
 
 def _unstretched(height):
     return 102 - 10.0 ** -np.asarray(height, float)
+
+
+def _apart(heights):
+    """The same heights, rising, but nowhere too close to be read, and all inside the picture."""
+    bottom, top = _stretched(np.array([16, 99.5]))  # half a line from the edges
+    gap, apart = 0.09 * (_stretched(100) - _stretched(0)), np.array(heights)
+    for place, height in enumerate(heights):
+        apart[place] = max(height, apart[place - 1] + gap if place else bottom)
+    for place in reversed(range(len(apart))):
+        apart[place] = min(apart[place], top - (len(apart) - 1 - place) * gap)
+    return apart
 
 
 def _row(number, plan, result):

@@ -208,12 +208,16 @@ def test_every_plan_stays_and_is_called_back(explorer):
     assert explorer.shown.trial is None and len(explorer._bench.table.options) == 2
 
 
-def test_names_at_the_ends_of_curves_keep_a_distance(explorer):
-    for final in ("90%", "95%", "98%", "99%"):
-        train(explorer, final=final)
-    heights = sorted(explorer._accuracy[0].axes.transData.transform(text.get_position())[1]
-                     for text in explorer._names if text.get_text())
-    assert len(heights) == 5 and min(np.diff(heights)) > 0.08 * explorer._accuracy[0].axes.bbox.height
+def test_names_at_the_ends_of_curves_keep_a_distance_and_stay_in_the_picture(explorer):
+    for shape in ("cubic", "geometric"):
+        for final in ("90%", "95%", "98%", "99%"):
+            train(explorer, shape=shape, final=final)
+    explorer.png()
+    box = explorer._accuracy[0].axes.bbox
+    places = [text.get_window_extent() for text in explorer._names if text.get_text()]
+    assert len(places) == 8 and min(np.diff(sorted(place.y0 for place in places))) > 0.08 * box.height
+    for place in places:
+        assert box.y0 - 2 <= place.y0 and place.y1 <= box.y1 + 2 and place.x1 <= box.x1 + 2
 
 
 def test_a_plan_that_was_tried_gives_the_same_again(explorer):
