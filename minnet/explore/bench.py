@@ -53,9 +53,11 @@ class Bench(Launcher):
     explorer : Explorer
     head : str
         The table's head line.
+    numbers : str
+        What the numbers in it are.
     """
 
-    def __init__(self, explorer, head):
+    def __init__(self, explorer, head, numbers="mean accuracy and range over the seeds"):
         super().__init__(explorer)
         self._listing = False
         self.table = widgets.Select(options=[], rows=4, description="Tried recipes",
@@ -65,7 +67,7 @@ class Bench(Launcher):
         self.head = widgets.HTML(
             "<style>.minnet-table select, .minnet-table-head { font: 13px monospace; }"
             ".minnet-table .widget-label { position: absolute; clip-path: inset(50%); }</style>"  # for those who listen
-            "<p>Tried recipes: mean accuracy and range over the seeds. Choose one to bring it back.</p>"
+            f"<p>Tried recipes: {numbers}. Choose one to bring it back.</p>"
             f"<div class='minnet-table-head' style='padding-left: 8px'>{hard(head)}</div>")
 
     def show(self, rows, chosen):

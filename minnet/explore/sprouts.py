@@ -131,7 +131,7 @@ class Nursery:
         missing = [method for method in METHODS if not self.complete(method, recipe)]
         for place, method in enumerate(missing):
             for step in self._grow(method, recipe.of(method)):
-                yield (place + step / self.count) / len(missing), f"{method}, step {step}"
+                yield (place + step / self.count) / len(missing), method
         yield 1.0, "done"
 
     def _grow(self, method, recipe):

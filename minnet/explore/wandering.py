@@ -104,7 +104,9 @@ class RegrowthExplorer(Explorer):
         self.nursery, self.count = Nursery(make, data, count), count
         self._empty = np.mean(data.train.x.reshape(len(data.train), -1) > 0, axis=0) < RARELY
         self._shape, self._painted = data.image_shape[-2:], 0.0
-        self._bench = Bench(self, _row("sparsity, moved", dict.fromkeys(METHODS, None), names=True))
+        self._bench = Bench(self, _row("sparsity, moved", dict.fromkeys(METHODS, None), names=True),
+                            "validation accuracy after all steps")
+        self._bench.told.layout.width, self._bench.bar.layout.width = "150px", "80px"
         super().__init__()
 
     # ---- controls -----------------------------------------------------------------------------------
@@ -126,7 +128,7 @@ class RegrowthExplorer(Explorer):
             "until": widgets.IntSlider(75, 25, 100, 25, description="Until (% of training)", **slide),
             "seed": widgets.BoundedIntText(0, 0, 9999, description="Seed", style=wide, layout={"width": "110px"}),
             "step": widgets.SelectionSlider(options=self.nursery.moments, value=self.count, description="Step",
-                                            style=wide, layout={"width": "420px", "max_width": "100%"}),
+                                            style=wide, layout={"width": "370px", "max_width": "100%"}),
         }
 
     def rows(self):
@@ -135,8 +137,8 @@ class RegrowthExplorer(Explorer):
         buttons = bench.buttons("Train all four", "The four ways with these settings, in the background")
         return [
             widgets.HBox([control["fraction"], control["every"], control["until"]], layout=row),
-            widgets.HBox([control["final"], control["seed"], *buttons, self._reset, bench.bar, bench.told], layout=row),
-            widgets.HBox([control["method"], control["step"], Player(control["step"], 200)], layout=row),
+            widgets.HBox([control["final"], control["seed"], *buttons, bench.bar, bench.told], layout=row),
+            widgets.HBox([control["method"], control["step"], Player(control["step"], 200), self._reset], layout=row),
             self._message,
             self._picture,
             self._sentence,
