@@ -40,7 +40,7 @@ def measure(sparsity, said, batch, data, seconds):
     mn.prune(net, sparsity)
     optimiser = OPTIMISERS[said]
     off = same_losses(net, data, optimiser, batch)
-    assert np.median(off[:50]) < 1e-6 and off.max() < 0.05, f"losses differ by {off}"
+    assert off[:3].max() < 1e-5 and off.max() < 0.05, f"losses differ by {off}"
     runs = {"dense": mn.steps, "sparse": minnet.sparse.steps}
     times = compare({name: partial(next, run(net.copy(), data, optimiser, count=ENDLESS, batch=batch, rng=0))
                      for name, run in runs.items()}, rounds=300, budget=seconds)

@@ -77,6 +77,7 @@ def test_what_is_blitted_is_what_a_full_drawing_would_show(kind, explorer):
     for part in (0.3, 0.9, 0.6):
         for control in explorer.control.values():
             move_to(control, part)
+    assert explorer.wait(60)  # what was asked for by moving comes in, and nothing is painted between the two looks
     blitted, figure = pixels(explorer.png()), explorer._screen.figure
     for artist in figure.findobj():
         artist.set_animated(False)
