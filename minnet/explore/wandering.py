@@ -151,6 +151,10 @@ class RegrowthExplorer(Explorer):
         self._bench.bar.value = 0
         self.job.start(self.nursery.train(_recipe(self.state)))
 
+    def rehearse(self):
+        self.train()
+        self.wait()
+
     def bring_back(self, recipe):
         """Move the controls to a recipe that was tried."""
         self.set(**recipe._asdict())
