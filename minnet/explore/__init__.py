@@ -7,12 +7,12 @@ numbers that follow from them, the picture that shows the numbers.
 from minnet.explore.choosing import CriteriaExplorer as criteria
 from minnet.explore.disuse import RatesExplorer as rates
 from minnet.explore.explorer import Explorer
+from minnet.explore.garden import PlaygroundExplorer as playground
 from minnet.explore.job import Job
 from minnet.explore.ladder import StructureExplorer as structure
 from minnet.explore.lifetime import AgesExplorer as ages
 from minnet.explore.live import TrainingExplorer as training
 from minnet.explore.often import IterationsExplorer as iterations
-from minnet.explore.playground import PlaygroundExplorer as playground
 from minnet.explore.race import SpeedExplorer as speed
 from minnet.explore.sealed import SealedTest as open_test_set
 from minnet.explore.sparsity_slider import SparsityExplorer as sparsity

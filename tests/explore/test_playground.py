@@ -7,7 +7,7 @@ import pytest
 
 import minnet as mn
 from minnet.explore import menu
-from minnet.explore.playground import PlaygroundExplorer
+from minnet.explore.garden import PlaygroundExplorer
 
 
 @pytest.fixture
