@@ -65,7 +65,7 @@ def masks(net):
 # ---- against pruning by hand ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state, how", WAYS, ids=str)
+@pytest.mark.parametrize("state, how", WAYS, ids=[str(state) for state, _ in WAYS])
 def test_it_shows_what_pruning_by_hand_gives(explorer, nets, digits, state, how):
     for criterion, percent in product(CRITERIA, (0, 50, 85)):
         explorer.set(a=criterion, b="magnitude", percent=percent, **state)
