@@ -42,7 +42,19 @@ class Picture(Figure):
         self.canvas.draw()
         return encode(self.canvas)
 
-    _repr_png_ = png
+    @property
+    def alt(self):
+        """What it shows, in a sentence, for those who cannot see it: the titles and the axes."""
+        said = []
+        for ax in self.axes:
+            title = next(filter(None, (ax.get_title(loc=side) for side in ("left", "center", "right"))), "")
+            labels = ("across", ax.get_xlabel()), ("up", ax.get_ylabel())
+            axes = ", ".join(f"{name}: {label}" for name, label in labels if label)
+            said.append(" – ".join(filter(None, (title, axes))) or "a picture without words")
+        return f"{len(said)} panel{'s' * (len(said) != 1)}. " + ". ".join(said)
+
+    def _repr_png_(self):
+        return self.png(), {"alt": self.alt}
 
 
 class Drawing:
@@ -71,7 +83,7 @@ class Drawing:
         raise NotImplementedError
 
     def _repr_png_(self):
-        return None if self._own is None else self._own.png()
+        return None if self._own is None else self._own._repr_png_()
 
 
 def weights(net):

@@ -51,4 +51,4 @@ def test_it_follows_the_web_and_another_one(web):
 
 
 def test_alone_it_shows_itself(web):
-    assert mn.draw.web(web)._repr_png_().startswith(b"\x89PNG")
+    assert mn.draw.web(web)._repr_png_()[0].startswith(b"\x89PNG")

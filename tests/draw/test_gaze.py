@@ -109,7 +109,7 @@ def test_everything_stays_on_the_sheet(x):
         figure.canvas.draw()
         left, bottom, right, top = figure.get_tightbbox().extents
         assert left >= 0 and bottom >= 0 and right <= figure.get_figwidth() and top <= figure.get_figheight()
-    assert Image.open(io.BytesIO(mn.draw.attention(net, x)._repr_png_())).size == (900, 500)
+    assert Image.open(io.BytesIO(mn.draw.attention(net, x)._repr_png_()[0])).size == (900, 500)
 
 
 def test_what_cannot_be_drawn_is_said(net, x):

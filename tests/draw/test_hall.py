@@ -38,7 +38,7 @@ def test_sheet_and_letters_grow_and_shrink_again():
 
 
 def test_drawings_follow(hall):
-    assert Image.open(io.BytesIO(mn.draw.network(mn.models.mlp(4, 3, 2, rng=0))._repr_png_())).size[1] > 400
+    assert Image.open(io.BytesIO(mn.draw.network(mn.models.mlp(4, 3, 2, rng=0))._repr_png_()[0])).size[1] > 400
 
 
 def test_an_explorer_keeps_the_room_that_it_was_opened_in(hall):

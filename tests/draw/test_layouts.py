@@ -86,7 +86,7 @@ def test_what_is_drawn(name):
     left, right = drawing.ax.get_xlim()
     for patch in patches:
         assert left <= patch.get_x() and patch.get_x() + patch.get_width() <= right
-    assert drawing._repr_png_().startswith(b"\x89PNG")
+    assert drawing._repr_png_()[0].startswith(b"\x89PNG")
 
 
 def test_a_plain_matrix_is_stored_whole_and_can_be_followed_by_another():

@@ -191,7 +191,7 @@ def test_masks_say_which_shape_would_fit_and_how_many_are_drawn():
 
 def test_a_drawing_shows_itself_only_if_it_made_its_own_picture():
     net = mn.models.mlp(4, 3, rng=0)
-    png = mn.draw.network(net)._repr_png_()
+    png = mn.draw.network(net)._repr_png_()[0]
     assert Image.open(io.BytesIO(png)).size == (700, 500)
     assert mn.draw.network(net, ax=mn.draw.Picture().axes[0])._repr_png_() is None
 
@@ -220,3 +220,12 @@ def test_nets_without_weights_and_unknown_names_get_a_sentence():
         mn.draw.network(mn.Sequential(mn.ReLU()))
     with pytest.raises(AttributeError, match="Did you mean 'network'"):
         mn.draw.netwrk  # noqa: B018
+
+
+def test_a_still_picture_says_what_it_shows_to_those_who_cannot_see_it():
+    sheet = mn.draw.Picture(1, 2)
+    sheet.axes[0].set_title("Before", loc="left")
+    sheet.axes[1].set(title="After", xlabel="weight", ylabel="how many")
+    png, told = sheet._repr_png_()
+    assert png.startswith(b"\x89PNG") and told == {"alt": "2 panels. Before. After – across: weight, up: how many"}
+    assert mn.draw.Picture()._repr_png_()[1]["alt"] == "1 panel. a picture without words"

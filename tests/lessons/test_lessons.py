@@ -23,6 +23,15 @@ def test_cells_are_short_and_named(lesson, request):
             assert max(map(len, lines)) <= 90, cell.id
 
 
+def test_every_still_picture_says_what_it_shows(lesson):
+    """A screen reader says the `alt` of an output; explorers say their sentence."""
+    widget = "application/vnd.jupyter.widget-view+json"
+    for cell in lesson.notebook.cells:
+        for output in cell.get("outputs", ()):
+            if "image/png" in output.get("data", {}) and widget not in output["data"]:
+                assert output["metadata"].get("image/png", {}).get("alt"), cell.id
+
+
 def test_every_exercise_stands_in_the_lesson_of_its_number():
     assert {id[:2] for id in exercises()} <= {path.name[:2] for path in LESSONS}
 
