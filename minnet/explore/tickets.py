@@ -22,7 +22,7 @@ from minnet.nn.models import mlp
 from minnet.pruning.ranking import sparsity
 
 DRAWN = 40  # neurons of the first layer
-FAR = 10
+FAR, NEAR = 10, 4  # places between two inputs: those that are drawn, and those that count as near
 LINES = {"ticket": (ink.POSITIVE, "o", "-"), "re-initialised": (ink.AFTER, "D", "-"),
          "random mask": (ink.FAINT, "x", "--"), "dense": (ink.INK, "", ":")}
 
@@ -101,6 +101,7 @@ class TicketsExplorer(Explorer):
     """
 
     size = (10, 4.4)
+    recorded = {"round": None, "start": None, "signals": None}
 
     @staticmethod
     def example():
@@ -175,6 +176,13 @@ class TicketsExplorer(Explorer):
         """Train what is missing of the present signals and seed, in the background; the newest request wins."""
         self._launcher.bar.value = 0
         self.job.start(self.lottery(self.state).play())
+
+    def rehearse(self):
+        for signals in self.data:
+            self.set(signals=signals)
+            self.train()
+            self.wait()
+        self.reset()
 
     def progress(self, what):
         self._launcher.progress(what)
@@ -282,7 +290,8 @@ class TicketsExplorer(Explorer):
         said = f"Round {frame.round} of {frame.rounds}, {_name(frame.start)}: <b>{frame.sparsity:.1%} removed</b>, " \
                f"{frame.left:,} weights left. "
         if frame.sparsity > 0:
-            said += f"Neighbouring inputs are kept together {frame.together[0]:.1f} times as often as by chance. "
+            said += (f"Inputs at most {NEAR} places apart are kept together {frame.together[:NEAR].mean():.1f} times "
+                     f"as often as by chance. ")
         if frame.learning:
             found = ", ".join(f"{start} {seen[-1]:.1%}" for start, seen in frame.learning.items())
             said += f"After {frame.count:,} steps of training: <b>{found}</b>. " if frame.round else \

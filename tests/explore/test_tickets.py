@@ -121,6 +121,7 @@ def test_numbers_words_and_picture_agree(explorer):
         assert sheet.shape == (20, 40, 3)
         grey = np.isclose(sheet, 0.88).all(axis=2)
         assert np.array_equal(grey, np.isnan(shown.numbers))
+        assert f"together {shown.together[:4].mean():.1f} times" in said(explorer) or start == "dense"
         heights = [bar.get_height() for bar in explorer._bars]
         assert heights == pytest.approx(np.minimum(shown.together, 3))
         at = 100 if start == "dense" else 100 * (1 - shown.sparsity)
@@ -163,6 +164,14 @@ def test_controls_answer_while_it_trains(signals):
     explorer.close()
     assert explorer.errors == []
     assert "minnet job" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_page_of_it_is_trained_first(explorer, tmp_path):
+    explorer.rehearse()
+    assert set(explorer.lotteries) == {("in order", 0), ("shuffled", 0)} and explorer.shown.signals == "in order"
+    explorer.save_html(tmp_path / "tickets.html")
+    page = (tmp_path / "tickets.html").read_text()
+    assert "weights left" in page and "not found yet" not in page
 
 
 def test_one_data_set_needs_no_choice(signals):
