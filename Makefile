@@ -24,7 +24,7 @@ lab: $(VENV)/lab.stamp
 	$(PY) -m jupyterlab $(ROOT) --LabApp.default_url='/lab/tree/$(LESSON)' $(LAB_ARGS)
 
 test: $(VENV)/test.stamp
-	$(PY) -m pytest -n 2 --dist loadgroup $(TEST_ARGS)
+	$(PY) -m pytest -n 2 $(TEST_ARGS)
 
 lint: $(VENV)/test.stamp
 	$(PY) -m ruff check .

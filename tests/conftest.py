@@ -1,6 +1,7 @@
 """What all tests share: one thread for matrices, hypothesis without deadlines, and seeded dice."""
 
 import os
+import re
 
 # Our matrices are small: a second thread makes them no faster, and several times slower where something else runs.
 # The kernels of the lessons inherit it.  (Before NumPy is imported, or it is too late.)
@@ -22,13 +23,14 @@ def rng():
     return np.random.default_rng(0)
 
 
-def pytest_collection_modifyitems(config, items):
-    """With several workers (pytest-xdist), what a file, a lesson or the browser has prepared is prepared once: all
-    tests that use it go to one worker."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        lesson = item.callspec.params.get("lesson") if hasattr(item, "callspec") else None
-        lesson = lesson or getattr(item.module, "LESSON", None)
-        group = "browser" if item.path.parent.name == "browser" else lesson or item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)  # where pytest-xdist is installed
+def pytest_xdist_make_scheduler(config, log):
+    """What a file, a lesson or the browser has prepared is prepared once: all tests that use it go to one worker."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            lesson = re.search(r"tests/lessons/.*?(\d\d)_", nodeid)
+            return "browser" if "tests/browser/" in nodeid else lesson[1] if lesson else nodeid.split("::")[0]
+
+    return Together(config, log)
