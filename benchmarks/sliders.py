@@ -131,14 +131,14 @@ MOVE = """async ([name, key]) => {
     const seen = look(), start = performance.now();
     const arrived = new Promise((done, fail) => {
         const watcher = new MutationObserver(() => {
-            const image = root.querySelector('img');
-            if (image && look() !== seen) { watcher.disconnect(); done(image); }
+            if (root.querySelector('img') && look() !== seen) { watcher.disconnect(); done(); }
         });
         watcher.observe(root, {subtree: true, childList: true, characterData: true, attributes: true});
         setTimeout(() => fail(new Error(`${name}: no other picture after ${key}`)), 30000);
     });
     handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
-    await (await arrived).decode();
+    await arrived;
+    while (!await root.querySelector('img').decode().then(() => true, () => false));  // a newer one has come meanwhile
     return performance.now() - start;
 }"""
 

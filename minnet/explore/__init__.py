@@ -16,7 +16,7 @@ from minnet.explore.often import IterationsExplorer as iterations
 from minnet.explore.race import SpeedExplorer as speed
 from minnet.explore.sealed import SealedTest as open_test_set
 from minnet.explore.sparsity_slider import SparsityExplorer as sparsity
-from minnet.explore.tickets import TicketsExplorer as tickets
+from minnet.explore.ticket_office import TicketsExplorer as tickets
 from minnet.explore.transformer import HeadsExplorer as heads
 from minnet.explore.twins import TwinsExplorer as dropout_and_pruning
 from minnet.explore.wandering import RegrowthExplorer as regrowth
