@@ -240,7 +240,7 @@ def test_the_test_set_is_closed_until_the_button_is_pressed(lesson):
     code = "\n".join(cell.source for cell in lesson.notebook.cells if cell.cell_type == "code")
     assert "digits.test" not in code
     assert lesson.value("test.accuracies") is None
-    lesson.run("test.widget.children[0].click()")
+    lesson.run("test._button.click()")
     assert lesson.value("test.accuracies") == lesson.value(
         "[mn.accuracy(large, digits.test), mn.accuracy(tenth, digits.test)]")
 

@@ -115,7 +115,7 @@ def test_cures_help_and_at_90_per_cent_one_cut_is_enough(lesson, nets, once_and_
     for seed, (net, (once, five)) in enumerate(zip(nets, once_and_five_times, strict=True)):
         by_layer = cut_once(net, digits, seed, 0.98, scope=mn.layer)
         shared = cut_once(net, digits, seed, mn.erdos_renyi(net, 0.98), scope=mn.layer)
-        assert mn.accuracy(once, digits.val) + 0.2 < by_layer < shared < mn.accuracy(five, digits.val) + 0.02
+        assert mn.accuracy(once, digits.val) + 0.2 < by_layer < shared < mn.accuracy(five, digits.val) + 0.05
         assert shared > mn.accuracy(five, digits.val) - 0.1
         assert cut_once(net, digits, seed, 0.9) > mn.accuracy(net, digits.val) - 0.03
 
