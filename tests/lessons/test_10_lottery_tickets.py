@@ -292,6 +292,19 @@ def test_the_figures_in_the_sentences_are_those_of_the_results(lesson, results):
         assert f"{words} {middle} ({between}" in said
 
 
+def test_the_figures_of_the_lead_by_length_are_those_of_the_results(lesson, results):
+    def end(name, step):
+        ends = {rate: [at(results["found"][f"{name} 92% rate {rate} seed {seed}"], step) for seed in range(5)]
+                for rate in RATES}
+        return median(test for _, test in ends[max(RATES, key=lambda rate: np.median([val for val, _ in ends[rate]]))])
+
+    said = " ".join(text(lesson, "full-text").split())
+    for rival, words in (("re-initialised", "re-initialised {:.1f} points after 500 steps, {:.1f} after 1,000, {:.1f} after"),
+                         ("random mask", "over a random mask {:.1f}, {:.1f} and {:.1f}.")):
+        leads = [100 * (end("ticket", step) - end(rival, step)) for step in (500, 1000, 3000)]
+        assert words.format(*leads) in said
+
+
 def test_what_the_text_says_about_the_long_measurement(results):
     test = {name: median(test for _, test in pairs) for name, pairs in results["table"].items()}
     short = {name.removesuffix(", 500 steps"): value for name, value in test.items() if name.endswith(", 500 steps")}
