@@ -299,7 +299,7 @@ def test_the_figures_of_the_lead_by_length_are_those_of_the_results(lesson, resu
         return median(test for _, test in ends[max(RATES, key=lambda rate: np.median([val for val, _ in ends[rate]]))])
 
     said = " ".join(text(lesson, "full-text").split())
-    for rival, words in (("re-initialised", "re-initialised {:.1f} points after 500 steps, {:.1f} after 1,000, {:.1f} "),
+    for rival, words in (("re-initialised", "re-initialised {:.1f} points after 500 steps, {:.1f} after 1,000, {:.1f}"),
                          ("random mask", "over a random mask {:.1f}, {:.1f} and {:.1f}.")):
         leads = [100 * (end("ticket", step) - end(rival, step)) for step in (500, 1000, 3000)]
         assert words.format(*leads) in said
