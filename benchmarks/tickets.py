@@ -7,9 +7,9 @@ A 40-200-200-10 network (50,000 weights) is trained for 500 steps of 100 samples
 what is left is rewound to its first numbers and trained again, and so on: 25 rounds to 92 %, 14 more to 98 %. Then the
 mask of the chosen round is trained from its first numbers (the ticket), from new ones, and from the same numbers on
 shuffled places; beside a mask of random places, and dense networks: plain, stopped early, with dropout, and small.
-Round, learning rates and dropout are chosen by the median validation accuracy of all seeds. The 500 steps are not: they
-were 1,000 in a first trial that was not finished, in which test figures were seen as well; so the accuracies along
-a long training are written down. A seed draws the starting weights, the order of the samples and the dice.
+Round, learning rates and dropout are chosen by the median validation accuracy of all seeds. But test figures had been
+seen before three things were settled: the 500 steps (1,000 in a first trial that was not finished; so the accuracies
+along a long training are written down), and the rules by which the round and the rate of the search are chosen. A seed draws the starting weights, the order of the samples and the dice.
 
 Everything found is written down at once, so a stopped run goes on where it was. The masks lie in a folder of their own.
 """
