@@ -9,7 +9,8 @@ mask of the chosen round is trained from its first numbers (the ticket), from ne
 shuffled places; beside a mask of random places, and dense networks: plain, stopped early, with dropout, and small.
 Round, learning rates and dropout are chosen by the median validation accuracy of all seeds. But test figures had been
 seen before three things were settled: the 500 steps (1,000 in a first trial that was not finished; so the accuracies
-along a long training are written down), and the rules by which the round and the rate of the search are chosen. A seed draws the starting weights, the order of the samples and the dice.
+along a long training are written down), and the rules by which the round and the rate of the search are chosen.
+A seed draws the starting weights, the order of the samples and the dice.
 
 Everything found is written down at once, so a stopped run goes on where it was. The masks lie in a folder of their own.
 """
