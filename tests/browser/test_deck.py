@@ -2,7 +2,16 @@
 
 import pytest
 
+from tests.browser.server import serve
+
 pytest.importorskip("jupyterlab_deck", reason="needs the extra `lecture`: pip install -e '.[lecture]'")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Its own JupyterLab: the deck notes in the settings that it is on, and would hide the cells of later tests."""
+    with serve(tmp_path_factory.mktemp("deck")) as server:
+        yield server
 
 
 def test_the_playground_works_on_a_slide(open_notebook):
