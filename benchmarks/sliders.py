@@ -127,7 +127,7 @@ named("interact", widgets.interactive(anew, value=again))
 MOVE = """async ([name, key]) => {
     const root = document.querySelector('.' + name), one = '.noUi-handle';
     const handle = root.querySelector('.main ' + one) ?? root.querySelector(one);
-    const look = () => root.querySelector('.stamp')?.innerText ?? root.querySelector('img')?.src;
+    const look = () => root.querySelector('.stamp')?.textContent ?? root.querySelector('img')?.src;
     const seen = look(), start = performance.now();
     const arrived = new Promise((done, fail) => {
         const watcher = new MutationObserver(() => {
