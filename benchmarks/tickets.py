@@ -2,6 +2,7 @@
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/tickets.py          # about 15 minutes on one core
     python benchmarks/tickets.py --seeds 1 --out quick.json      # a look at one seed
+    python benchmarks/tickets.py --first 5 --signals 1000 --out benchmarks/results/tickets_again.json
 
 A 40-200-200-10 network (50,000 weights) is trained for 500 steps of 100 samples, each layer is pruned by magnitude,
 what is left is rewound to its first numbers and trained again, and so on: 25 rounds to 92 %, 14 more to 98 %. Then the
@@ -10,6 +11,8 @@ shuffled places; beside a mask of random places, and dense networks: plain, stop
 Round, learning rates and dropout are chosen by the median validation accuracy of all seeds. But test figures had been
 seen before three things were settled: the 500 steps (1,000 in a first trial that was not finished; so the accuracies
 along a long training are written down), and the rules by which the round and the rate of the search are chosen.
+So all of it was repeated once, with everything settled: other seeds, and signals drawn anew that nobody had seen.
+
 A seed draws the starting weights, the order of the samples and the dice.
 
 Everything found is written down at once, so a stopped run goes on where it was. The masks lie in a folder of their own.
@@ -28,6 +31,7 @@ from pathlib import Path
 import numpy as np
 
 import minnet as mn
+from minnet.data import signals
 from minnet.explore.lottery import together
 
 SIZES = 40, 200, 200, 10
@@ -40,7 +44,7 @@ DENSE = 0.0025, 0.005, 0.01, 0.02  # the more weights, the smaller steps they li
 SEARCH = 0.01, 0.02, 0.04  # rates of the rounds
 DROPOUT = 0.1, 0.2, 0.4
 EARLY = 50  # the step to rewind to instead of the first
-RESULTS = Path(__file__).parent / "results" / "tickets.json"
+RESULTS = Path(__file__).parent / "results"
 
 
 class Notes:
@@ -189,9 +193,9 @@ def sparsest(by_seed, wanted):
 # ---- the whole thing -------------------------------------------------------------------------------------------------
 
 
-def run(notes, seeds):
+def run(notes, seeds, signals):
     """Everything; returns what was chosen and a table {name: [[validation, test] of each seed]}."""
-    plain, mixed = mn.data.mnist1d(), mn.data.mnist1d(shuffled=True)
+    plain, mixed = (mn.data.mnist1d(mixed, seed=signals) for mixed in (False, True))
     search = {(rate, seed): rounds(notes, f"rounds rate {rate} seed {seed}", plain, rate, seed, LEVELS)
               for rate in SEARCH for seed in seeds}
     by_rate = {rate: [search[rate, seed][0] for seed in seeds] for rate in SEARCH}
@@ -274,15 +278,20 @@ def show(table):
 
 def main():
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    ask.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
-    ask.add_argument("--out", type=Path, default=RESULTS)
-    ask.add_argument("--masks", type=Path, default=Path(tempfile.gettempdir()) / "minnet-tickets")
+    ask.add_argument("--seeds", type=int, default=5, help="how many")
+    ask.add_argument("--first", type=int, default=0, help="the first of the seeds")
+    ask.add_argument("--signals", type=int, default=signals.SEED, help="the seed that draws the signals")
+    ask.add_argument("--out", type=Path, default=RESULTS / "tickets.json")
+    ask.add_argument("--masks", type=Path, default=Path(tempfile.gettempdir()))
     asked = ask.parse_args()
-    asked.masks.mkdir(parents=True, exist_ok=True)
-    notes = Notes(asked.out, asked.masks)
-    chosen, table = run(notes, range(asked.seeds))
-    notes.save(command=f"OPENBLAS_NUM_THREADS=1 python benchmarks/tickets.py --seeds {asked.seeds}",
-               seeds=list(range(asked.seeds)), sizes=SIZES, steps=STEPS, batch=BATCH, chosen=chosen,
+    masks = asked.masks / f"minnet-tickets-{asked.signals}"
+    masks.mkdir(parents=True, exist_ok=True)
+    notes = Notes(asked.out, masks)
+    seeds = range(asked.first, asked.first + asked.seeds)
+    chosen, table = run(notes, seeds, asked.signals)
+    notes.save(command=f"OPENBLAS_NUM_THREADS=1 python benchmarks/tickets.py --seeds {asked.seeds} "
+                       f"--first {asked.first} --signals {asked.signals}",
+               seeds=list(seeds), signals=asked.signals, sizes=SIZES, steps=STEPS, batch=BATCH, chosen=chosen,
                table={name: [[round(x, 4) for x in pair] for pair in pairs] for name, pairs in table.items()},
                machine=f"{platform.machine()}, {os.cpu_count()} cores, shared with other work; one thread",
                python=platform.python_version(),
