@@ -20,6 +20,7 @@ from minnet.routing import RATES, Web, prune_in_rounds
 
 LEFT = (5, 8, 10, 15, 20, 25, 35, 50)  # percent
 STYLES = {"decreasing": ("o", "-"), "constant": ("s", "--"), "increasing": ("^", ":")}
+SCALES = {"left": 1, "arriving": 100, "length": 1}  # from a course to its lines
 REMEMBERED = 20  # webs
 
 
@@ -150,7 +151,7 @@ class RatesExplorer(Explorer):
         grid = figure.add_gridspec(2, 3, width_ratios=(4.5, 2.75, 2.75))
         full = self.nodes * (self.nodes - 1)
         self._web = draw.web(Web(self.nodes), ax=figure.add_subplot(grid[:, 0]), legend=False)
-        self._lines, self._points = {}, {}
+        self._lines, self._points, self._lined = {}, {}, None
         for name, title, limits, place in (
                 ("left", "Links left", (0, 1.08 * full), grid[0, 1]),
                 ("arriving", "Pairs still connected (%)", (20, 106), grid[0, 2]),
@@ -186,16 +187,22 @@ class RatesExplorer(Explorer):
     def paint(self, frame):
         course, now = frame.course, frame.round
         self._web.update((course.links[now], course.used[now]))
-        for name, scale in (("left", 1), ("arriving", 100), ("length", 1)):
-            for rate, line in self._lines[name].items():
-                line.set_data(range(self.rounds + 1), scale * np.array(getattr(frame.courses[rate], name)))
-                chosen = rate == frame.rate
-                line.set(color=ink.INK if chosen else "#9A9A9A", linewidth=2.4 if chosen else 1.4)
+        if self._lined is None or frame.courses is not self._lined.courses or frame.rate != self._lined.rate:
+            self._paint_lines(frame)  # not at every round: lines take long
+            self._lined = frame
+        for name, scale in SCALES.items():
             self._points[name].set_data([now], [scale * getattr(course, name)[now]])
         for kind, bar in self._bars.items():
             count = course.kinds[now][kind]
             bar.set_width(count)
             self._counts[kind].set(text=f"{count:,}", x=count + 0.008 * self.nodes**2)
+
+    def _paint_lines(self, frame):
+        for name, scale in SCALES.items():
+            for rate, line in self._lines[name].items():
+                line.set_data(range(self.rounds + 1), scale * np.array(getattr(frame.courses[rate], name)))
+                chosen = rate == frame.rate
+                line.set(color=ink.INK if chosen else "#9A9A9A", linewidth=2.4 if chosen else 1.4)
 
     def sentence(self, frame):
         course, now = frame.course, frame.round

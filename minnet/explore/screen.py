@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from matplotlib.collections import Collection
 from matplotlib.image import AxesImage
+from matplotlib.text import Text
 
 from minnet.draw.png import encode
+from minnet.explore.letters import Letters
 
 EDGE = 2  # pixels around an Axes: a marker on its border reaches into the next pixel
 
@@ -28,7 +30,7 @@ class Screen:
 
     def __init__(self, figure, moving):
         self.figure = figure
-        self._piles = {}
+        self._piles, self._letters = {}, Letters(figure)
         for artist in moving:
             artist.set_animated(True)
             self._piles.setdefault(artist.axes, []).append(artist)
@@ -56,7 +58,9 @@ class Screen:
         for number, artist in enumerate(pile[start:], start):
             if number > start and (number == stale or _takes_long(pile[number - 1])):
                 below[number] = self._copy(ax)
-            if artist.get_visible():
+            if isinstance(artist, Text):
+                self._letters.draw(artist)
+            elif artist.get_visible():
                 ax.draw_artist(artist)
             artist.stale = False
 
