@@ -108,8 +108,7 @@ class Layer:
         """A copy whose parameters are of another number type, for example ``"float64"``."""
         new = self.copy()
         for param in new.params():
-            param._data = param._data.astype(dtype)
-            param._grad, param._has_grad = None, False
+            param.cast(dtype)
         return new
 
     def config(self):
