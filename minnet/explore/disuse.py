@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import ipywidgets as widgets
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from minnet import draw
 from minnet.draw import ink
@@ -168,6 +169,7 @@ class RatesExplorer(Explorer):
         ink.plain(ax, title)
         ax.set(xlim=(-0.4, self.rounds + 0.4), ylim=limits)
         ax.set_xlabel("rounds", fontsize=ink.TEXT)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.grid(color="#E5E5E5", linewidth=0.8)
         self._lines[name] = {rate: ax.plot([], [], marker=marker, linestyle=style, markersize=4, color="#9A9A9A",
                                            label=rate)[0]

@@ -183,7 +183,7 @@ class RegrowthExplorer(Explorer):
         grid = figure.add_gridspec(2, 3, width_ratios=(3.4, 3.2, 3.4))
         rows, columns = self._shape
         ax = figure.add_subplot(grid[:, 0])
-        ax.set_title("How many connections each dot has", fontsize=ink.TITLE, color=ink.INK, loc="left")
+        ax.set_title("Connections of each dot", fontsize=ink.TITLE, color=ink.INK, loc="left")
         self._dots = ax.imshow(np.zeros((rows, columns)), cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
         corners = np.array([(-0.46, -0.46), (0.46, -0.46), (0.46, 0.46), (-0.46, 0.46), (-0.46, -0.46)])
         frames = [corners + (place % columns, place // columns) for place in np.flatnonzero(self._empty)]
