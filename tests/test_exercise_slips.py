@@ -1,4 +1,4 @@
-"""Exercises of lessons 06 and 09: each typical slip is told by its name."""
+"""Exercises of lessons 03, 06 and 09: each typical slip is told by its name."""
 
 import numpy as np
 import pytest
@@ -47,6 +47,26 @@ def fit_returns(net, data, levels):
     return net
 
 
+def part_of_data(net, data, levels):
+    for level in levels:
+        mn.prune(net, level)
+        mn.fit(net, data.train, epochs=1, rng=0, progress=False)
+    return net
+
+
+def other_data(net, data, levels):
+    for level in levels:
+        mn.prune(net, level)
+        mn.fit(net, mn.data.digits().train, epochs=1, rng=0, progress=False)
+    return net
+
+
+def in_place(w, speed, gradient, mask):
+    speed = (0.9 * speed - 0.1 * gradient) * mask
+    w += speed
+    return w, speed
+
+
 def no_training(net, data, levels):
     mn.prune(net, levels[-1])
     return net
@@ -70,15 +90,39 @@ def no_training(net, data, levels):
     ("06.two_of_four", lambda w: (fours(w.T) >= 2).reshape(w.T.shape).T, "along the outputs"),
     ("09.each_round", lambda final, rounds: final / rounds, "Equal portions"),
     ("09.each_round", lambda final, rounds: (1 - final) ** (1 / rounds), "leaves"),
+    ("09.each_round", lambda final, rounds: 1 - final ** (1 / rounds), "the root of what is gone"),
+    ("09.each_round", lambda final, rounds: 100 * (1 - (1 - final) ** (1 / rounds)), "per cent"),
+    ("09.each_round", lambda final, rounds: 0.5, "removing 0.5 of what is left in each round removes 0.969 together"),
     ("09.loop", all_at_once, "before the first training"),
     ("09.loop", train_first, "before each pruning"),
     ("09.loop", no_training, "have not been trained"),
     ("09.loop", lambda net, data, levels: net, "the sparsity should be 0.9"),
     ("09.loop", prune_returns, "`mn.prune` changes the network itself and returns nothing"),
     ("09.loop", fit_returns, "`mn.fit` changes the network itself and returns the history"),
+    ("09.loop", part_of_data, "`data` is a training set already"),
+    ("09.loop", other_data, "trains on `digits.train`, whatever it is given"),
     ("09.step", momentum, "its speed carried it on"),
     ("09.step", lambda w, speed, gradient, mask: (w * 0, speed * 0), "should move as before"),
+    ("09.step", in_place, "It changes the `w` that it is given"),
 ])
 def test_slips_are_told(id, slip, told):
     note = mn.check(id, slip)
     assert not note.right and told in note.text
+
+
+def test_the_speed_of_a_removed_weight_may_be_anything():
+    def masked_where_it_is_used(w, speed, gradient, mask):
+        speed = 0.9 * speed - 0.1 * gradient
+        return w + speed * mask, speed
+
+    assert mn.check("09.step", masked_where_it_is_used).right
+
+
+def test_a_tenth_of_each_layer_and_pruning_twice_are_told():
+    net = mn.models.mlp(64, 32, 16, 10, rng=0)
+    assert "add up" not in mn.check("03.kept", [1, 1, 1], net).text
+    mn.prune(net, 0.9)
+    assert "not a tenth of each layer" in mn.check("03.kept", [0.1, 0.1, 0.1], net).text
+    mn.prune(net, 0.9, scope=mn.layer)
+    assert mn.sparsity(net) > 0.91
+    assert "add up" in mn.check("03.kept", [0.1, 0.1, 0.1], net).text

@@ -27,7 +27,7 @@ def kept(kept, mine):
     """Prune a copy of the network to 90 % and find which fraction of its weights each layer keeps."""
     if abs(ranking.sparsity(mine) - 0.9) > 0.005:
         return (f"The network that you hand in has {ranking.sparsity(mine):.0%} of its weights removed; "
-                "prune a copy of the trained network to 90 % first.")
+                "prune a copy of the trained network to 90 % first." + _adds_up(mine))
     weights = [p for p in mine.params() if p.prunable]
     off = _other_weights_removed(weights)
     if off:
@@ -58,8 +58,19 @@ def kept(kept, mine):
         return "This is each layer's share of all that is left; divide by the layer's own size, `p.size`."
     if np.allclose(kept, np.round(right, 1)):
         return "Rounded to one decimal, that is right; give at least two decimals."
+    if np.allclose(kept, 0.1):
+        return ("A tenth of all weights stays, but not a tenth of each layer, because all of them compete: "
+                "count what each layer keeps with `p.kept`.")
     worst = int(np.argmax(np.abs(kept - right)))
     return f"The number for layer {worst + 1} ({weights[worst].path}) does not agree with the network that you hand in."
+
+
+def _adds_up(mine):
+    """A word to those who have pruned the same copy twice."""
+    if ranking.sparsity(mine) <= 0.9:
+        return ""
+    return (" Prunings of one network add up: what is gone stays gone, so begin with a fresh copy, "
+            "`mine = net.copy()`.")
 
 
 def _other_weights_removed(weights):

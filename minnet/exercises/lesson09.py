@@ -6,7 +6,7 @@ from numbers import Real
 
 import numpy as np
 
-from minnet.data import digits
+from minnet.data import Split, digits
 from minnet.exercises.exercise import exercise
 from minnet.nn.models import mlp
 from minnet.nn.train import fit
@@ -35,7 +35,7 @@ def each_round(each_round):
     """Find the fraction of what is left that has to go in each round to arrive at the final sparsity."""
     if not callable(each_round):
         return WANTED.format("each_round")
-    for final, rounds in ((0.9, 1), (0.75, 2), (0.98, 5), (0.0, 3), (0.9, 20)):
+    for final, rounds in ((0.98, 5), (0.9, 20), (0.75, 2), (0.9, 1), (0.0, 3)):  # with one round, slips look alike
         part = each_round(final, rounds)
         if not isinstance(part, Real):
             return f"For final = {final} and rounds = {rounds} the answer should be one number."
@@ -43,6 +43,10 @@ def each_round(each_round):
             continue
         if np.isclose(part, (1 - final) ** (1 / rounds), atol=1e-3):
             return "This is the fraction that each round leaves; asked for is what it removes."
+        if np.isclose(part, 1 - final ** (1 / rounds), atol=1e-3):
+            return "You took the root of what is gone, `final`; take it of what is left, `1 - final`."
+        if np.isclose(part, 100 * (1 - (1 - final) ** (1 / rounds)), atol=0.1):
+            return "These are per cent; return a fraction between 0 and 1."
         if np.isclose(part, final / rounds, atol=1e-3):
             return (f"Equal portions of the whole are not equal portions of what is left: {rounds} rounds that each "
                     f"remove {part:.1%} of what is left remove {1 - (1 - part) ** rounds:.1%} together, "
@@ -73,12 +77,16 @@ def loop(loop):
     """Write the loop: prune the network to each sparsity in turn, and train for one epoch after each."""
     if not callable(loop):
         return WANTED.format("loop")
-    data, start, levels = digits().train, mlp(64, 16, 10, rng=0), (0.5, 0.75, 0.9)
+    train = digits().train
+    data = Split(train.x[:400], train.y[:400])  # not the whole set that the lesson has at hand under another name
+    start, levels = mlp(64, 16, 10, rng=0), (0.5, 0.75, 0.9)
     fit(start, data, epochs=1, rng=0, progress=False)
     right = _rounds(start.copy(), data, levels)
     try:
         found = loop(start.copy(), data, levels)
     except Exception as stopped:
+        if "no attribute 'train'" in str(stopped):
+            return "`data` is a training set already, such as `digits.train`: write `mn.fit(net, data, …)`."
         for slip, name in (("None", "prune"), ("History", "fit")):  # `net = mn.prune(net, level)`
             if slip in str(stopped):
                 return (f"`mn.{name}` changes the network itself and returns {SLIPS[name]}: "
@@ -93,6 +101,8 @@ def loop(loop):
         return None
     if np.array_equal(found.params()[0].data, start.params()[0].data):
         return "The weights that are left have not been trained; train after each pruning."
+    if _same(found, _rounds(start.copy(), train, levels)):
+        return "It trains on `digits.train`, whatever it is given; train on `data`."
     once = start.copy()
     ranking.prune(once, levels[-1])
     if _same_masks(found, once):
@@ -131,7 +141,13 @@ def step(step):
     mine, fast = w.copy(), speed.copy()
     for _ in range(3):
         gradient = rng.normal(size=6)
-        found = step(mine.copy(), fast.copy(), gradient.copy(), mask.copy())
+        given = [each.copy() for each in (mine, fast, gradient, mask)]
+        found = step(*given)
+        for name, before, after in zip(("w", "speed", "gradient", "mask"), (mine, fast, gradient, mask), given,
+                                       strict=True):
+            if not np.array_equal(before, after):
+                return (f"It changes the `{name}` that it is given; make a new array: "
+                        f"`{name} = {name} + …` instead of `{name} += …`.")
         if not isinstance(found, (tuple, list)) or len(found) != 2:
             return "Return two arrays, the new weights and the new speed: `return w, speed`."
         mine, fast = (np.asarray(each, float) for each in found)
