@@ -196,22 +196,26 @@ class IterationsExplorer(Explorer):
         self._scratch.set_data([at] * 3, [found.min(), found.mean(), found.max()])
         # A recipe keeps its colour; of those that share one, the latest is shown.
         others = {each.number % len(COLOURS): each for recipe, each in frame.tried.items() if recipe != frame.recipe}
-        for slot, (line, name) in enumerate(zip(self._others, self._names, strict=False)):
+        for slot, line in enumerate(self._others):
             self._paint_curve(line, None, others.get(slot, Result(0, 0)), "pruned", frame.whole)
-            self._paint_name(name, others.get(slot))
-        self._paint_name(self._names[-1], frame.result)
+        self._paint_names([*map(others.get, range(len(COLOURS))), frame.result])
         ranges = {recipe: map(mean_and_range, (each.finals(), each.finals("dice"), each.scratch))
                   for recipe, each in frame.tried.items()}
         self._bench.show({recipe: _row(f"#{frame.tried[recipe].number}", recipe, *found)
                           for recipe, found in ranges.items()}, frame.recipe if frame.result is not None else None)
 
-    @staticmethod
-    def _paint_name(text, result):
-        """``#3`` at the end of a curve."""
-        finals = result.finals() if result is not None else []
-        text.set_text(f"  #{result.number}" if finals else "")
-        if finals:
-            text.set_position((100 * (1 - result.pruned[0].points[-1].sparsity), 100 * np.mean(finals)))
+    def _paint_names(self, results):
+        """``#3`` at the end of each curve; where several end at one place, one above the other."""
+        ends = {}
+        for text, result in zip(self._names, results, strict=True):
+            finals = result.finals() if result is not None else []
+            text.set_text(f"  #{result.number}" if finals else "")
+            if finals:
+                end = 100 * (1 - result.pruned[0].points[-1].sparsity)
+                ends.setdefault(end, []).append((100 * np.mean(finals), text))
+        for end, names in ends.items():
+            for height, (_, text) in zip(_apart([height for height, _ in names]), names, strict=True):
+                text.set_position((end, height))
 
     def _paint_layers(self, result):
         kept = result.pruned[0].kept if result.pruned else ()
@@ -219,7 +223,7 @@ class IterationsExplorer(Explorer):
             part = 100 * kept[i][1] / kept[i][2] if kept else 1e-3
             bar.set_height(max(part, 1e-3))
             text.set_position((i, max(part, 0.06) * 1.1))
-            text.set_text(f"{kept[i][1]:,}" if kept else "")
+            text.set_text(f"{kept[i][1]:,} ({part:.1f} %)" if kept else "")
 
     @staticmethod
     def _paint_curve(line, band, result, kind, whole):
@@ -230,15 +234,20 @@ class IterationsExplorer(Explorer):
         right = 100 * np.array([[whole[seed], *(point.accuracy for point in run.points[:rounds])]
                                 for seed, run in enumerate(runs)]) if rounds else np.empty((1, 0))
         line.set_data(kept, right.mean(axis=0))
+        once = result.rounds == 1  # nothing is measured between the two ends
+        line.set_linestyle(":" if once else "--" if kind == "dice" else "-")
         if band is not None:
+            if once and rounds:
+                kept, right = [1.04 * kept[1], kept[1] / 1.04], right[:, [1, 1]]
             edge = np.column_stack([kept + kept[::-1], [*right.min(axis=0), *right.max(axis=0)[::-1]]])
             band.set_verts([edge] if rounds else [])
 
     def sentence(self, frame):
         recipe, (part, count) = frame.recipe, frame.each
-        said = (f"One cut removes <b>{recipe.final}</b>, then {count} steps of training. " if recipe.rounds == 1 else
+        steps = f"{count} steps ({self.kitchen.per_epoch} are one epoch)"
+        said = (f"One cut removes <b>{recipe.final}</b>, then {steps} of training. " if recipe.rounds == 1 else
                 f"{recipe.rounds} rounds to <b>{recipe.final}</b>: each removes {part:.0%} of what is left, "
-                f"then trains for {count} steps. ")
+                f"then trains for {steps}. ")
         result = frame.result
         if result is None or not result.finals():
             return said + ("Not tried yet: press <b>Train this recipe</b>." if result is None else "Not finished.")
@@ -279,6 +288,18 @@ def _note(recipe):
         return (f"Rewinding starts anew in each round, and a round has only {recipe.epochs / recipe.rounds:.2g} "
                 f"epoch{'' if recipe.epochs == recipe.rounds else 's'} here; give it a larger budget or fewer rounds.")
     return ""
+
+
+def _apart(heights, least=4.5):
+    """Where labels can stand that belong at these heights (in %): in the same order, none nearer to the next than
+    ``least``, and the lowest above the floor."""
+    order = np.argsort(heights, kind="stable")
+    places = np.array(heights, float)
+    for upper, lower in zip(order[:0:-1], order[-2::-1], strict=True):  # from the top, the lower one gives way
+        places[lower] = min(places[lower], places[upper] - least)
+    floor = least / 2 + least * np.arange(len(places))
+    places[order] = np.maximum(places[order], floor)
+    return places
 
 
 def _row(number, recipe, *ranges):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
+from minnet.explore.often import _apart
 from minnet.explore.recipes import FINALS, SCOPES, Recipe
 
 FEW = 320  # training samples, so that a recipe takes a moment
@@ -85,7 +86,7 @@ def test_the_plan_is_shown_before_anything_is_trained(explorer):
         assert levels == pytest.approx(mn.geometric(0.9, rounds))
         assert stairs[-1] == pytest.approx((5, 0.9))  # the budget is the same
         assert explorer._stairs.get_xydata() == pytest.approx(np.array([(x, 100 - 100 * s) for x, s in stairs]))
-        assert f"{explorer.shown.each[1]} steps" in said(explorer)
+        assert f"{explorer.shown.each[1]} steps (10 are one epoch)" in said(explorer)  # 320 samples, 32 a step
 
 
 def test_numbers_words_picture_and_table_agree(explorer):
@@ -98,7 +99,8 @@ def test_numbers_words_picture_and_table_agree(explorer):
     assert explorer._line.get_ydata()[0] == pytest.approx(100 * np.mean(explorer.shown.whole))
     assert explorer._dice.get_ydata()[-1] == pytest.approx(100 * np.mean(result.finals("dice")))
     assert explorer._scratch.get_ydata()[1] == pytest.approx(100 * np.mean(result.scratch))
-    assert [text.get_text() for text in explorer._counts] == [f"{kept:,}" for _, kept, _ in result.pruned[0].kept]
+    assert [text.get_text() for text in explorer._counts] == [
+        f"{kept:,} ({100 * kept / size:.1f} %)" for _, kept, size in result.pruned[0].kept]
     assert sum(kept for _, kept, _ in result.pruned[0].kept) == round(0.1 * (64 * 16 + 16 * 12 + 12 * 10))
 
 
@@ -116,6 +118,33 @@ def test_every_recipe_stays_and_is_called_back(explorer):
     explorer.reset()
     assert explorer.shown.result is None and len(explorer._bench.table.options) == 2
     assert explorer._bench.table.value is None
+
+
+def test_between_the_two_ends_of_one_cut_nothing_is_claimed(explorer):
+    finals = train(explorer, rounds=1).finals()
+    assert (explorer._line.get_linestyle(), explorer._dice.get_linestyle()) == (":", ":")
+    (band,) = explorer._band.get_paths()
+    assert band.vertices[:, 0].max() < 1.1 * 10 and band.vertices[:, 0].min() > 10 / 1.1  # 10 % are kept
+    assert [band.vertices[:, 1].min(), band.vertices[:, 1].max()] == pytest.approx(
+        [100 * min(finals), 100 * max(finals)])
+    explorer.set(rounds=3)
+    assert [line.get_linestyle() for line in explorer._others].count(":") == 1
+    assert (explorer._line.get_linestyle(), explorer._dice.get_linestyle()) == ("-", "--")
+
+
+@pytest.mark.parametrize("heights", [[93.0], [92.0, 93.0, 93.0], [10.0, 9.0, 11.0, 60.0], [1.0] * 7])
+def test_names_of_curves_stand_apart_and_in_order(heights):
+    places = _apart(heights)
+    assert np.array_equal(np.argsort(places, kind="stable"), np.argsort(heights, kind="stable"))
+    assert len(heights) == 1 or np.diff(np.sort(places)).min() >= 4.5 - 1e-9
+    assert min(places) > 2 and max(places) <= max(*heights, 4.5 * len(heights))
+
+
+def test_names_of_curves_that_end_at_one_place_do_not_overlap(explorer):
+    train(explorer, rounds=1, retraining="none")
+    train(explorer, rounds=2, retraining="none")  # ends where the other does
+    (a, b), (c, d) = (text.get_position() for text in explorer._names if text.get_text())
+    assert a == c and abs(b - d) >= 4.5 - 1e-9
 
 
 def test_a_recipe_that_was_tried_gives_the_same_again(explorer):
