@@ -29,7 +29,7 @@ class Outcome:
         Accuracy of each class.
     bytes, seconds : dict of {"whole", "compact", "sparse"}
     masks, there : dict of {path: ndarray of bool}
-        Weights in use, and those that `compact` still stores.
+        Weights that are kept, and those that `compact` still stores.
     """
 
     kept: int
@@ -45,6 +45,11 @@ class Outcome:
     def sparsity(self):
         return 1 - self.kept / self.weights
 
+    @property
+    def used(self):
+        """Weights that are kept and not in vain: what they lead to leads on, and something leads to them."""
+        return sum(int((mask & self.there[path]).sum()) for path, mask in self.masks.items())
+
 
 def appraise(net, whole, split):
     """The `Outcome` of a network, whose price is measured beside that of the whole one it comes from."""
@@ -59,7 +64,8 @@ def appraise(net, whole, split):
 
 def told(outcome):
     """Its figures in a sentence (HTML)."""
-    return (f"<b>{outcome.kept:,} of {outcome.weights:,} weights</b>, <b>{outcome.accuracy:.1%}</b> recognised, "
+    used = f" ({outcome.used:,} of them in use)" if outcome.used < outcome.kept else ""
+    return (f"<b>{outcome.kept:,} of {outcome.weights:,} weights</b>{used}, <b>{outcome.accuracy:.1%}</b> recognised, "
             f"{spoken_bytes(outcome.bytes['sparse'])}, {spoken_time(outcome.seconds['sparse'].median)}")
 
 
@@ -67,6 +73,6 @@ def row(number, recipe, outcome):
     """Its figures in one line of a table.  An option's blanks would be folded, so they are made hard."""
     when = "gradual" if recipe.gradual else f"{recipe.rounds} round{'s' * (recipe.rounds > 1)}"
     return (f"#{number:<3}{recipe.structure:17} {recipe.criterion:9} {recipe.scope:12} {when:9} → {recipe.percent:2}% "
-            f"{recipe.epochs:2} epochs │ {outcome.accuracy:6.1%}  {outcome.kept:7,} kept  "
+            f"{recipe.epochs:2} epochs │ {outcome.accuracy:6.1%}  {outcome.used:7,} in use  "
             f"{spoken_bytes(outcome.bytes['sparse']):>8}  {spoken_time(outcome.seconds['sparse'].median)}"
             ).replace(" ", "\u00a0")

@@ -15,13 +15,13 @@ from time import monotonic
 import ipywidgets as widgets
 
 from minnet.explore import menu
-from minnet.explore.appraisal import Outcome, appraise, row, told
+from minnet.explore.appraisal import Outcome, row, told
 from minnet.explore.blueprint import Blueprint
 from minnet.explore.explorer import Explorer
+from minnet.explore.kitchen import Kitchen
 from minnet.explore.menu import Recipe
 from minnet.explore.rungs import BATCH
 from minnet.explore.shelf import Classes, Points
-from minnet.pruning.ranking import rank
 
 WHOLE = 0  # to compare with: the network before pruning
 
@@ -45,6 +45,7 @@ class Frame:
     names : tuple of str
         Of the classes.
     code, note : str
+        The lines that do the same, and what cannot be done or may surprise.
     """
 
     recipe: Recipe
@@ -72,6 +73,8 @@ class PlaygroundExplorer(Explorer):
 
     Attributes
     ----------
+    kitchen : Kitchen
+        Where networks are trained and pruned.
     tried : dict of {Recipe: Layer}
         The networks that came out, in the order of trying.
     """
@@ -88,23 +91,25 @@ class PlaygroundExplorer(Explorer):
         return PlaygroundExplorer(subjects={"small": small, "layers": layers})
 
     def follow(self, other):
-        self._dense, self.tried = dict(other._dense), dict(other.tried)
+        self.kitchen.take_over(other.kitchen)
         self._list_beside()
         super().follow(other)
 
     def __init__(self, folder=None, *, subjects=None):
         self.folder = None if folder is None else Path(folder)
         self.subjects = dict(subjects or menu.subjects())
-        self.tried = {}
+        self.kitchen = Kitchen()
         self._listing = False
-        self._dense, self._data, self._untrained = {}, {}, {}  # by (subject, seed), by code, by (subject, seed)
-        self._rankings, self._outcomes = {}, {}
         self._drawn = None
         self._table = widgets.Select(options=[], rows=4, description="Tried",
                                      layout={"width": "985px", "max_width": "100%"},
                                      style={"description_width": "initial"})
         self._code = widgets.HTML()
         super().__init__()
+
+    @property
+    def tried(self):
+        return self.kitchen.tried
 
     # ---- controls -----------------------------------------------------------------------------------
 
@@ -120,7 +125,7 @@ class PlaygroundExplorer(Explorer):
             "criterion": widgets.Dropdown(options=list(menu.CRITERIA), description="How", style=wide,
                                           layout={"width": "170px"}),
             "seed": widgets.BoundedIntText(0, 0, 9999, description="Seed", style=wide, layout={"width": "120px"}),
-            "percent": widgets.IntSlider(90, 0, 99, description="Sparsity (% of units)", **slides[0]),
+            "percent": widgets.IntSlider(0, 0, 99, description="Sparsity (% of units)", **slides[0]),
             "rounds": widgets.IntSlider(1, 1, 20, description="Rounds", **slides[1]),
             "epochs": widgets.IntSlider(10, 0, 40, description="Retraining (epochs)", **slides[2]),
             "scope": widgets.ToggleButtons(
@@ -160,9 +165,9 @@ class PlaygroundExplorer(Explorer):
         if change.new is not None and not self._listing:
             self._careful(self._bring_back, change.new)
 
-    def _bring_back(self, recipe):
+    def _bring_back(self, recipe, **others):
         names = {subject: name for name, subject in self.subjects.items()}
-        self.set(**{**recipe._asdict(), "subject": names[recipe.subject]})
+        self.set(**{**recipe._asdict(), "subject": names[recipe.subject], **others})
 
     # ---- from the state to the numbers --------------------------------------------------------------
 
@@ -170,65 +175,25 @@ class PlaygroundExplorer(Explorer):
         return Recipe(**{name: state[name] for name in Recipe._fields if name != "subject"},
                       subject=self.subjects[state["subject"]])
 
-    def data(self, recipe):
-        """The data of a recipe; loaded once."""
-        code = recipe.subject.data
-        if code not in self._data:
-            self._data[code] = menu.evaluate(code)
-        return self._data[code]
-
-    def dense(self, recipe):
-        """The whole network of a recipe, trained if it has been trained."""
-        key = recipe.subject, recipe.seed
-        if key not in self._dense and key not in self._untrained:
-            self._untrained[key] = recipe.untrained()
-        return self._dense.get(key) or self._untrained[key]
-
     def frame(self, state):
-        recipe = self._recipe(state)
-        if self._drawn != (recipe.subject, recipe.seed, self.dense(recipe)):
-            self._drawn = recipe.subject, recipe.seed, self.dense(recipe)
+        recipe, kitchen = self._recipe(state), self.kitchen
+        if self._drawn != (recipe.subject, recipe.seed, kitchen.dense(recipe)):
+            self._drawn = recipe.subject, recipe.seed, kitchen.dense(recipe)
             self.begin()
-        data, whole = self.data(recipe), self._outcome(recipe, self.dense(recipe))
+        data, whole = kitchen.data(recipe), kitchen.whole(recipe)
         numbers = {each: number for number, each in enumerate(self.tried, 1)}
-        note, here = self._here(recipe, whole)
         other = {number: each for each, number in numbers.items()}.get(state["beside"])
+        here, note = kitchen.result(recipe) if recipe in numbers else kitchen.preview(recipe), recipe.remark
+        if isinstance(here, str):
+            here, note = whole, here
         return Frame(
-            recipe=recipe, trained=(recipe.subject, recipe.seed) in self._dense, number=numbers.get(recipe, 0),
-            here=here, whole=whole, beside=whole if other is None else self._outcome(other, self.tried[other]),
+            recipe=recipe, trained=kitchen.trained(recipe), number=numbers.get(recipe, 0),
+            here=here, whole=whole, beside=whole if other is None else kitchen.result(other),
             beside_number=state["beside"], names=data.class_names,
             points={numbers[each]: (100 - 100 * result.sparsity, 100 * result.accuracy)
-                    for each in self.tried if each.subject == recipe.subject
-                    for result in [self._outcome(each, self.tried[each])]},
+                    for each in self.tried if each.subject == recipe.subject for result in [kitchen.result(each)]},
             code=recipe.code(len(data.train)), note=note,
         )
-
-    def _here(self, recipe, whole):
-        """(what cannot be done, outcome) of a recipe: what came out if it was tried, else a preview."""
-        if recipe in self.tried:
-            return "", self._outcome(recipe, self.tried[recipe])
-        net, dense = None, self.dense(recipe)
-        key = *recipe._replace(percent=0, rounds=0, epochs=0, schedule=""), dense
-        if key not in self._rankings:
-            how = {word: menu.evaluate(code) for word, code in recipe.how.items()}
-            try:
-                self._rankings[key] = rank(dense, data=self.data(recipe).train, rng=recipe.seed, **how)
-            except ValueError as error:
-                self._rankings[key] = str(error)
-        ranking = self._rankings[key]
-        if isinstance(ranking, str):
-            return f"Nothing is removed: {ranking}", whole
-        net = dense.copy()
-        for path, mask in ranking.masks(recipe.percent / 100).items():
-            next(param for param in net.params() if param.path == path).mask = mask
-        return "", self._outcome(recipe, net, (key, recipe.percent))
-
-    def _outcome(self, recipe, net, key=None):
-        """What a network is worth; measured once."""
-        key = id(net) if key is None else key
-        if key not in self._outcomes:
-            self._outcomes[key] = net, appraise(net, self.dense(recipe), self.data(recipe).val)
-        return self._outcomes[key][1]
 
     # ---- the picture --------------------------------------------------------------------------------
 
@@ -236,10 +201,11 @@ class PlaygroundExplorer(Explorer):
         grid = figure.add_gridspec(2, 2, width_ratios=(5, 5), height_ratios=(1.25, 1))
         sheet = figure.add_subplot(grid[:, 0])
         self._points = Points(figure.add_subplot(grid[0, 1]))
-        self._classes = Classes(figure.add_subplot(grid[1, 1]), self.data(self._recipe(self.state)).class_names)
+        recipe = self._recipe(self.state)
+        self._classes = Classes(figure.add_subplot(grid[1, 1]), self.kitchen.data(recipe).class_names)
         figure.canvas.draw()  # settles the layout, which the sheet fits itself into
-        self._sheet = Blueprint(self.dense(self._recipe(self.state)), sheet,
-                                "Weights: coloured kept, grey masked, white deleted")
+        self._sheet = Blueprint(self.kitchen.dense(recipe), sheet,
+                                "Weights: coloured in use, grey masked, white leads nowhere")
         return [*self._sheet.artists, *self._points.artists, *self._classes.artists]
 
     def paint(self, frame):
@@ -253,8 +219,8 @@ class PlaygroundExplorer(Explorer):
 
     def _list(self, frame):
         """The table of tried recipes.  An option's blanks would be folded, so they are made hard."""
-        options = [(row(number, recipe, self._outcome(recipe, net)), recipe)
-                   for number, (recipe, net) in enumerate(self.tried.items(), 1)]
+        options = [(row(number, recipe, self.kitchen.result(recipe)), recipe)
+                   for number, recipe in enumerate(self.tried, 1)]
         self._listing = True
         try:
             if tuple(options) != tuple(self._table.options):
@@ -275,7 +241,7 @@ class PlaygroundExplorer(Explorer):
     def train(self):
         """Train the whole network, in the background."""
         recipe = self._recipe(self.state)
-        if (recipe.subject, recipe.seed) in self._dense:
+        if self.kitchen.trained(recipe):
             self.say("This network has been trained. Choose a recipe and press Prune, or choose another seed.")
             return
         self._begun = monotonic()
@@ -284,16 +250,16 @@ class PlaygroundExplorer(Explorer):
     def prune(self):
         """Carry out the recipe, in the background; the whole network is trained first if need be."""
         recipe = self._recipe(self.state)
-        note, _ = self._here(recipe, None)
-        if note:
-            self.say(note)
+        preview = self.kitchen.preview(recipe)
+        if isinstance(preview, str) or not preview.kept:
+            self.refresh()  # says why not
             return
         self._begun = monotonic()
         self.job.start(self._cook(recipe))
 
     def rehearse(self):
         for criterion in ("random", "magnitude"):
-            self.set(criterion=criterion)
+            self.set(criterion=criterion, percent=90)
             self.prune()
             self.wait()
 
@@ -305,7 +271,8 @@ class PlaygroundExplorer(Explorer):
         self.tried.popitem()
         self._list_beside()
         if self.tried:
-            self._bring_back(list(self.tried)[-1])
+            beside = self.state["beside"]
+            self._bring_back(list(self.tried)[-1], beside=WHOLE if beside == len(self.tried) else beside)
         else:
             self.refresh()
 
@@ -316,20 +283,15 @@ class PlaygroundExplorer(Explorer):
         self.say(f"Saved as {path.name}, next to this notebook. It opens in any browser, without Jupyter.")
 
     def _learn(self, recipe):
-        net = recipe.untrained()
-        for part in recipe.learn(net, self.data(recipe)):
+        for part in self.kitchen.learn(recipe):
             yield part, "training the whole network"
-        self._dense[recipe.subject, recipe.seed] = net
 
     def _cook(self, recipe):
-        if (recipe.subject, recipe.seed) not in self._dense:
+        if not self.kitchen.trained(recipe):
             yield from self._learn(recipe)
             self._begun = monotonic()
-        net = self.dense(recipe).copy()
-        for part in recipe.cook(net, self.data(recipe)):
+        for part in self.kitchen.cook(recipe):
             yield part, "pruning and retraining"
-        self.tried.pop(recipe, None)
-        self.tried[recipe] = net
         yield 1.0, "done"
 
     def progress(self, what):

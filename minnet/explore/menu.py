@@ -41,6 +41,11 @@ STRUCTURES = {
 CRITERIA = {name: f"mn.{name}" for name in ("magnitude", "random", "gradient", "taylor", "snip", "wanda")}
 SCOPES = {"network": "mn.network", "layer": "mn.layer", "4 neighbours": "mn.window(4)"}
 SCHEDULES = ("rounds", "gradual")
+NEEDS = {
+    "heads": "This network has no heads. Choose another one as Network: “digits, transformer”.",
+    "whole layers": "In this network no layer can go whole, for nothing leads around it. Choose another one as "
+                    "Network: “digits, residual layers” or “digits, transformer”.",
+}
 
 
 def subjects():
@@ -71,6 +76,26 @@ class Recipe(NamedTuple):
     def gradual(self):
         """Pruned while it trains, and not between two trainings."""
         return self.schedule == "gradual" and self.epochs > 0
+
+    def refusal(self, error):
+        """Why a network cannot be pruned so, in the words of the menu; ``error`` says it in the words of the code."""
+        if self.scope == "4 neighbours" and self.structure != "weights":
+            return "4 neighbours are single weights. Choose “weights” as What, or another Scope."
+        return NEEDS.get(self.structure, f"Nothing is removed: {error}")
+
+    @property
+    def remark(self):
+        """What may surprise in what this recipe removes, or the empty string."""
+        if self.structure == "whole layers" and self.scope == "layer":
+            return "Here each layer competes only with itself: all stay, or all go. Choose “network” as Scope."
+        if self.scope != "4 neighbours":
+            return ""
+        asked = 4 * self.percent / 100
+        fall = round(asked)
+        if fall == asked:
+            return ""
+        said = f"Of each 4 neighbours {asked:g} would go, which is rounded to {fall}"
+        return said + (": nothing is left. Choose 75 % or less." if fall == 4 else f": {25 * fall} %.")
 
     def pace(self, samples):
         """(steps of retraining, steps after which nothing more falls, steps from one pruning to the next)."""

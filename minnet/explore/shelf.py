@@ -27,25 +27,27 @@ class Points:
     """
 
     def __init__(self, ax):
-        ink.plain(ax, "Accuracy (%), validation data")
+        ink.plain(ax, "Validation accuracy (%)")
         ax.set(xscale="log", xlim=(125, 0.8), ylim=(0, 108), xticks=KEPT, yticks=range(0, 101, 25))
         ax.set_xticklabels(map(str, KEPT))
         ax.minorticks_off()
         ax.set_xlabel("weights kept (%)", fontsize=ink.TEXT)
         ax.grid(color="#E5E5E5", linewidth=0.8)
         self._whole = ax.axhline(-9, color=ink.FAINT, linewidth=1, linestyle=":")
+        self._name = ax.text(KEPT[-1], 0, "whole network", fontsize=ink.SMALL, color=ink.FAINT, ha="right", va="top")
         (self._tried,) = ax.plot([], [], "o", color=ink.AFTER, markersize=7)
         (self._other,) = ax.plot([], [], "s", color=BESIDE, markersize=10, markerfacecolor="none", markeredgewidth=2)
         (self._point,) = ax.plot([], [], "o", color=ink.INK, markersize=10, markerfacecolor="#F0E442")
         self._numbers = [ax.text(0, 0, "", fontsize=ink.SMALL, color=ink.INK, va="top", ha="center", clip_on=True)
                          for _ in range(MOST)]
-        ax.legend(handles=[self._point, self._tried, self._other], labels=["this recipe", "tried", "beside it"],
-                  loc="lower left", fontsize=ink.SMALL, frameon=False, handletextpad=0.2)
-        self.artists = [self._whole, self._tried, self._other, *self._numbers, self._point]
+        _legend(ax, [self._point, self._tried, self._other], ["this recipe", "tried", "beside it"], handletextpad=0.1)
+        self.artists = [self._whole, self._name, self._tried, self._other, *self._numbers, self._point]
 
     def update(self, here, beside, whole, points):
         """Show outcomes, and the points of all tried recipes, {number: (weights kept in %, accuracy in %)}."""
-        self._whole.set_ydata([100 * whole.accuracy] * 2)
+        level = 100 * whole.accuracy
+        self._whole.set_ydata([level] * 2)
+        self._name.set_y(level - 2 if level > 50 else level + 12)  # its upper edge: below the line, where there is room
         latest = list(points.items())[-MOST:]
         self._tried.set_data([x for _, (x, _) in latest], [y for _, (_, y) in latest])
         for text, (number, place) in zip(self._numbers, latest + [("", (0, 0))] * MOST, strict=False):
@@ -80,8 +82,7 @@ class Classes:
         ax.set_axisbelow(True)
         self.bars = [ax.bar(at + shift, 0 * at, 0.38, color=colour)
                      for shift, colour in ((-0.2, ink.POSITIVE), (0.2, BESIDE))]
-        ax.legend(handles=self.bars, labels=["this recipe", "beside it"], loc="upper right", ncols=2, borderpad=0,
-                  bbox_to_anchor=(1.01, 1.24), fontsize=ink.SMALL, frameon=False, handlelength=1, columnspacing=1)
+        _legend(ax, self.bars, ["this recipe", "beside it"], handlelength=1)
         self.artists = [bar for bars in self.bars for bar in bars]
 
     def update(self, here, beside):
@@ -89,3 +90,9 @@ class Classes:
         for bars, outcome in zip(self.bars, (here, beside), strict=True):
             for bar, part in zip(bars, outcome.classes, strict=True):
                 bar.set_height(0 if np.isnan(part) else 100 * part)
+
+
+def _legend(ax, handles, labels, **look):
+    """Above the picture, so that it is not taken for a part of it; the title stands to its left."""
+    ax.legend(handles=handles, labels=labels, ncols=len(labels), loc="lower right", bbox_to_anchor=(1.01, 1.0),
+              borderpad=0, borderaxespad=0.3, fontsize=ink.SMALL, frameon=False, columnspacing=1, **look)

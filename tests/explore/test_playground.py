@@ -7,6 +7,7 @@ import pytest
 
 import minnet as mn
 from minnet.explore import menu
+from minnet.explore.blueprint import Blueprint
 from minnet.explore.garden import PlaygroundExplorer
 
 
@@ -44,7 +45,7 @@ def copied(explorer):
     {"subject": "layers", "structure": "whole layers", "percent": 50}, {"structure": "blocks of 4 × 4"},
 ], ids=str)
 def test_the_lines_that_are_shown_give_the_same_numbers(explorer, state):
-    press(explorer, "Prune", **{"epochs": 2} | state)
+    press(explorer, "Prune", **{"epochs": 2, "percent": 90} | state)
     net, data = copied(explorer)
     mine = explorer.tried[explorer.shown.recipe]
     for here, there in zip(mine.params(), net.params(), strict=True):
@@ -53,14 +54,17 @@ def test_the_lines_that_are_shown_give_the_same_numbers(explorer, state):
     assert (here.accuracy, here.sparsity) == pytest.approx((mn.accuracy(net, data.val), mn.sparsity(net)))
     np.testing.assert_allclose(here.classes, mn.evaluate(net, data.val).per_class)
     assert here.bytes["sparse"] == mn.sparse.compile(mn.compact(net)).nbytes
-    assert f"{here.kept:,} of {here.weights:,} weights, {here.accuracy:.1%} recognised" in said(explorer)
-    assert f"{here.accuracy:.1%}" in explorer._table.options[0][0]
+    assert here.used == sum(np.count_nonzero(p.value) for p in mn.compact(net).params() if p.prunable)
+    used = f" ({here.used:,} of them in use)" if here.used < here.kept else ""
+    assert f"{here.kept:,} of {here.weights:,} weights{used}, {here.accuracy:.1%} recognised" in said(explorer)
+    row = explorer._table.options[0][0].replace("\N{NO-BREAK SPACE}", " ")
+    assert f"{here.accuracy:.1%}" in row and f" {here.used:,} in use" in row
 
 
 def test_the_slider_previews_without_training_and_touches_nothing(explorer):
-    assert "has not been trained yet" in said(explorer)
+    assert "has not been trained yet" in said(explorer) and explorer.shown.here.sparsity == 0
     press(explorer, "Train")
-    dense = explorer.dense(explorer.shown.recipe)
+    dense = explorer.kitchen.dense(explorer.shown.recipe)
     numbers = [param.data.copy() for param in dense.params()]
     for percent in (0, 37, 99):
         explorer.set(percent=percent)
@@ -98,18 +102,60 @@ def test_two_recipes_lie_side_by_side_and_come_back(explorer):
     assert [bar.get_height() for bar in explorer._classes.bars[1]] == pytest.approx(100 * shown.beside.classes)
     explorer._table.value = explorer._table.options[0][1]
     assert explorer.state["percent"] == 50 and explorer.shown.number == 1
+    press(explorer, "Prune", percent=80)
     press(explorer, "Undo")
-    assert explorer.state["beside"] == 1
+    assert (explorer.shown.number, explorer.state["beside"]) == (2, 1)
+    press(explorer, "Undo")  # recipe #1 is not laid beside itself
+    assert (explorer.shown.number, explorer.state["beside"]) == (1, 0)
     press(explorer, "Undo")
     assert explorer.state["beside"] == 0
 
 
-def test_what_the_network_does_not_have_is_told(explorer):
-    explorer.set(structure="heads")
-    assert "Nothing is removed: no layer but the last has the axes ('head',)" in explorer._message.value
+@pytest.mark.parametrize("structure, scope, told", [
+    ("heads", "network", "This network has no heads. Choose another one as Network: “digits, transformer”."),
+    ("whole layers", "layer", "no layer can go whole"),
+    ("neurons / filters", "4 neighbours", "4 neighbours are single weights. Choose “weights” as What"),
+])
+def test_what_cannot_be_removed_is_told_in_the_words_of_the_menu(explorer, structure, scope, told):
+    explorer.set(structure=structure, scope=scope, percent=90)
+    assert told in explorer._message.value and explorer.shown.here.sparsity == 0
     press(explorer, "Prune")
-    assert explorer.tried == {} and "Nothing is removed" in explorer._message.value
-    assert explorer.shown.here.sparsity == 0
+    assert explorer.tried == {} and told in explorer._message.value
+    for name in re.findall("“([^”]+)”", explorer._message.value):
+        assert name in menu.SUBJECTS or name in menu.STRUCTURES
+
+
+@pytest.mark.parametrize("percent, told", [
+    (90, "Of each 4 neighbours 3.6 would go, which is rounded to 4: nothing is left. Choose 75 % or less."),
+    (40, "Of each 4 neighbours 1.6 would go, which is rounded to 2: 50 %."), (50, ""),
+])
+def test_of_4_neighbours_only_whole_ones_can_go(explorer, percent, told):
+    explorer.set(scope="4 neighbours", percent=percent)
+    assert re.sub("<[^>]+>", "", explorer._message.value) == told
+    assert explorer.shown.here.sparsity == round(percent / 25) / 4
+    press(explorer, "Prune", epochs=1)
+    assert len(explorer.tried) == (percent < 75) and told in explorer._message.value
+
+
+def test_a_layer_that_competes_with_itself_stays_or_goes(explorer):
+    explorer.set(subject="layers", structure="whole layers", scope="layer")
+    for percent, kept in ((40, 1), (60, 0)):
+        explorer.set(percent=percent)
+        assert "competes only with itself" in explorer._message.value
+        branches = [mask for path, mask in explorer.shown.here.masks.items() if "branch" in path]
+        assert len(branches) == 4 and {mask.mean() for mask in branches} == {kept}
+
+
+def test_every_layer_of_every_network_has_a_name_of_its_own_that_does_not_reach_into_the_next(explorer):
+    """On the sheet as the playground draws it."""
+    figure = explorer._screen.figure
+    for subject in menu.SUBJECTS.values():
+        ax = figure.add_axes(explorer._sheet.image.axes.get_position(original=True))
+        Blueprint(menu.evaluate(subject.net.format(seed=0)), ax, None)
+        boxes = [text.get_window_extent() for text in ax.texts]
+        assert len({text.get_text() for text in ax.texts}) == len(boxes)
+        assert not any(one.overlaps(other) for one in boxes for other in boxes if one is not other)
+        ax.remove()
 
 
 def test_every_line_of_the_menu_can_be_run():
