@@ -140,10 +140,12 @@ def _mosaic(matrix, image_shape):
 
 
 def _name(path):
-    """``residual1.branch.dense2.weight`` → ``branch 1.2``: there is not much room."""
+    """``residual1.branch.dense2.weight`` → ``branch 1.2``, ``….attention1.q`` → ``branch 1.q``: room is scarce."""
     *outer, last = path.removesuffix(".weight").split(".")
     branches = [part.replace("residual", "branch ") for part in outer if part.startswith("residual")]
-    return f"{branches[-1]}.{last.lstrip(string.ascii_letters)}".rstrip(".") if branches else last
+    if not branches:
+        return last.replace("patchembedding1", "patches")
+    return f"{branches[-1]}.{last.lstrip(string.ascii_letters) or last}"
 
 
 def _shelves(sizes, aspect):
