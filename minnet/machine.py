@@ -103,7 +103,7 @@ def _mnist():
 
     if handwriting.at_hand():
         return Line(True, "MNIST (optional)", "is on this computer")
-    return Line(True, "MNIST (optional)", "is not on this computer; no lesson needs it, mn.data.mnist() would fetch it")
+    return Line(True, "MNIST (optional)", "not needed: no lesson asks for it; mn.data.mnist() would fetch it")
 
 
 def _speed():

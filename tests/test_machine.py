@@ -18,6 +18,13 @@ def test_here_everything_is_there():
     assert "✓ OK" in mn.checkup()._repr_html_()
 
 
+def test_mnist_is_optional(monkeypatch):
+    for there, said in ((True, "is on this computer"), (False, "not needed")):
+        monkeypatch.setattr("minnet.data.handwriting.at_hand", lambda there=there: there)
+        line = lines()["MNIST (optional)"]
+        assert line.fine and line.said.startswith(said)
+
+
 def test_what_is_missing_or_too_old_is_told_with_what_to_type(monkeypatch):
     def version(name):
         if name == "tqdm":
