@@ -42,8 +42,6 @@ def speed(rows, path, shape="784×300"):
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
     fig.axes[0].set_ylabel("times as fast as dense", fontsize=LARGE)
-    fig.axes[0].text(22, 1.12, "faster", fontsize=LARGE - 3, color=FAINT)
-    fig.axes[0].text(22, 0.72, "slower", fontsize=LARGE - 3, color=FAINT)
-    fig.axes[1].legend(fontsize=LARGE - 2, frameon=False, loc="lower right")
+    fig.axes[0].legend(fontsize=LARGE - 2, frameon=False, loc="upper left")
     path.parent.mkdir(parents=True, exist_ok=True)
     fig.savefig(path, dpi=90)

@@ -47,6 +47,12 @@ def trained(*sizes, seed=0):
     mn.fit(net, digits.train, epochs=5, rng=seed, progress=False)
     return net
 
+def rehearsed(name):
+    "A small explorer in which everything has been trained or measured that its pictures show."
+    explorer = mn.explore.Explorer.registry[name].example()
+    explorer.rehearse()
+    return explorer
+
 def named(name, *inside):
     box = widgets.VBox(inside)
     box.add_class(name)
@@ -207,7 +213,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, serve(Path(folder)) as server, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name in kinds:
-            code = LIKE_LESSON.get(name, f"mn.explore.Explorer.registry['{name}'].example()")
+            code = LIKE_LESSON.get(name, f"rehearsed({name!r})")
             cells = [nbformat.v4.new_code_cell(cell)
                      for cell in (SETUP, BARE, EXPLORER.format(code=code), INTERACT.format(code=code))]
             nbformat.write(nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=cells),

@@ -74,9 +74,9 @@ def _store(builder, value, pointer):
     stored.align = 4
 
 
-def _lanes(numbers):
+def order(numbers):
     """Tells `shuffle_vector` from where each lane of its result comes."""
-    return ir.Constant(ir.VectorType(INT32, len(numbers)), numbers)
+    return ir.Constant(ir.VectorType(INT32, len(numbers)), list(numbers))
 
 
 def _fence(builder, vector):
@@ -117,7 +117,7 @@ def splat(typing, lanes, array, index):
         number = builder.load(_address(context, builder, signature.args[1], values[1],
                                        signature.args[2], values[2]))
         first = builder.insert_element(nothing, number, INT32(0))
-        return builder.shuffle_vector(first, nothing, _lanes([0] * vector.lanes))
+        return builder.shuffle_vector(first, nothing, order([0] * vector.lanes))
     return vector(lanes, array, index), emit
 
 
@@ -131,7 +131,7 @@ def quad(typing, array, index):
     def emit(context, builder, signature, values):
         pointer = _address(context, builder, signature.args[0], values[0], signature.args[1], values[1])
         four = _load(builder, pointer, ir.VectorType(FLOAT, 4), 4)
-        twice = _lanes([0, 1, 2, 3, 0, 1, 2, 3])
+        twice = order([0, 1, 2, 3, 0, 1, 2, 3])
         return _fence(builder, builder.shuffle_vector(four, ir.Constant(four.type, ir.Undefined), twice))
     return Vector(8)(array, index), emit
 
@@ -144,7 +144,7 @@ def lane(typing, lanes, vector, k):
     def emit(context, builder, signature, values):
         nothing = ir.Constant(values[1].type, ir.Undefined)
         spread = ([which] * 4 + [which + 4] * 4) * (wide.lanes // 8)
-        return builder.shuffle_vector(values[1], nothing, _lanes(spread))
+        return builder.shuffle_vector(values[1], nothing, order(spread))
     return wide(lanes, vector, k), emit
 
 
@@ -179,7 +179,7 @@ def half(typing, vector, which):
     first = 4 * which.literal_value
 
     def emit(context, builder, signature, values):
-        return builder.shuffle_vector(values[0], values[0], _lanes(list(range(first, first + 4))))
+        return builder.shuffle_vector(values[0], values[0], order(range(first, first + 4)))
     return Vector(4)(vector, which), emit
 
 
@@ -289,7 +289,7 @@ def chosen(typing, slot, columns, index, neighbours):
         eight = ir.VectorType(INT32, 8)
         pointer = _address(context, builder, signature.args[1], values[1], signature.args[2], values[2])
         word = builder.insert_element(ir.Constant(eight, ir.Undefined), _load(builder, pointer, INT32, 2), INT32(0))
-        words = builder.shuffle_vector(word, word, _lanes([0] * 8))
+        words = builder.shuffle_vector(word, word, order([0] * 8))
         places = builder.lshr(words, ir.Constant(eight, [4 * k + shift for k in range(8)]))
         places = builder.and_(places, ir.Constant(eight, [3] * 8))
         vector = ir.Constant(values[3].type, ir.Undefined)
@@ -321,7 +321,7 @@ def turn(typing, source, start, step, last, target, to, to_step):
             return _load(builder, pointer, ir.VectorType(FLOAT, 4), 4)
 
         def shuffle(a, b, lanes):
-            return builder.shuffle_vector(a, b, _lanes(lanes))
+            return builder.shuffle_vector(a, b, order(lanes))
 
         pairs = [shuffle(row(i), row(i + 4), [0, 1, 2, 3, 4, 5, 6, 7]) for i in range(4)]
         low, high, low_pairs, high_pairs = (
