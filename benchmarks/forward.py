@@ -252,7 +252,7 @@ def write(rows, path, said):
     names = list(dict.fromkeys(name for found in rows for name in found))
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*names, "computer"])
+        writer = csv.DictWriter(file, [*names, "computer"], lineterminator="\n")
         writer.writeheader()
         for found in rows:
             writer.writerow({name: f"{value:.4g}" if isinstance(value, float) else value
