@@ -1,6 +1,7 @@
 """Exercises: reference solutions pass, stubs and typical slips do not, and nothing that a learner types raises."""
 
 import ast
+import inspect
 
 import numpy as np
 import pytest
@@ -74,8 +75,18 @@ def test_stubs_and_nonsense_fail_with_a_sentence(id, stub, pruned):
 
 @every
 def test_without_anything_it_is_unfilled(id):
-    assert mn.check(id).kind == mn.check(id, ...).kind == mn.check(id, None, "more").kind == "unfilled"
+    assert mn.check(id).kind == mn.check(id, ...).kind == mn.check(id, ..., "more").kind == "unfilled"
     assert f'mn.hint("{id}")' in repr(mn.check(id))
+
+
+@every
+def test_whoever_hands_in_what_returns_nothing_is_told_so(id):
+    net = mn.models.mlp(4, 3, 2, rng=0)
+    for nothing in (mn.prune(net, 0.5), mn.cut(net), mn.restore(mn.models.mlp(4, 3, 2, rng=0))):
+        note = mn.check(id, nothing)
+        name = inspect.signature(EXERCISES[id].check).parameters
+        assert note.kind == "off" and f"`{next(iter(name))}` is `None`" in note.text
+        assert "Replace the" not in repr(note) and "`mn.prune` and `mn.cut`" in note.text
 
 
 @every

@@ -31,9 +31,14 @@ class Exercise:
 
     def judge(self, answer, *given) -> Note:
         """Check an answer; whatever the answer does, a `Note` comes back and nothing is raised."""
-        if answer is None or answer is ...:
+        if answer is ...:
             return Note("unfilled", f'Replace the `...` above by your answer and run this cell again. '
                                     f'`mn.hint("{self.id}")` helps.')
+        if answer is None:
+            name = self._names[0]
+            return Note("off", f"`{name}` is `None`: what you assigned to it returned nothing. `mn.prune` and `mn.cut` "
+                               "change the network itself and return nothing: write them on a line of their own, "
+                               f"without `{name} =`.")
         try:
             inspect.signature(self.check).bind(answer, *given)
         except TypeError:
@@ -51,7 +56,12 @@ class Exercise:
     @property
     def call(self) -> str:
         """How the exercise is checked, for example ``mn.check("03.kept", kept, net)``."""
-        return f'mn.check("{self.id}", {", ".join(inspect.signature(self.check).parameters)})'
+        return f'mn.check("{self.id}", {", ".join(self._names)})'
+
+    @property
+    def _names(self):
+        """Of the learner's things, the answer first."""
+        return list(inspect.signature(self.check).parameters)
 
 
 def exercise(id, *, hints, solution, setting=""):
