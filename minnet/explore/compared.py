@@ -58,7 +58,7 @@ class Curves:
 
 
 class Answers:
-    """How often each class is the answer to the same question.
+    """How often each class is the answer to the same question; while they learn, nobody is asked.
 
     Parameters
     ----------
@@ -82,7 +82,9 @@ class Answers:
         self.bars = [[ax.add_patch(Rectangle((x + shift, 0), 0.4, 0, color=colour)) for x in range(len(names))]
                      for shift, colour in ((-0.4, DROPOUT), (0, PRUNING))]
         (self._truth,) = ax.plot([], [], "v", color=ink.INK, markersize=7)
-        self.artists = [*[bar for side in self.bars for bar in side], self._truth]
+        self._silence = ax.text(0.5, 0.5, "While they learn, nobody is asked:\nchoose “predict”", ha="center",
+                                va="center", fontsize=ink.TEXT, color=ink.FAINT, transform=ax.transAxes)
+        self.artists = [*[bar for side in self.bars for bar in side], self._truth, self._silence]
 
     def update(self, frame):
         """Show what a `Frame` holds."""
@@ -90,4 +92,9 @@ class Answers:
             for bar, count in zip(bars, side.answers, strict=True):
                 if bar.get_height() != count:
                     bar.set_height(count)
-        self._truth.set_data([self._names.index(frame.truth)], [self._asked * 1.1])
+        asked = bool(frame.dropout.answers.any())
+        for artist, seen in ((self._truth, asked), (self._silence, not asked)):
+            if artist.get_visible() != seen:
+                artist.set_visible(seen)
+        if asked:
+            self._truth.set_data([self._names.index(frame.truth)], [self._asked * 1.1])

@@ -1,6 +1,6 @@
 """The dense layers of a fully connected network: their arrays, their masks, and the connections among neurons.
 
-What the twins show of a network is counted here, whatever has been done to it.
+What the twins show of a network is counted here, whatever has been done to it: in memory, and on disk.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from minnet.nn.layers import Dense
+from minnet.store import save
 
 
 def dense(net):
@@ -20,6 +21,12 @@ def dense(net):
 def stored(net):
     """Shapes of the weights in memory, and how many numbers there are in all."""
     return [layer.weight.shape for layer in dense(net)], sum(param.size for param in net.params())
+
+
+def on_disk(net, path):
+    """Save a network; how many bytes its file has."""
+    save(net, path)
+    return path.stat().st_size
 
 
 def write(net, masks):

@@ -54,7 +54,7 @@ class Side:
     seconds : float
         To predict all new samples.
     answers : ndarray of int, (classes,)
-        How often each class is the answer to the same question.
+        How often each class is the answer to the same question; none in training, where nobody is asked.
     """
 
     weights: list
@@ -84,12 +84,17 @@ class Frame:
         Where the controls stand.
     epochs : int
         After which the numbers were taken.
+    trained : int
+        Epochs that both have been trained for.
     start : Moment
         Of the network that both come from.
     start_bytes : int
+    start_seconds : float
     dropout, pruning : Side
     noisy : ndarray, (throws,)
         Accuracies of the dropout twin with the dice left on, where the learner looks at that.
+    names : tuple of str
+        Of the classes.
     truth : str
         What the signal is.
     cut : bool
@@ -102,11 +107,14 @@ class Frame:
     criterion: str
     signal: int
     epochs: int
+    trained: int
     start: Moment
     start_bytes: int
+    start_seconds: float
     dropout: Side
     pruning: Side
     noisy: np.ndarray
+    names: tuple
     truth: str
     cut: bool
 
@@ -118,7 +126,7 @@ class Frame:
 
 def sentence(frame):
     """What the picture shows (HTML)."""
-    left, right, asked = frame.dropout, frame.pruning, frame.dropout.answers.sum()
+    left, right = frame.dropout, frame.pruning
     total = sum(mask.size for mask in left.masks)
     if frame.cut:
         frozen = f"Of the cut network <b>{right.used:,}</b> connections are left, whatever is moved."
@@ -129,14 +137,19 @@ def sentence(frame):
         return (f"<b>Step {frame.step:,}.</b> Dropout's dice silence {silent} hidden neurons, with all their "
                 f"connections: <b>{left.used:,} of {total:,}</b> are in use, and those that speak do so "
                 f"{frame.louder:.2f} times as loudly. In the next step others rest. {frozen}")
+    asked = (f"Asked {left.answers.sum()} times about signal {frame.signal}, which shows {frame.truth}, dropout "
+             f"answers {_answers(frame, left)}, pruning answers {_answers(frame, right)}.")
     if frame.mode == PREDICT:
         return (f"<b>Predicting.</b> Dropout's connections are all back: <b>{left.used:,} of {total:,}</b>. {frozen} "
-                f"Asked {asked} times about signal {frame.signal}, each network gives one and the same answer.")
-    several = "one answer" if left.answers.max() == asked else f"{np.count_nonzero(left.answers)} different answers"
-    return (f"<b>Predicting with the dice left on.</b> Asked {asked} times about signal {frame.signal}, which shows "
-            f"{frame.truth}, the dropout network gives {several}. Of all new "
-            f"signals it recognises <b>{frame.noisy.min():.1%} to {frame.noisy.max():.1%}</b>, with the dice off "
-            f"{left.moment.new:.1%}. {frozen}")
+                f"{asked}")
+    return (f"<b>Predicting with the dice left on.</b> {asked} Of all new signals dropout recognises "
+            f"<b>{frame.noisy.min():.1%} to {frame.noisy.max():.1%}</b>, with the dice off {left.moment.new:.1%}. "
+            f"{frozen}")
+
+
+def _answers(frame, side):
+    given = [name for name, count in zip(frame.names, side.answers, strict=True) if count]
+    return f"{given[0]} every time" if len(given) == 1 else f"in {len(given)} different ways"
 
 
 def table(frame):
@@ -144,14 +157,15 @@ def table(frame):
     left, right = frame.dropout, frame.pruning
     sides = left, right
     rows = [
+        ("Recognised: training − new (%)", *[f"{100 * m.train:.1f} − {100 * m.new:.1f} = {100 * m.gap:.1f}"
+                                             for m in (frame.start, left.moment, right.moment)]),
         ("Connections, predicting", f"{sum(m.size for m in left.masks):,}",
          *[f"{n:,}" for n in (sum(m.size for m in left.masks), right.used)]),
         ("Numbers in memory", f"{left.parameters:,}", *[f"{s.parameters:,}" for s in sides]),
         ("in arrays of", _shapes(left), *[_shapes(s) for s in sides]),
         ("File on disk, bytes", f"{frame.start_bytes:,}", *[f"{s.bytes:,}" for s in sides]),
-        ("Predicting all new signals, ms", "", *[f"{1e3 * s.seconds:.2f}" for s in sides]),
-        ("Recognised: training − new (%)", *[f"{100 * m.train:.1f} − {100 * m.new:.1f} = {100 * m.gap:.1f}"
-                                             for m in (frame.start, left.moment, right.moment)]),
+        ("Predicting all new signals, ms",
+         *[f"{1e3 * seconds:.2f}" for seconds in (frame.start_seconds, left.seconds, right.seconds)]),
     ]
     heads = ("", "as it was given", f"dropout {frame.fraction} %",
              "pruned and cut" if frame.cut else f"pruned {frame.fraction} % (a preview)")

@@ -15,30 +15,28 @@ import ipywidgets as widgets
 import numpy as np
 
 from minnet import data as datasets
-from minnet import measure
 from minnet.explore.compared import Answers, Curves
-from minnet.explore.dense import between, dense, spread, stored, write
+from minnet.explore.dense import between, dense, on_disk, spread, stored, write
+from minnet.explore.exam import ASKED, Exam
 from minnet.explore.explorer import Explorer
 from minnet.explore.samples import few
 from minnet.explore.silence import alive, plain_layers, spared, thrown, with_dropout
-from minnet.explore.telling import DICE_ON, PREDICT, TRAINING, Frame, Moment, Side, sentence, table
+from minnet.explore.telling import DICE_ON, PREDICT, TRAINING, Frame, Side, sentence, table
 from minnet.explore.window import Window
-from minnet.nn.checkpoint import rewind, snapshot
+from minnet.nn.checkpoint import rewind
 from minnet.nn.layers import Dropout, Sequential
 from minnet.nn.models import mlp
-from minnet.nn.train import accuracy, fit, steps
+from minnet.nn.train import fit, steps
 from minnet.pruning import criteria, structure
 from minnet.pruning.physical import compact
 from minnet.pruning.ranking import cut, rank, sparsity
 from minnet.pruning.scope import layer as each_layer
-from minnet.store import save
 
 BATCH = 32
-ASKED = 100  # so many times the same question
-THROWS = 10  # accuracies with the dice left on
 MOST = 12  # so many trained twins are remembered
 STRUCTURES = {"neurons": structure.along("out"), "weights": structure.weights}  # as dropout: neurons first
 CRITERIA = {"magnitude": criteria.magnitude, "random": criteria.random}
+FIRST = {"fraction": 20, "structure": "neurons", "criterion": "magnitude"}  # the recipe that it opens with
 
 
 class TwinsExplorer(Explorer):
@@ -67,7 +65,7 @@ class TwinsExplorer(Explorer):
     """
 
     size = (10, 4.2)
-    measured = ("seconds",)
+    measured = ("seconds", "start_seconds")
     recorded = {"fraction": range(0, 100, 10), "step": 9, "mode": None}
 
     @staticmethod
@@ -100,11 +98,13 @@ class TwinsExplorer(Explorer):
         self._widths = [dense(self._net)[0].n_in, *[layer.n_out for layer in dense(self._net)]]
         self._per_epoch = -(-len(data.train) // BATCH)
         self.small, self.records = None, {}
-        self._firsts, self._rankings, self._seconds, self._noise = {}, {}, {}, {}
+        self._exam, self._firsts, self._rankings = Exam(data, seed), {}, {}
         self._twin, self._pruned = with_dropout(self._net.copy(), 0.5), self._net.copy()  # they follow the controls
-        self._whole = self._moment(self._net)
-        self._bytes = {name: self._save(net, name) for name, net in (("whole", self._net), ("dropout", self._twin))}
+        self._whole = self._exam.moment(self._net)
+        self._bytes = {name: on_disk(net, self._file(name))
+                       for name, net in (("whole", self._net), ("dropout", self._twin))}
         self._table, self._told = widgets.HTML(), widgets.HTML(layout={"width": "210px"})
+        self._bar = widgets.IntProgress(0, 0, epochs * self._per_epoch, layout={"width": "150px"})
         super().__init__()
         self._sentence.layout.min_height = "76px"
 
@@ -113,8 +113,11 @@ class TwinsExplorer(Explorer):
     def controls(self):
         wide, slider = {"description_width": "initial"}, {"width": "400px", "max_width": "100%"}
         toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
+        write(self._pruned, self._masks(FIRST))
+        known = self._exam.known(self._net, self._pruned)
         return {
-            "fraction": widgets.IntSlider(20, 0, 95, description="Fraction (%)", style=wide, layout=slider),
+            "fraction": widgets.IntSlider(FIRST["fraction"], 0, 95, description="Fraction (%)", style=wide,
+                                          layout=slider),
             "structure": widgets.ToggleButtons(options=list(STRUCTURES), description="Prune", **toggle,
                                                tooltips=["neurons with all their connections", "single connections"]),
             "criterion": widgets.ToggleButtons(options=list(CRITERIA), description="by", **toggle,
@@ -123,7 +126,7 @@ class TwinsExplorer(Explorer):
             "step": widgets.IntSlider(1, 1, self.epochs * self._per_epoch, description="Training step", style=wide,
                                       layout=slider),
             "mode": widgets.ToggleButtons(options=[TRAINING, PREDICT, DICE_ON], description="Show", **toggle),
-            "signal": widgets.BoundedIntText(0, 0, len(self.data.val) - 1, description="Signal number", style=wide,
+            "signal": widgets.BoundedIntText(known, 0, len(self.data.val) - 1, description="Signal number", style=wide,
                                              layout={"width": "180px"}),
         }
 
@@ -134,7 +137,6 @@ class TwinsExplorer(Explorer):
         control, last = self.control, self.control["step"].max
         self._play = widgets.Play(value=1, min=1, max=last, interval=400, layout={"width": "auto"})
         self._link = widgets.jslink((self._play, "value"), (control["step"], "value"))
-        self._bar = widgets.IntProgress(0, 0, last, layout={"width": "150px"})
         self._train = self.button("Train both", self.train, "Train both twins further, from the same numbers")
         self._cancel = self.button("Cancel", self.job.cancel, "Stop training; what was seen so far stays")
         self._cancel.disabled = True
@@ -174,22 +176,24 @@ class TwinsExplorer(Explorer):
         for layer in self._twin.layers:
             if isinstance(layer, Dropout):
                 layer.p = state["fraction"] / 100
-        x = np.repeat(self.data.val.x[state["signal"]][None], ASKED, axis=0)
-        active, seconds = self._active(state), self._time()
+        active, seconds = self._active(state), self._seconds()
+        asked = None if state["mode"] == TRAINING else state["signal"]  # in training nobody is asked
+        noisy = [] if state["mode"] != DICE_ON else self._exam.noisy(self._twin, (state["fraction"], epochs))
         weights = [layer.weight.value for layer in dense(self._pruned)]
         if self.small is not None:
             weights = [spread(*each) for each in zip(weights, self._left, self._left[1:], strict=False)]
         living = alive([weight != 0 for weight in weights])
         masks = [(weight != 0) & both for weight, both in zip(weights, between(self._widths, living), strict=True)]
         return Frame(
-            **state, epochs=epochs, start=self._whole, start_bytes=self._bytes["whole"],
+            **state, epochs=epochs, trained=self._trained(state),
+            start=self._whole, start_bytes=self._bytes["whole"], start_seconds=seconds[0],
             dropout=Side([layer.weight.data.copy() for layer in dense(self._twin)], between(self._widths, active),
-                         active, one, list(left), *stored(self._twin), self._bytes["dropout"], seconds[0],
-                         self._answers(self._twin, x, self._dice(state))),
+                         active, one, list(left), *stored(self._twin), self._bytes["dropout"], seconds[1],
+                         self._exam.answers(self._twin, asked, self._dice(state))),
             pruning=Side(weights, masks, living, two, list(right), *stored(self._pruned),
-                         self._bytes["whole" if self.small is None else "pruned"], seconds[1],
-                         self._answers(self._pruned, x)),
-            noisy=self._noisy(state, epochs),
+                         self._bytes["whole" if self.small is None else "pruned"], seconds[2],
+                         self._exam.answers(self._pruned, asked)),
+            noisy=np.array(noisy), names=self.data.class_names,
             truth=self.data.class_names[self.data.val.y[state["signal"]]], cut=self.small is not None)
 
     def _recipes(self, state):
@@ -197,17 +201,19 @@ class TwinsExplorer(Explorer):
         pruned = ("cut",) if self.small else (state["structure"], state["criterion"], state["fraction"])
         return ("dropout", state["fraction"]), pruned
 
+    def _trained(self, state):
+        """For how many epochs both have been trained; what was cut begins with what it had learned."""
+        recipes = self._recipes(state)[: 1 if self.small else 2]
+        return min(len(self.records.get(recipe, ["the first"])) for recipe in recipes) - 1
+
     def _first(self, recipe):
         """A twin before it is trained with dropout or with what pruning has left (in ``_pruned``)."""
         if recipe[0] == "dropout":
             return self._whole
         if recipe not in self._firsts:
             rewind(self._pruned, self._whole.numbers)
-            self._firsts[recipe] = self._moment(self._pruned)
+            self._firsts[recipe] = self._exam.moment(self._pruned)
         return self._firsts[recipe]
-
-    def _moment(self, net):
-        return Moment(snapshot(net), accuracy(net, self.data.train), accuracy(net, self.data.val))
 
     def _masks(self, state):
         how = state["structure"], state["criterion"]
@@ -227,28 +233,12 @@ class TwinsExplorer(Explorer):
             return thrown(hidden, p, ASKED, self._dice(state))
         return [np.ones(width, bool) for width in hidden]
 
-    def _answers(self, net, x, dice=None):
-        return np.bincount(net.forward(x, dice)[0].argmax(axis=1), minlength=self._widths[-1])
-
-    def _noisy(self, state, epochs):
-        """Accuracies of the dropout twin with the dice left on."""
-        if state["mode"] != DICE_ON:
-            return np.zeros(0)
-        key = state["fraction"], epochs, len(self.records)
-        if key not in self._noise:
-            dice, new = np.random.default_rng(self.seed), self.data.val
-            self._noise[key] = np.array([np.mean(self._twin.forward(new.x, dice)[0].argmax(axis=1) == new.y)
-                                         for _ in range(THROWS)])
-        return self._noise[key]
-
-    def _time(self):
-        """Seconds of both twins to predict all new samples; a mask takes the same time wherever its holes are."""
+    def _seconds(self):
+        """To predict all new signals: the network that was given, the dropout twin, the pruned one.  A mask takes the
+        same time wherever its holes are."""
         masked = any(param.mask is not None for param in self._pruned.params())
-        key = "cut" if self.small else "masked" if masked else "whole"
-        if key not in self._seconds:
-            taken = measure.latency({"dropout": self._twin, "pruned": self._pruned}, self.data.val.x, rounds=9)
-            self._seconds[key] = taken["dropout"].median, taken["pruned"].median
-        return self._seconds[key]
+        return self._exam.seconds([self._net, self._twin, self._pruned],
+                                  "cut" if self.small else "masked" if masked else "whole")
 
     # ---- the two acts: training and cutting ---------------------------------------------------------
 
@@ -279,18 +269,29 @@ class TwinsExplorer(Explorer):
                 next(run)
             if done % self._per_epoch == 0:
                 for record, net in zip(records, nets.values(), strict=True):
-                    record.append(self._moment(net))
+                    record.append(self._exam.moment(net))
             yield done
             if not runs:
                 break
 
     def progress(self, what):
         self._cancel.disabled = what is None
-        if what is not None:
-            self._bar.value = what
-            self._told.value = f"training: step {what:,} of {self._bar.max:,}"
-        if what is None or what // self._per_epoch >= len(self.shown.dropout.record):
+        if what is None:  # go where the new numbers are
+            done = self._trained(self.state) * self._per_epoch
+            self.set(step=done or self.state["step"])
+            return
+        self._bar.value = what
+        self._told.value = f"training: step {what:,} of {self._bar.max:,}"
+        if what // self._per_epoch >= len(self.shown.dropout.record):
             self.refresh()
+
+    def _moved(self, change):
+        """Who chooses other twins goes to the end of their training, and without any back to the first step."""
+        chosen = change.owner in [self.control[name] for name in FIRST]
+        if chosen and not self._quiet and (done := self._trained(self.state)) != self.shown.trained:
+            with self._silently():
+                self.control["step"].value = max(done * self._per_epoch, 1)
+        super()._moved(change)
 
     def cut_now(self):
         """Erase what is pruned, build the smaller network and save it.  Nothing here brings it back."""
@@ -304,22 +305,19 @@ class TwinsExplorer(Explorer):
             ends = np.ones(self._widths[0], bool), np.ones(self._widths[-1], bool)
             self._replace(compact(self._pruned), [ends[0], *self.shown.pruning.active, ends[1]])
         self.refresh()
-        self.say(f"Cut, and saved as {self.folder / 'pruned.safetensors'}. "
+        self.say(f"Cut, and saved as {self._file('pruned')}. "
                  "No control brings it back: the slider now moves dropout only.")
 
     def _replace(self, small, left):
         """From now on the pruned twin is a smaller network; of each layer, these neurons are left."""
         self._pruned = self.small = small
         self._left = left
-        self._bytes["pruned"] = self._save(small, "pruned")
-        self._firsts["cut",] = self._moment(small)
+        self._bytes["pruned"] = on_disk(small, self._file("pruned"))
+        self._firsts["cut",] = self._exam.moment(small)
         self._cutter.disabled = self.control["structure"].disabled = self.control["criterion"].disabled = True
 
-    def _save(self, net, name):
-        """Bytes on disk."""
-        path = self.folder / f"{name}.safetensors"
-        save(net, path)
-        return path.stat().st_size
+    def _file(self, name):
+        return self.folder / f"{name}.safetensors"
 
     # ---- the picture --------------------------------------------------------------------------------
 
@@ -343,7 +341,7 @@ class TwinsExplorer(Explorer):
         self._bars.update(frame)
         self._table.value = table(frame)
         if not self.job.running:
-            done = (len(frame.dropout.record) - 1) * self._per_epoch
+            done = self._bar.value = frame.trained * self._per_epoch
             self._told.value = f"trained with it: {done:,} steps" if done else "not yet trained with it"
 
     def sentence(self, frame):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import minnet as mn
 from minnet.data.dataset import Dataset, Split
 from minnet.explore.silence import alive, spared, with_dropout
-from minnet.explore.telling import PREDICT, TRAINING
+from minnet.explore.telling import DICE_ON, PREDICT, TRAINING
 
 SIZES = 40, 13, 9, 10
 
@@ -112,7 +112,8 @@ def check(twins, net, signals):
     structure = mn.weights if state["structure"] == "weights" else mn.along("out")
     mn.prune(right, p, criterion=getattr(mn, state["criterion"]), structure=structure, scope=mn.layer, rng=0)
     x = signals.val.x[state["signal"]][None]
-    assert shown.pruning.answers.tolist() == [100 * (i == right(x).argmax()) for i in range(10)]
+    asked = 0 if state["mode"] == TRAINING else 100
+    assert shown.pruning.answers.tolist() == [asked * (i == right(x).argmax()) for i in range(10)]
     assert (shown.pruning.moment.train, shown.pruning.moment.new) == (mn.accuracy(right, signals.train),
                                                                       mn.accuracy(right, signals.val))
     assert shown.dropout.moment.new == shown.start.new == mn.accuracy(net, signals.val)
@@ -125,11 +126,14 @@ def check(twins, net, signals):
     assert shown.dropout.used == 40 * a + a * b + b * 10
     text = plain(twins._sentence.value)
     if state["mode"] == TRAINING:
+        assert not shown.dropout.answers.any()
         assert f"silence {13 - a} of 13 and {9 - b} of 9" in text
         assert f"{1 / (1 - p):.2f} times as loudly" in text
     elif state["mode"] == PREDICT:
         assert speaking == [13, 9] and "are all back" in text
         assert shown.dropout.answers.max() == 100
+        one, two = (np.argmax(each.answers) for each in (shown.dropout, shown.pruning))
+        assert f"dropout answers {one} every time, pruning answers {two} every time." in text
     else:
         dice = np.random.default_rng((0, state["signal"]))
         answers = with_dropout(net, p).forward(np.repeat(x, 100, axis=0), dice)[0].argmax(axis=1)
@@ -186,6 +190,27 @@ def test_another_structure_leaves_no_mask_of_the_one_before(twins, trained, sign
     check(twins, trained, signals)
 
 
+def test_it_opens_with_a_signal_that_both_recognise(twins):
+    twins.set(mode=PREDICT)
+    truth = twins.shown.names.index(twins.shown.truth)
+    assert twins.shown.dropout.answers[truth] == twins.shown.pruning.answers[truth] == 100
+
+
+def test_while_they_learn_nobody_is_asked(twins):
+    bars = twins._bars
+    for mode, asked in ((TRAINING, False), (DICE_ON, True), (TRAINING, False)):
+        twins.set(mode=mode)
+        assert bars._silence.get_visible() != asked and bars._truth.get_visible() == asked
+        assert [sum(bar.get_height() for bar in side) for side in bars.bars] == [100 * asked] * 2
+
+
+def test_what_is_recognised_stands_first_and_every_time_is_told(twins):
+    heads, first, *rest = re.findall("<tr>(.*?)</tr>", twins._table.value)
+    assert "Recognised" in first
+    assert all(cell for row in (first, *rest) for cell in re.findall("<td>(.*?)</td>", row))
+    assert len(re.findall("<th", heads)) == 4
+
+
 # ---- training -------------------------------------------------------------------------------------------
 
 
@@ -198,8 +223,9 @@ def test_both_learn_on_the_same_batches_and_what_is_pruned_stays_so(twins, train
     masks = [param.mask for param in right.params()]
     for net in (left, right):  # by hand
         mn.fit(net, signals.train, epochs=2, rng=0, progress=False)
-    twins.set(step=twins.control["step"].max)
+    assert twins.state["step"] == twins.control["step"].max == twins._bar.value  # where the new numbers are
     shown = twins.shown
+    assert f"{100 * shown.dropout.moment.new:.1f}" in twins._table.value and shown.epochs == 2
     assert len(shown.dropout.record) == len(shown.pruning.record) == 3
     assert (shown.dropout.moment.train, shown.dropout.moment.new) == (mn.accuracy(left, signals.train),
                                                                       mn.accuracy(left, signals.val))
@@ -217,6 +243,27 @@ def test_both_learn_on_the_same_batches_and_what_is_pruned_stays_so(twins, train
     assert len(twins.shown.dropout.record) == 3
 
 
+def test_whoever_chooses_other_twins_begins_where_they_are(twins):
+    step, last = twins.control["step"], twins.control["step"].max
+    step.value = 4
+    for name, value in (("fraction", 40), ("structure", "weights"), ("criterion", "random"), ("fraction", 30)):
+        twins.control[name].value = value
+        assert step.value == 4  # nobody is trained, there is no better step
+    twins.train()
+    assert twins.wait(60) and step.value == last
+    for name, value in (("fraction", 31), ("structure", "neurons"), ("criterion", "magnitude")):
+        before = twins.state[name]
+        twins.control[name].value = value
+        assert (step.value, twins._bar.value, twins.shown.trained) == (1, 0, 0)
+        assert "not yet trained" in twins._told.value
+        twins.control[name].value = before
+        assert (step.value, twins._bar.value, twins.shown.trained) == (last, last, 2)
+    twins._train.click()  # there is nothing left to train
+    assert twins.wait(60) and twins._bar.value == last and len(twins.shown.dropout.record) == 3
+    twins._cutter.click()
+    assert twins.state["step"] == last and twins.shown.dropout.moment is twins.shown.dropout.record[-1]
+
+
 def test_controls_answer_while_it_trains_and_cancel_keeps_what_is_there(trained, signals):
     twins = mn.explore.dropout_and_pruning(trained.copy(), signals, epochs=400)
     twins._train.click()
@@ -229,6 +276,7 @@ def test_controls_answer_while_it_trains_and_cancel_keeps_what_is_there(trained,
     assert twins.wait(30) and twins._cancel.disabled
     done = len(twins.records[("dropout", 20)])
     assert 3 <= done < 400 and len(twins.shown.dropout.record) == done
+    assert twins.state["step"] == 5 * (done - 1) and twins.shown.dropout.moment is twins.shown.dropout.record[-1]
     twins.close()
     assert twins.errors == []
 
