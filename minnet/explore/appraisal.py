@@ -70,9 +70,9 @@ def told(outcome):
 
 
 def row(number, recipe, outcome):
-    """Its figures in one line of a table.  An option's blanks would be folded, so they are made hard."""
+    """Its figures and how it came about in one line of a table.  An option's blanks would be folded, so they are
+    made hard."""
     when = "gradual" if recipe.gradual else f"{recipe.rounds} round{'s' * (recipe.rounds > 1)}"
-    return (f"#{number:<3}{recipe.structure:17} {recipe.criterion:9} {recipe.scope:12} {when:9} → {recipe.percent:2}% "
-            f"{recipe.epochs:2} epochs │ {outcome.accuracy:6.1%}  {outcome.used:7,} in use  "
-            f"{spoken_bytes(outcome.bytes['sparse']):>8}  {spoken_time(outcome.seconds['sparse'].median)}"
-            ).replace(" ", "\u00a0")
+    return (f"#{number:<3}{outcome.accuracy:6.1%} {outcome.used:7,} in use {spoken_bytes(outcome.bytes['sparse']):>8} "
+            f"{spoken_time(outcome.seconds['sparse'].median):>7} │ {recipe.structure:17} {recipe.criterion:9} "
+            f"{recipe.scope:12} {when:9} → {recipe.percent:2}% {recipe.epochs:2} epochs").replace(" ", "\u00a0")

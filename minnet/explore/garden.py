@@ -102,7 +102,7 @@ class PlaygroundExplorer(Explorer):
         self._listing = False
         self._drawn = None
         self._table = widgets.Select(options=[], rows=4, description="Tried",
-                                     layout={"width": "985px", "max_width": "100%"},
+                                     layout={"width": "auto"},
                                      style={"description_width": "initial"})
         self._code = widgets.HTML()
         super().__init__()
@@ -115,7 +115,8 @@ class PlaygroundExplorer(Explorer):
 
     def controls(self):
         wide = {"description_width": "initial"}
-        slides = [{"style": wide, "layout": {"width": f"{width}px"}} for width in (395, 230, 340)]
+        slides = [{"style": wide, "layout": {"width": "auto", "flex": flex}}  # beside each other with a side bar, too
+                  for flex in ("1 1 370px", "0 0 215px", "0 0 310px")]
         pick = {"style": wide, "layout": {"width": "250px"}}
         toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
         return {
@@ -205,7 +206,7 @@ class PlaygroundExplorer(Explorer):
         self._classes = Classes(figure.add_subplot(grid[1, 1]), self.kitchen.data(recipe).class_names)
         figure.canvas.draw()  # settles the layout, which the sheet fits itself into
         self._sheet = Blueprint(self.kitchen.dense(recipe), sheet,
-                                "Weights: coloured in use, grey masked, white leads nowhere")
+                                "Weights: grey masked, white leads nowhere")
         return [*self._sheet.artists, *self._points.artists, *self._classes.artists]
 
     def paint(self, frame):
@@ -233,7 +234,8 @@ class PlaygroundExplorer(Explorer):
         what = f"<b>Recipe #{frame.number}</b>" if frame.number else "<b>Preview</b>, not retrained"
         other = "the whole network" if frame.beside_number == WHOLE else f"recipe #{frame.beside_number}"
         said = (f"{what}: {told(frame.here)}. Beside it, {other}: {told(frame.beside)}. "
-                f"(Bytes and time as compiled by <code>mn.sparse.compile</code>; time for {BATCH} samples.)")
+                "(Recognised: of the validation data. Bytes and time: as compiled by <code>mn.sparse.compile</code>, "
+                f"for {BATCH} samples.)")
         return said if frame.trained else said + " The network has not been trained yet: press <b>Train</b>."
 
     # ---- what the buttons do ------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class Points:
     """
 
     def __init__(self, ax):
-        ink.plain(ax, "Validation accuracy (%)")
+        ink.plain(ax, "Accuracy (%)")
         ax.set(xscale="log", xlim=(125, 0.8), ylim=(0, 108), xticks=KEPT, yticks=range(0, 101, 25))
         ax.set_xticklabels(map(str, KEPT))
         ax.minorticks_off()
@@ -75,7 +75,7 @@ class Classes:
 
     def __init__(self, ax, names):
         at = np.arange(len(names))
-        ink.plain(ax, "Recognised of each class (%)")
+        ink.plain(ax, "Of each class (%)")
         ax.set(xlim=(-0.6, len(names) - 0.4), ylim=(0, 104), xticks=at, yticks=range(0, 101, 50))
         ax.set_xticklabels(names)
         ax.grid(color="#E5E5E5", linewidth=0.8, axis="y")
