@@ -15,6 +15,7 @@ STYLE = f"""<style>
 .minnet-explorer {{ max-width: 1000px; {LIGHT} }}
 [data-jp-theme-light="false"] .minnet-explorer {{ {DARK} }}""" + """
 .minnet-lecture { zoom: 1.25; }
+.minnet-explorer .widget-image { margin-left: 0; margin-right: 0; }
 .minnet-explorer .widget-label, .minnet-explorer .widget-readout, .minnet-explorer .widget-label-basic,
 .minnet-explorer .widget-html-content, .minnet-explorer .jupyter-button, .minnet-explorer .widget-dropdown select,
 .minnet-explorer input { font-size: 15px; }
