@@ -69,6 +69,28 @@ def test_play_goes_through_the_steps(notebook):
     assert notebook.problems() == []
 
 
+def test_everything_fits_without_a_scrollbar(notebook):
+    explorer(notebook)
+    wide = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth).map(box => box.className)"
+    assert notebook.page.locator(".minnet-explorer, .minnet-explorer .widget-box").evaluate_all(wide) == []
+
+
+def test_after_training_the_new_numbers_are_in_sight(notebook):
+    twins, page = explorer(notebook), notebook.page
+    table, before = twins.locator("table"), twins.locator("table tr").nth(1).inner_text()
+    twins.get_by_role("button", name="Train both", exact=True).focus()
+    page.keyboard.press("Enter")
+    twins.get_by_text("trained with it: 1,875 steps").wait_for(timeout=120_000)
+    notebook.settle()
+    assert notebook.value("twins.state['step']") == 1875
+    assert table.locator("tr").nth(1).inner_text() != before
+    assert twins.locator("[role=status]").inner_text().startswith("Step 1,875.")
+    notebook.press(notebook.slider("Fraction"), "ArrowRight")
+    assert twins.locator("[role=status]").inner_text().startswith("Step 1.")
+    assert twins.get_by_text("not yet trained with it").count() == 1
+    assert notebook.problems() == []
+
+
 def test_training_runs_behind_the_controls(notebook):
     twins, page = explorer(notebook), notebook.page
     cancel = twins.get_by_role("button", name="Cancel", exact=True)
