@@ -140,12 +140,12 @@ def _mosaic(matrix, image_shape):
 
 
 def _name(path):
-    """``residual1.branch.dense2.weight`` → ``branch 1.2``, ``….attention1.q`` → ``branch 1.q``: room is scarce."""
+    """``residual1.branch.dense2.weight`` → ``branch 1.2``, ``….attention1.out`` → ``branch 1.o``: room is scarce."""
     *outer, last = path.removesuffix(".weight").split(".")
     branches = [part.replace("residual", "branch ") for part in outer if part.startswith("residual")]
     if not branches:
         return last.replace("patchembedding1", "patches")
-    return f"{branches[-1]}.{last.lstrip(string.ascii_letters) or last}"
+    return f"{branches[-1]}.{last.lstrip(string.ascii_letters) or last[0]}"
 
 
 def _shelves(sizes, aspect):

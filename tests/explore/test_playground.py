@@ -146,16 +146,22 @@ def test_a_layer_that_competes_with_itself_stays_or_goes(explorer):
         assert len(branches) == 4 and {mask.mean() for mask in branches} == {kept}
 
 
-def test_every_layer_of_every_network_has_a_name_of_its_own_that_does_not_reach_into_the_next(explorer):
+@pytest.mark.parametrize("lecture", [False, True])
+def test_every_layer_of_every_network_has_a_name_of_its_own_that_does_not_reach_into_the_next(lecture):
     """On the sheet as the playground draws it."""
+    mn.lecture(lecture)
+    explorer = PlaygroundExplorer.example()
+    mn.lecture(False)
     figure = explorer._screen.figure
     for subject in menu.SUBJECTS.values():
         ax = figure.add_axes(explorer._sheet.image.axes.get_position(original=True))
         Blueprint(menu.evaluate(subject.net.format(seed=0)), ax, None)
+        ax.apply_aspect()  # as drawing it would
         boxes = [text.get_window_extent() for text in ax.texts]
         assert len({text.get_text() for text in ax.texts}) == len(boxes)
         assert not any(one.overlaps(other) for one in boxes for other in boxes if one is not other)
         ax.remove()
+    explorer.close()
 
 
 def test_every_line_of_the_menu_can_be_run():
