@@ -238,7 +238,7 @@ class Wiring(Drawing):
             ax.text(last + 0.06, y, name, va="center", fontsize=ink.TEXT, color=ink.INK)
         drawn = f"{self.drawn:,} of {self.connections:,} connections drawn"
         if self.drawn == self.connections:
-            drawn = f"all {self.connections:,} connections drawn"
+            drawn = f"all {self.connections:,} connections, removed ones in grey"
         ax.text(last / 2, -0.62, drawn, ha="center", va="top", fontsize=ink.SMALL, color=ink.FAINT)
         if title:
             ax.set_title(title, fontsize=ink.TITLE, color=ink.INK, loc="left")

@@ -176,7 +176,7 @@ def test_masks_show_each_neurons_pixels_where_they_are():
     mask = np.ones((6, 4), bool)
     mask[0, 0] = False
     weight.mask = mask
-    sheet = mn.draw.masks(net, (2, 3)).image.get_array()
+    sheet = mn.draw.masks(net, (2, 3)).image.get_array()[..., :3] / 255
     assert np.allclose(sheet[1, 2], to_rgb(ink.POSITIVE), atol=0.01)
     assert np.allclose(sheet[0, 0], to_rgb(ink.REMOVED), atol=0.01)
     assert np.all(sheet[0, 1] == 1)  # a weight of zero that is still there is white
