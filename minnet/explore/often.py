@@ -68,7 +68,7 @@ class IterationsExplorer(Explorer):
         Grows while `train` runs, and stays.
     """
 
-    size = (10, 4.2)
+    size = (10, 4)
     recorded = {"rounds": None, "final": None, "retraining": None}
 
     @staticmethod

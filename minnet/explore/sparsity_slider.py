@@ -140,10 +140,10 @@ class SparsityExplorer(Explorer):
         return [
             widgets.HBox([control["sparsity"], self._reset, control["ghosts"]], layout=row),
             widgets.HBox([control["criterion"], control["scope"], control["seed"]], layout=row),
+            widgets.HBox([self._retrain, self._cancel, self._bar, self._told], layout=row),
             self._message,
             self._picture,
             self._sentence,
-            widgets.HBox([self._retrain, self._cancel, self._bar, self._told], layout=row),
         ]
 
     def reset(self):
@@ -221,14 +221,15 @@ class SparsityExplorer(Explorer):
     # ---- the picture --------------------------------------------------------------------------------
 
     def draw(self, figure):
-        grid = figure.add_gridspec(2, 3, width_ratios=(4.6, 2.6, 2.8))
+        grid = figure.add_gridspec(2, 3, width_ratios=(4, 2.3, 3.7))
         names = getattr(self.data, "class_names", None)
         shape = getattr(self.data, "image_shape", None)
         self._network = draw.network(self.net, ax=figure.add_subplot(grid[:, 0]), labels=names,
                                      title="The network: blue +, orange −, grey removed")
-        self._tiles = draw.masks(self.net, shape, ax=figure.add_subplot(grid[0, 1]), title="First-layer weights")
-        self._bars = draw.histogram(self.net, ax=figure.add_subplot(grid[0, 2]), removed=True, title="All weights")
-        ax = figure.add_subplot(grid[1, 1:])
+        self._tiles = draw.masks(self.net, shape, ax=figure.add_subplot(grid[0, 1:]),
+                                 title="First-layer weights: white is kept, but near zero")
+        self._bars = draw.histogram(self.net, ax=figure.add_subplot(grid[1, 1]), removed=True, title="All weights")
+        ax = figure.add_subplot(grid[1, 2])
         ink.plain(ax, f"Accuracy on {self._samples}")
         ax.set(xlim=(-2, 102), ylim=(0, 104), xticks=range(0, 101, 20), yticks=range(0, 101, 25))
         ax.set_xlabel("sparsity (%)", fontsize=ink.TEXT)
