@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
+from minnet.draw import ink
 from tests.lessons.running import printed, text
 
 LESSON = "03_removing_weights.ipynb"
@@ -73,12 +74,14 @@ def free(net, digits):
     return next(p for p in range(100) if curve[p] < curve[0] - 0.02) - 1, curve
 
 
-def test_a_good_part_goes_almost_unnoticed_and_then_comes_the_cliff(lesson, nets, digits):
+def test_a_good_part_goes_almost_unnoticed_and_then_the_accuracy_falls_faster_and_faster(lesson, nets, digits):
     assert 25 <= lesson.value("free") <= 50
     assert f"Measured: {lesson.value('free')} %" in printed(lesson, "compare")
     measured = [free(net, digits) for net in nets]
     assert np.mean([25 <= percent <= 50 for percent, _ in measured]) >= 0.75  # "mostly"
     assert all(curve[90] < curve[0] - 0.3 for _, curve in measured)
+    for curve in [lesson.value("curve"), *(curve for _, curve in measured)]:
+        assert curve[30] - curve[50] < curve[50] - curve[70] < curve[70] - curve[90]
 
 
 def test_the_curve_leaves_the_network_whole(lesson):
@@ -86,7 +89,10 @@ def test_the_curve_leaves_the_network_whole(lesson):
 
 
 def test_without_a_guess_run_all_goes_on(lesson):
-    assert f"Your guess was {lesson.value('guess.value')} %" in printed(lesson, "compare")
+    assert "You made no guess." in printed(lesson, "compare")
+    lesson.run("guess.value = 40")
+    assert "Your guess was 40 %." in lesson.run(text(lesson, "compare"))
+    lesson.run("guess.value = 0")
 
 
 # ---- the explorer ---------------------------------------------------------------------------------------
@@ -113,7 +119,11 @@ def test_dice_lose_accuracy_much_earlier(nets, digits):
 def test_the_second_curve_is_made_of_what_the_cell_does(lesson):
     lesson.run("explorer.retrain(); explorer.wait(120)")
     assert lesson.value("explorer.shown.retrained[90]") == lesson.value("after")
-    assert "made of" in text(lesson, "retrain-text")
+    assert "green curve was made of" in text(lesson, "retrain-text")
+    assert lesson.value("explorer._after.get_color()") == ink.AFTER == "#009E73"  # green
+    curve = {int(percent): right for percent, right in lesson.value("explorer.shown.retrained").items()}
+    assert min(right for percent, right in curve.items() if percent <= 90) > lesson.value("start") - 0.08
+    assert max(right for percent, right in curve.items() if percent >= 97) < curve[90] - 0.1
 
 
 def test_a_tenth_is_kept_and_the_rest_are_ghosts(lesson):
@@ -137,6 +147,7 @@ def test_retraining_brings_most_of_it_back(lesson, nets, digits):
 
 def test_a_tenth_of_the_larger_network_is_nearly_enough(lesson):
     assert lesson.value("sum(p.size for p in large.params() if p.prunable)") == 50_200
+    assert sum(a * b for a, b in ((784, 300), (300, 100), (100, 10))) == pytest.approx(267_000, rel=0.005)  # LeNet
     assert lesson.value("mn.sparsity(tenth)") == 0.9
     dense, tenth = lesson.value("[mn.accuracy(large, digits.val), mn.accuracy(tenth, digits.val)]")
     assert tenth > dense - 0.02
@@ -150,7 +161,7 @@ def test_plain_training_leaves_no_zero_and_l1_does(lesson, digits):
     assert lesson.value("zeros(pulled)") > 2720 / 5
     plain, pulled = lesson.value("[mn.accuracy(plain, digits.val), mn.accuracy(pulled, digits.val)]")
     assert pulled == pytest.approx(plain, abs=0.03)
-    assert "the same answers: True" in printed(lesson, "l1-free")
+    assert "exactly the same outputs: True" in printed(lesson, "l1-free")
     heights = lesson.value("[mn.draw.histogram(each).counts for each in (plain, pulled)]")
     assert max(heights[1]) > 3 * max(heights[0])  # "much taller"
     assert max(heights[1]) > lesson.value("zeros(pulled)")  # what is near zero is in the middle bar too
@@ -185,7 +196,7 @@ def twin_of(net):
 
 
 def test_the_twin_answers_the_same_and_is_ruined_by_the_same_rule(lesson, nets, digits):
-    assert "the same answers: True" in printed(lesson, "twin")
+    assert "the same outputs, to 0.001: True" in printed(lesson, "twin")
     for net in nets:
         twin = twin_of(net)
         np.testing.assert_allclose(twin(digits.val.x), net(digits.val.x), atol=1e-3)
@@ -194,6 +205,8 @@ def test_the_twin_answers_the_same_and_is_ruined_by_the_same_rule(lesson, nets, 
 
 def test_weights_of_paper_never_learn_and_many_are_kept(lesson, nets, digits):
     assert "3 dots are always paper" in printed(lesson, "paper")
+    assert lesson.value("survive") == pytest.approx(0.25, abs=0.03)  # "a quarter"
+    assert lesson.value("mn.accuracy(half, digits.val)") < lesson.value("start") - 0.03  # others did something
     paper = digits.train.x.max(axis=0) == 0
     for seed, net in enumerate(nets):
         untrained = mn.models.mlp(64, 32, 16, 10, rng=seed)
