@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from tests.lessons.running import printed
+from tests.lessons.running import printed, text
 
 LESSON = "09_how_often.ipynb"
 SEEDS = range(3)
@@ -64,6 +64,13 @@ def test_the_loop_by_hand_does_what_iterate_does(lesson):
     assert "54.3%" in printed(lesson, "levels") and "54.3% removed" in printed(lesson, "loop")
 
 
+def test_without_a_guess_run_all_goes_on(lesson):
+    assert lesson.value("guess.value") is None
+    assert "You made no guess." in printed(lesson, "compare")
+    lesson.run("guess.value = '5 rounds'")
+    assert "Your guess was: 5 rounds." in lesson.run(text(lesson, "compare"))
+
+
 def test_one_cut_ruins_and_rounds_do_not(lesson, once_and_five_times, digits):
     found = lesson.value("[found[1], found[5], found[20]]")
     assert min(found[1:]) > found[0] + 0.3
@@ -79,6 +86,11 @@ def test_twenty_are_no_better_than_five(lesson, once_and_five_times, nets, digit
 
 def test_the_bottleneck_is_in_the_middle(lesson, once_and_five_times):
     assert lesson.value("[p.kept for p in pruned[1].params() if p.prunable][1]") < 100
+    widths = {rounds: lesson.value(f"[p.shape[1] for p in mn.compact(pruned[{rounds}]).params() if p.prunable]")
+              for rounds in (1, 5)}
+    said = " ".join(text(lesson, "why-after").split())
+    assert f"only {widths[1][0]} of 300 and {widths[1][1]} of 100 are left" in said
+    assert f"with as many weights, {widths[5][0]} and {widths[5][1]}." in said
     for once, five in once_and_five_times:
         assert sum(kept(once)) == sum(kept(five)) == 1004
         assert kept(once)[1] < 100 < 200 < kept(five)[1]
@@ -93,15 +105,26 @@ def test_after_one_cut_dice_do_as_well_because_they_leave_no_bottleneck(once_and
         assert kept(by_dice)[1] > 10 * kept(once)[1]
 
 
-def test_the_weights_that_are_left_grow(lesson, nets, digits):
-    assert "after training" in printed(lesson, "grow") and lesson.value("mean_size() > before")
+def would_survive(net):
+    cut = net.copy()
+    mn.prune(cut, 0.98)
+    return kept(cut)[1]
+
+
+def test_the_weights_that_are_left_grow_until_they_survive(lesson, nets, digits):
+    survive = lesson.value("survive")
+    assert survive[0] == lesson.value("[p.kept for p in pruned[1].params() if p.prunable][1]")
+    assert survive == sorted(survive) and survive[-1] > 5 * survive[0]
     for seed, net in enumerate(nets):
-        net = net.copy()
-        mn.prune(net, mn.geometric(0.98, 5)[0])
+        net, dice, survive = net.copy(), np.random.default_rng(seed), [would_survive(net)]
         weight = net.layers[2].weight
-        start = np.abs(weight.data[weight.mask]).mean()
-        mn.fit(net, digits.train, epochs=4, rng=seed, progress=False)
-        assert np.abs(weight.data[weight.mask]).mean() > start
+        for level in mn.geometric(0.98, 5)[:4]:
+            mn.prune(net, level)
+            start = np.abs(weight.data[weight.mask]).mean()
+            mn.fit(net, digits.train, epochs=4, rng=dice, progress=False)
+            assert np.abs(weight.data[weight.mask]).mean() > start  # they grow
+            survive.append(would_survive(net))
+        assert survive == sorted(survive) and survive[-1] > 5 * survive[0]
 
 
 # ---- cures and controls ---------------------------------------------------------------------------------
@@ -179,6 +202,8 @@ def test_the_explorer_waits_until_it_is_asked(lesson):
 
 
 def test_buttons_that_the_text_names_exist(lesson):
+    for way in lesson.value("[*explorer.control['retraining'].options]"):
+        assert f"**{way}**" in text(lesson, "explorer-text")
     assert any(state.get("description") == "Train this recipe" for state in lesson.widgets.values())
 
 
