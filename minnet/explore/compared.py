@@ -45,7 +45,7 @@ class Curves:
         for line, name in zip(self.lines[1::2], ("dropout", "pruned"), strict=True):
             line.set_label(name)
         self._here = ax.axvline(1, 0.02, 0.97, color=ink.INK, linewidth=1)
-        ax.legend(handles=[*self.lines[1::2], given], loc="lower right", fontsize=ink.SMALL, frameon=False, ncols=3)
+        ax.legend(handles=[*self.lines[1::2], given], loc="lower center", fontsize=ink.SMALL, frameon=False, ncols=3)
         self.artists = [*self.lines, self._here]
 
     def update(self, frame):
@@ -79,7 +79,8 @@ class Answers:
         self._names, self._asked = names, asked
         ink.plain(ax, f"Answers to one signal, asked {asked} times (▼ right)")
         ax.set(xlim=(-0.6, len(names) - 0.4), ylim=(0, asked * 1.2), xticks=range(len(names)), xticklabels=names)
-        self.bars = [[ax.add_patch(Rectangle((x + shift, 0), 0.4, 0, color=colour)) for x in range(len(names))]
+        self.bars = [[ax.add_patch(Rectangle((x + shift, 0), 0.4, 0, color=colour, linewidth=0))
+                      for x in range(len(names))]
                      for shift, colour in ((-0.4, DROPOUT), (0, PRUNING))]
         (self._truth,) = ax.plot([], [], "v", color=ink.INK, markersize=7)
         self._silence = ax.text(0.5, 0.5, "While they learn, nobody is asked:\nchoose “predict”", ha="center",

@@ -342,7 +342,8 @@ class TwinsExplorer(Explorer):
         self._table.value = table(frame)
         if not self.job.running:
             done = self._bar.value = frame.trained * self._per_epoch
-            self._told.value = f"trained with it: {done:,} steps" if done else "not yet trained with it"
+            trained = "dropout trained" if frame.cut else "trained with it"
+            self._told.value = f"{trained}: {done:,} steps" if done else "not yet trained with it"
 
     def sentence(self, frame):
         return sentence(frame)
