@@ -1,6 +1,7 @@
 """Keeps what is written twice in step, and the notebooks in git clean."""
 
 import ast
+import csv
 import json
 import re
 import sys
@@ -126,3 +127,14 @@ def test_lesson_is_clean_in_git(path):
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.name)
 def test_lesson_name_gives_its_place_in_the_course(path):
     assert re.fullmatch(r"\d\d_[a-z0-9_]+\.ipynb", path.name)
+
+
+def test_the_readme_says_from_where_on_sparse_is_faster_as_it_was_measured():
+    with open(ROOT / "benchmarks" / "results" / "forward.csv", newline="", encoding="utf-8") as file:
+        ratios = {(int(row["batch"]), round(100 * float(row["sparsity"]))): float(row["× rows"])
+                  for row in csv.DictReader(file)
+                  if (row["table"], row["shape"], row["kind"]) == ("layer", "784×300", "random")}
+    said = re.search(r"With 64 samples.* from (\d+) % .*; with a single sample only from (\d+) %",
+                     " ".join((ROOT / "README.md").read_text().split()))
+    for batch, first in zip((64, 1), map(int, said.groups()), strict=True):
+        assert all((ratio > 1.05) == (percent >= first) for (n, percent), ratio in ratios.items() if n == batch), batch
