@@ -126,7 +126,7 @@ class SparsityExplorer(Explorer):
         }
 
     def rows(self):
-        self._bar = widgets.IntProgress(0, 0, len(RETRAINED_AT), layout={"width": "200px"})
+        self._bar = widgets.IntProgress(0, 0, len(RETRAINED_AT), layout={"width": "160px"})
         self._told = widgets.HTML(layout={"width": "250px"})
         self._retrain = self.button("Retrain at every sparsity", self.retrain,
                                     "Train a copy further at each sparsity; the network itself stays as it is")
@@ -221,7 +221,7 @@ class SparsityExplorer(Explorer):
     # ---- the picture --------------------------------------------------------------------------------
 
     def draw(self, figure):
-        grid = figure.add_gridspec(2, 3, width_ratios=(4, 2.3, 3.7))
+        grid = figure.add_gridspec(2, 3, width_ratios=(4.3, 2.2, 3.5))
         names = getattr(self.data, "class_names", None)
         shape = getattr(self.data, "image_shape", None)
         self._network = draw.network(self.net, ax=figure.add_subplot(grid[:, 0]), labels=names,
