@@ -281,6 +281,11 @@ def learns_again(plain, signals):
     return before < 0.5 and mn.accuracy(tiny, signals.val) > 0.6
 
 
+def test_what_exercise_3_leaves_learns_again(lesson, tmp_path):
+    lesson.run(f"mn.save(plain, {str(tmp_path / 'plain.safetensors')!r})")
+    assert learns_again(mn.load(tmp_path / "plain.safetensors"), mn.data.mnist1d())
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_and_so_it_is_with_other_dice(seed):
     signals, lost, noisy = mn.data.mnist1d(), [], None
