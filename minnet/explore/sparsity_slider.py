@@ -221,7 +221,7 @@ class SparsityExplorer(Explorer):
     # ---- the picture --------------------------------------------------------------------------------
 
     def draw(self, figure):
-        grid = figure.add_gridspec(2, 3, width_ratios=(4.3, 2.2, 3.5))
+        grid = figure.add_gridspec(2, 3, width_ratios=(4.15, 2.15, 3.7), height_ratios=(0.9, 1))
         names = getattr(self.data, "class_names", None)
         shape = getattr(self.data, "image_shape", None)
         self._network = draw.network(self.net, ax=figure.add_subplot(grid[:, 0]), labels=names,
