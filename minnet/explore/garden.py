@@ -182,7 +182,8 @@ class PlaygroundExplorer(Explorer):
             self._drawn = recipe.subject, recipe.seed, kitchen.dense(recipe)
             self.begin()
         data, whole = kitchen.data(recipe), kitchen.whole(recipe)
-        numbers = {each: number for number, each in enumerate(self.tried, 1)}
+        tried = self.tried
+        numbers = {each: number for number, each in enumerate(tried, 1)}
         other = {number: each for each, number in numbers.items()}.get(state["beside"])
         here, note = kitchen.result(recipe) if recipe in numbers else kitchen.preview(recipe), recipe.remark
         if isinstance(here, str):
@@ -192,7 +193,7 @@ class PlaygroundExplorer(Explorer):
             here=here, whole=whole, beside=whole if other is None else kitchen.result(other),
             beside_number=state["beside"], names=data.class_names,
             points={numbers[each]: (100 - 100 * result.sparsity, 100 * result.accuracy)
-                    for each in self.tried if each.subject == recipe.subject for result in [kitchen.result(each)]},
+                    for each in tried if each.subject == recipe.subject for result in [kitchen.result(each)]},
             code=recipe.code(len(data.train)), note=note,
         )
 
@@ -270,7 +271,7 @@ class PlaygroundExplorer(Explorer):
         if not self.tried:
             self.say("Nothing has been tried yet: press Prune first.")
             return
-        self.tried.popitem()
+        self.kitchen.forget_last()
         self._list_beside()
         if self.tried:
             beside = self.state["beside"]

@@ -17,7 +17,8 @@ class Kitchen:
     Attributes
     ----------
     tried : dict of {Recipe: Layer}
-        The networks that came out, in the order of trying.
+        The networks that came out, in the order of trying.  A background job adds to them while the explorer looks
+        at them, so this dict is never changed, but replaced by another.
     """
 
     def __init__(self):
@@ -27,7 +28,7 @@ class Kitchen:
 
     def take_over(self, other):
         """Have what another kitchen has trained and pruned."""
-        self._trained, self.tried = dict(other._trained), dict(other.tried)
+        self._trained, self.tried = dict(other._trained), other.tried
 
     def data(self, recipe):
         """The data of a recipe; loaded once."""
@@ -98,5 +99,8 @@ class Kitchen:
         """Prune and retrain a copy of the whole network, which has learned before; yields the fraction done."""
         net = self.dense(recipe).copy()
         yield from recipe.cook(net, self.data(recipe))
-        self.tried.pop(recipe, None)
-        self.tried[recipe] = net
+        self.tried = {each: cooked for each, cooked in self.tried.items() if each != recipe} | {recipe: net}
+
+    def forget_last(self):
+        """As if the recipe that was tried last had not been tried."""
+        self.tried = dict(list(self.tried.items())[:-1])

@@ -19,11 +19,10 @@ from minnet.nn.layer import Layer
 
 KINDS = [kind for kind in Explorer.registry.values() if kind.__module__.startswith("minnet.")]
 
-# MINNET_THOROUGH=1 makes 2,000 moves with every explorer, each compared with one that was opened for it, and opens
-# and closes 50 of them (an hour instead of minutes).
+# MINNET_THOROUGH=1 makes 2,000 moves with every explorer, and opens and closes 50 of them (an hour instead of minutes).
 THOROUGH = os.environ.get("MINNET_THOROUGH") == "1"
 MOVES, WALK = (2000, 50) if THOROUGH else (60, 30)
-EVERY = 1 if THOROUGH else 10  # so many comparisons until another one is opened to compare with
+EVERY = 10  # so many comparisons until another one is opened to compare with
 OPENED = 50 if THOROUGH else 3
 
 ONLY_SHOWN = (widgets.HTML, widgets.HTMLMath, widgets.Label, widgets.Image, widgets.IntProgress, widgets.FloatProgress,
