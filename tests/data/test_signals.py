@@ -65,6 +65,15 @@ def test_shuffling_moves_points_and_nothing_else():
     assert sorted(int(place[0]) for place in order) == list(range(40))  # one order, the same for all samples
 
 
+def test_another_seed_draws_other_signals_by_the_same_recipe(made):
+    other = mnist1d(seed=7)
+    parts = [(getattr(data, name).x, getattr(data, name).y) for data in (made, other) for name in ("train", "val", "test")]
+    assert len({x[0].tobytes() for x, _ in parts}) == 6  # no signal of one part begins another
+    for (x, y), (new, answers) in zip(parts[:3], parts[3:], strict=True):
+        assert x.shape == new.shape and sorted(set(y)) == sorted(set(answers))
+        assert abs(x.mean() - new.mean()) < 0.05 and abs(x.std() - new.std()) < 0.05
+
+
 def test_twice_the_same_and_global_dice_untouched():
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     first, second = mnist1d(), mnist1d()
