@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minnet.data import mnist1d
+from minnet.data.signals import SEED
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["ordered", "shuffled"])
@@ -65,13 +66,13 @@ def test_shuffling_moves_points_and_nothing_else():
     assert sorted(int(place[0]) for place in order) == list(range(40))  # one order, the same for all samples
 
 
-def test_another_seed_draws_other_signals_by_the_same_recipe(made):
-    other = mnist1d(seed=7)
-    parts = [(getattr(data, name).x, getattr(data, name).y) for data in (made, other) for name in ("train", "val", "test")]
-    assert len({x[0].tobytes() for x, _ in parts}) == 6  # no signal of one part begins another
-    for (x, y), (new, answers) in zip(parts[:3], parts[3:], strict=True):
-        assert x.shape == new.shape and sorted(set(y)) == sorted(set(answers))
-        assert abs(x.mean() - new.mean()) < 0.05 and abs(x.std() - new.std()) < 0.05
+def test_another_seed_draws_other_signals_by_the_same_recipe():
+    names = "train", "val", "test"
+    usual, other = ([getattr(mnist1d(seed=seed), name).x for name in names] for seed in (SEED, 7))
+    assert len({part[0].tobytes() for part in (*usual, *other)}) == 6  # no signal of one part begins another
+    for one, new in zip(usual, other, strict=True):
+        assert one.shape == new.shape
+        assert abs(one.mean() - new.mean()) < 0.1 and abs(one.std() - new.std()) < 0.1
 
 
 def test_twice_the_same_and_global_dice_untouched():
