@@ -15,9 +15,9 @@ from minnet.draw.picture import Drawing
 from minnet.routing import distances
 
 KINDS = {  # in the order in which they are drawn
-    "receiver → sender": "#CC79A7",
+    "receiver → sender": ink.ROSE,
     "receiver → receiver": ink.AFTER,
-    "sender → sender": "#E69F00",
+    "sender → sender": ink.AMBER,
     "sender → receiver": ink.POSITIVE,
 }
 THINNEST, WIDEST = 0.6, 3.0  # points

@@ -12,6 +12,10 @@ POSITIVE = "#0072B2"
 NEGATIVE = "#D55E00"
 REMOVED = "#BDBDBD"
 AFTER = "#009E73"  # after retraining
+GRID = "#E5E5E5"
+# To tell more things apart.
+SKY, ROSE, AMBER = "#56B4E9", "#CC79A7", "#E69F00"
+YELLOW, PURPLE, WINE = "#F0E442", "#AA4499", "#882255"
 INK = "#222222"
 FAINT = "#666666"
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from minnet.draw import hall
-from minnet.draw.png import encode
+from minnet.draw import hall, png
 
 DPI = 100  # pixels an inch of a desk's sheet
 
@@ -40,7 +39,7 @@ class Picture(Figure):
     def png(self):
         """The picture as the bytes of a PNG file."""
         self.canvas.draw()
-        return encode(self.canvas)
+        return png.still(self.canvas)
 
     @property
     def alt(self):

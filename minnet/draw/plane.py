@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgb
 from minnet.draw import ink
 from minnet.draw.picture import Drawing
 
-COLOURS = (ink.POSITIVE, ink.NEGATIVE, ink.AFTER, "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", ink.INK)
+COLOURS = (ink.POSITIVE, ink.NEGATIVE, ink.AFTER, ink.ROSE, ink.AMBER, ink.SKY, ink.YELLOW, ink.INK)
 MARKERS = "os^DvPX*"  # nobody has to tell colours apart
 GRID = 101
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import ipywidgets as widgets
 import numpy as np
 
-COLOURS = ("#0072B2", "#D55E00", "#CC79A7", "#56B4E9", "#E69F00", "#882255")  # of the recipes in a picture
+from minnet.draw import ink
+
+COLOURS = (ink.POSITIVE, ink.NEGATIVE, ink.ROSE, ink.SKY, ink.AMBER, ink.WINE)  # of the recipes in a picture
 
 
 class Launcher:

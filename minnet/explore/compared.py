@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from minnet.draw import ink
 
-DROPOUT, PRUNING = "#AA4499", ink.AFTER
+DROPOUT, PRUNING = ink.PURPLE, ink.AFTER
 
 
 class Curves:
@@ -38,7 +38,7 @@ class Curves:
         ink.plain(ax, "Recognised (%): ‒ ‒ training, — new signals")
         ax.set(xlim=(-0.03 * last, 1.03 * last), ylim=(0, 108), yticks=range(0, 101, 25))
         ax.set_xlabel("training step", fontsize=ink.SMALL)
-        ax.grid(color="#E5E5E5", linewidth=0.8)
+        ax.grid(color=ink.GRID, linewidth=0.8)
         given = ax.axhline(100 * before, color=ink.INK, linewidth=1.2, linestyle=":", label="new, as given")
         self.lines = [ax.plot([], [], color=colour, marker=marker, markersize=4, linewidth=1.6, linestyle=style)[0]
                       for colour, marker in ((DROPOUT, "o"), (PRUNING, "s")) for style in ("--", "-")]

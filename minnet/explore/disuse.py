@@ -170,11 +170,11 @@ class RatesExplorer(Explorer):
         ax.set(xlim=(-0.4, self.rounds + 0.4), ylim=limits)
         ax.set_xlabel("rounds", fontsize=ink.TEXT)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.grid(color="#E5E5E5", linewidth=0.8)
+        ax.grid(color=ink.GRID, linewidth=0.8)
         self._lines[name] = {rate: ax.plot([], [], marker=marker, linestyle=style, markersize=4, color="#9A9A9A",
                                            label=rate)[0]
                              for rate, (marker, style) in STYLES.items()}
-        (self._points[name],) = ax.plot([], [], "o", color=ink.INK, markersize=10, markerfacecolor="#F0E442")
+        (self._points[name],) = ax.plot([], [], "o", color=ink.INK, markersize=10, markerfacecolor=ink.YELLOW)
 
     def _draw_kinds(self, ax, full):
         ink.plain(ax, "Links left, between whom")

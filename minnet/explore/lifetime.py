@@ -123,7 +123,7 @@ class AgesExplorer(Explorer):
         ticks = (0, 1, 2, 4, 8, 16, 32, 72, 90)
         ax.set_xticks(_squeezed(np.array(ticks)), map(str, ticks))
         ax.set_xlabel("age in years (the first ones stretched)", fontsize=ink.TEXT, color=ink.INK)
-        ax.grid(axis="y", color="#E5E5E5", linewidth=0.8)
+        ax.grid(axis="y", color=ink.GRID, linewidth=0.8)
         years = np.concatenate([np.linspace(a, b, 60) for a, b in zip(KNOTS[0], KNOTS[0][1:], strict=False)])
         ax.plot(_squeezed(years), density_at(years), "--", color=ink.FAINT, linewidth=1.6,
                 label="no number given: evenly joined")
@@ -142,7 +142,7 @@ class AgesExplorer(Explorer):
             ax.text(_squeezed(age), level, text, fontsize=ink.TEXT, color=ink.INK, va="center", ha=side)
         ax.legend(loc="lower left", fontsize=ink.TEXT, frameon=False)
         self._here = ax.axvline(0, color=ink.INK, linewidth=1, linestyle=":")
-        (self._point,) = ax.plot([], [], "o", color=ink.INK, markersize=11, markerfacecolor="#F0E442", zorder=4)
+        (self._point,) = ax.plot([], [], "o", color=ink.INK, markersize=11, markerfacecolor=ink.YELLOW, zorder=4)
         return self._here, self._point
 
     def paint(self, frame):

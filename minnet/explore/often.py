@@ -168,7 +168,7 @@ class IterationsExplorer(Explorer):
         ax.set_xticklabels(map(str, kept))
         ax.minorticks_off()
         ax.set_xlabel("weights kept (%)", fontsize=ink.TEXT)
-        ax.grid(color="#E5E5E5", linewidth=0.8)
+        ax.grid(color=ink.GRID, linewidth=0.8)
         self._whole = ax.axhline(-9, color=ink.FAINT, linewidth=1, linestyle=":")
         self._band = ax.fill_between([], [], [], color=ink.POSITIVE, alpha=0.25, linewidth=0)
         self._others = [ax.plot([], [], color=colour, linewidth=1.5, marker=".", alpha=0.8)[0] for colour in COLOURS]

@@ -14,11 +14,11 @@ from minnet.explore.runners import BLOCKS, DENSE, NAIVE, SMALLER, SPARSE
 from minnet.explore.stopwatch import spoken_time
 
 SLOWEST, FASTEST = 1 / 64, 64  # ratios beyond these are drawn at the edge
-COLOURS = {SPARSE: "#0072B2", BLOCKS: "#009E73", SMALLER: "#CC79A7", NAIVE: "#D55E00"}
+COLOURS = {SPARSE: ink.POSITIVE, BLOCKS: ink.AFTER, SMALLER: ink.ROSE, NAIVE: ink.NEGATIVE}
 MARKS = {SPARSE: "o", BLOCKS: "s", SMALLER: "^", NAIVE: "x"}
-SHADES = {"COO": "#D55E00", "CSR": "#0072B2", "bitmap": "#CC79A7", "blocks of 4": "#009E73"}
-HERE = "#F0E442"
-GRID = {"color": "#E5E5E5", "linewidth": 0.8}
+SHADES = {"COO": ink.NEGATIVE, "CSR": ink.POSITIVE, "bitmap": ink.ROSE, "blocks of 4": ink.AFTER}
+HERE = ink.YELLOW
+GRID = {"color": ink.GRID, "linewidth": 0.8}
 
 
 class Bars:

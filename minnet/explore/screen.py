@@ -11,7 +11,7 @@ from matplotlib.collections import Collection
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
 
-from minnet.draw.png import encode
+from minnet.draw.png import moving
 from minnet.explore.letters import Letters
 
 EDGE = 2  # pixels around an Axes: a marker on its border reaches into the next pixel
@@ -48,7 +48,7 @@ class Screen:
             stale = next((number for number, artist in enumerate(pile) if artist.stale), None)
             if stale is not None:
                 self._draw(ax, pile, stale)
-        return encode(self.figure.canvas)
+        return moving(self.figure.canvas)
 
     def _draw(self, ax, pile, stale):
         """Draw a pile from an artist that has changed upwards."""

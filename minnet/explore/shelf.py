@@ -9,7 +9,7 @@ import numpy as np
 
 from minnet.draw import ink
 
-BESIDE = "#E69F00"
+BESIDE = ink.AMBER
 KEPT = 100, 50, 20, 10, 5, 2, 1  # per cent, marked on the axis
 MOST = 12  # so many tried recipes are shown, the latest
 
@@ -32,12 +32,12 @@ class Points:
         ax.set_xticklabels(map(str, KEPT))
         ax.minorticks_off()
         ax.set_xlabel("weights kept (%)", fontsize=ink.TEXT)
-        ax.grid(color="#E5E5E5", linewidth=0.8)
+        ax.grid(color=ink.GRID, linewidth=0.8)
         self._whole = ax.axhline(-9, color=ink.FAINT, linewidth=1, linestyle=":")
         self._name = ax.text(KEPT[-1], 0, "whole network", fontsize=ink.SMALL, color=ink.FAINT, ha="right", va="top")
         (self._tried,) = ax.plot([], [], "o", color=ink.AFTER, markersize=7)
         (self._other,) = ax.plot([], [], "s", color=BESIDE, markersize=10, markerfacecolor="none", markeredgewidth=2)
-        (self._point,) = ax.plot([], [], "o", color=ink.INK, markersize=10, markerfacecolor="#F0E442")
+        (self._point,) = ax.plot([], [], "o", color=ink.INK, markersize=10, markerfacecolor=ink.YELLOW)
         self._numbers = [ax.text(0, 0, "", fontsize=ink.SMALL, color=ink.INK, va="top", ha="center", clip_on=True)
                          for _ in range(MOST)]
         _legend(ax, [self._point, self._tried, self._other], ["this recipe", "tried", "beside it"], handletextpad=0.1)
@@ -78,7 +78,7 @@ class Classes:
         ink.plain(ax, "Of each class (%)")
         ax.set(xlim=(-0.6, len(names) - 0.4), ylim=(0, 104), xticks=at, yticks=range(0, 101, 50))
         ax.set_xticklabels(names)
-        ax.grid(color="#E5E5E5", linewidth=0.8, axis="y")
+        ax.grid(color=ink.GRID, linewidth=0.8, axis="y")
         ax.set_axisbelow(True)
         self.bars = [ax.bar(at + shift, 0 * at, 0.38, color=colour)
                      for shift, colour in ((-0.2, ink.POSITIVE), (0.2, BESIDE))]

@@ -234,10 +234,10 @@ class SparsityExplorer(Explorer):
         ax.set(xlim=(-2, 102), ylim=(0, 104), xticks=range(0, 101, 20), yticks=range(0, 101, 25))
         ax.set_xlabel("sparsity (%)", fontsize=ink.TEXT)
         ax.set_ylabel("accuracy (%)", fontsize=ink.TEXT)
-        ax.grid(color="#E5E5E5", linewidth=0.8)
+        ax.grid(color=ink.GRID, linewidth=0.8)
         (self._line,) = ax.plot([], [], color=ink.INK, linewidth=2, label="pruned")
         (self._after,) = ax.plot([], [], color=ink.AFTER, linewidth=2, marker="o", markersize=5, label="and retrained")
-        (self._point,) = ax.plot([], [], "o", color=ink.INK, markersize=10, markerfacecolor="#F0E442")
+        (self._point,) = ax.plot([], [], "o", color=ink.INK, markersize=10, markerfacecolor=ink.YELLOW)
         self._here = ax.axvline(0, color=ink.INK, linewidth=1, linestyle=":")
         ax.legend(handles=[self._line, self._after], loc="lower left", fontsize=ink.SMALL, frameon=False)
         return [*self._network.artists, *self._tiles.artists, *self._bars.artists,

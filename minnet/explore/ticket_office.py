@@ -239,7 +239,7 @@ class TicketsExplorer(Explorer):
         last = self._how["count"]
         ax.set(xlim=(-0.04 * last, 1.04 * last), ylim=(0, self._span[1]))
         ax.set_xlabel("training step", fontsize=ink.TEXT)
-        ax.grid(color="#E5E5E5", linewidth=0.8)
+        ax.grid(color=ink.GRID, linewidth=0.8)
         self._learning = {start: self._line(ax, start) for start in STARTS}
         ax = figure.add_subplot(grid[:, 2])
         ink.plain(ax, "Recognised at the end (%)")
@@ -249,7 +249,7 @@ class TicketsExplorer(Explorer):
         ax.set_xticklabels(map(str, kept))
         ax.minorticks_off()
         ax.set_xlabel("weights kept (%)", fontsize=ink.TEXT)
-        ax.grid(color="#E5E5E5", linewidth=0.8)
+        ax.grid(color=ink.GRID, linewidth=0.8)
         self._here = ax.axvline(100, color=ink.FAINT, linewidth=1)
         self._ends = {start: self._line(ax, start) for start in STARTS}
         ax.legend(handles=list(self._ends.values()), loc="lower left", fontsize=ink.SMALL, frameon=False)

@@ -48,12 +48,12 @@ class Traces:
 def _trace(ax, title, count, guess, **settings):
     ink.plain(ax, title)
     ax.set(xlim=(-0.05 * count, 1.05 * count), **settings)
-    ax.grid(color="#E5E5E5", linewidth=0.8)
+    ax.grid(color=ink.GRID, linewidth=0.8)
     ax.axhline(guess, color=ink.FAINT, linewidth=1, linestyle="--")
     ax.text(count, guess, "mere guessing", ha="right", va="bottom", fontsize=ink.SMALL, color=ink.FAINT)
     (before,) = ax.plot([], [], color=ink.REMOVED, linewidth=2)
     (now,) = ax.plot([], [], color=ink.INK, linewidth=2)
-    (point,) = ax.plot([], [], "o", color=ink.INK, markersize=8, markerfacecolor="#F0E442")
+    (point,) = ax.plot([], [], "o", color=ink.INK, markersize=8, markerfacecolor=ink.YELLOW)
     return before, now, point
 
 

@@ -211,9 +211,9 @@ class HeadsExplorer(Explorer):
         heads = len(self.board.heads)
         ax.set(xlim=(-0.4, heads + 0.4), ylim=(0, 106), xticks=range(heads + 1), yticks=range(0, 101, 25))
         ax.set_xlabel("heads removed", fontsize=ink.TEXT)
-        ax.grid(color="#E5E5E5", linewidth=0.8)
+        ax.grid(color=ink.GRID, linewidth=0.8)
         (self._line,) = ax.plot([], [], "-", color=ink.INK, linewidth=2, label="by this ranking")
-        (self._point,) = ax.plot([], [], "o", color=ink.INK, markersize=12, markerfacecolor="#F0E442", label="now")
+        (self._point,) = ax.plot([], [], "o", color=ink.INK, markersize=12, markerfacecolor=ink.YELLOW, label="now")
         (self._after,) = ax.plot([], [], "D", color=ink.AFTER, markersize=6, label="retrained")
         ax.legend(fontsize=ink.SMALL, frameon=False, loc="lower left")
         figure.canvas.draw()  # settles the layout, which the maps fit themselves into

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from minnet.draw import ink
 from minnet.explore.jury import CRITERIA, PERCENT
 
-A, B, OTHER = ink.POSITIVE, "#E69F00", "#BBBBBB"  # A and B are also told apart by how dark they are
+A, B, OTHER = ink.POSITIVE, ink.AMBER, "#BBBBBB"  # A and B are also told apart by how dark they are
 STYLES = ("-", "--", ":", "-.")
 ASIDE = 0.8  # per cent of sparsity: so the diamonds of A and B don't hide each other
 
@@ -38,7 +38,7 @@ class Curves:
         ink.plain(ax, "Accuracy (%)")
         ax.set(xlim=(-2, 97), ylim=(0, 104), xticks=range(0, 101, 20), yticks=range(0, 101, 25))
         ax.set_xlabel("sparsity (% of units)", fontsize=ink.SMALL)
-        ax.grid(color="#E5E5E5", linewidth=0.8)
+        ax.grid(color=ink.GRID, linewidth=0.8)
         self._here = ax.axvline(0, color=ink.FAINT, linewidth=1)
         self.others = {name: ax.plot([], [], color=OTHER, linewidth=1)[0] for name in CRITERIA}
         (self.dice,) = ax.plot([], [], color=ink.FAINT, linewidth=1.5, linestyle="--")
@@ -97,7 +97,7 @@ class Points:
         ax.set(xlim=(-0.6, len(at) - 0.4), ylim=(0, 104), yticks=range(0, 101, 25), xticks=at)
         ax.set_xticklabels(CRITERIA)
         ax.tick_params(axis="x", length=0, labelsize=ink.SMALL - 1)  # so that the longest name has room
-        ax.grid(color="#E5E5E5", linewidth=0.8, axis="y")
+        ax.grid(color=ink.GRID, linewidth=0.8, axis="y")
         self._bands = [ax.bar([0], [103], 0.92, color=colour, alpha=0.22)[0] for colour in (A, B)]
         self.pruned, self.retrained = (
             (ax.plot([], [], marker, color=colour, markerfacecolor=face, markersize=7, label=name, linestyle="")[0],

@@ -23,7 +23,7 @@ from minnet.explore.sprouts import METHODS, RIGL, SET, Moment, Nursery, Recipe
 from minnet.nn.layer import Layer
 from minnet.nn.models import mlp
 
-LINES = {"static": (ink.FAINT, ":"), "SET": ("#E69F00", "--"), "RigL": (ink.POSITIVE, "-"),
+LINES = {"static": (ink.FAINT, ":"), "SET": (ink.AMBER, "--"), "RigL": (ink.POSITIVE, "-"),
          "gradual": (ink.AFTER, "-.")}
 FINALS = (90, 95, 98, 99)  # per cent
 EVERY = (1, 5, 10, 25, 50, 100, 200)  # steps
@@ -210,7 +210,7 @@ class RegrowthExplorer(Explorer):
     def _curves(self, ax, title, limits):
         ink.plain(ax, title)
         ax.set(xlim=(-0.02 * self.count, 1.02 * self.count), ylim=limits)
-        ax.grid(color="#E5E5E5", linewidth=0.8)
+        ax.grid(color=ink.GRID, linewidth=0.8)
         return {method: ax.plot([], [], color=colour, linestyle=style, label=method)[0]
                 for method, (colour, style) in LINES.items()}
 

@@ -177,7 +177,7 @@ class TimingExplorer(Explorer):
 
     def _time_line(self, ax):
         ax.set(xlim=(-0.01 * self.trials.count, 1.06 * self.trials.count))
-        ax.grid(color="#E5E5E5", linewidth=0.8)
+        ax.grid(color=ink.GRID, linewidth=0.8)
 
     def _draw_schedule(self, ax):
         ink.plain(ax, "Weights removed (%): the plan, and what is done")

@@ -1,25 +1,57 @@
-"""The quick PNG files hold every pixel."""
+"""PNG files: a still one holds every pixel, one that moves the inks, and everything else nearly."""
 
 import io
 
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from minnet.draw.png import encode
+from minnet.draw import ink
+from minnet.draw.png import moving, still
+
+INKS = [colour for name, colour in vars(ink).items() if name.isupper() and isinstance(colour, str)]
+
+
+def canvas(pixels):
+    """An Agg canvas that shows these pixels, (rows, columns, 3)."""
+    height, width, _ = pixels.shape
+    made = FigureCanvasAgg(Figure(figsize=(width / 100, height / 100), dpi=100, facecolor="white"))
+    made.draw()
+    np.asarray(made.buffer_rgba())[..., :3] = pixels
+    return made
+
+
+def read(file):
+    return np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).astype(int)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 1), (1, 2), (200, 131)])
 def test_another_reader_finds_the_same_pixels(size):
-    width, height = size
-    canvas = FigureCanvasAgg(Figure(figsize=(width / 100, height / 100), dpi=100, facecolor="white"))
-    canvas.draw()
-    pixels = np.asarray(canvas.buffer_rgba())
-    pixels[...] = np.random.default_rng(0).integers(0, 256, pixels.shape)
-    pixels[..., 3] = 255
-    picture = Image.open(io.BytesIO(encode(canvas)))
-    picture.load()
-    assert picture.size == size and picture.mode == "RGB"
-    assert np.array_equal(np.asarray(picture), pixels[..., :3])
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3))
+    assert np.array_equal(read(still(canvas(pixels))), pixels)
+
+
+def test_a_moving_picture_keeps_white_and_every_ink():
+    assert len(INKS) >= 12
+    pixels = (np.array([[to_rgb(colour) for colour in ["white", *INKS]]]) * 255).round().astype(int)
+    assert np.abs(read(moving(canvas(pixels))) - pixels).max() <= 2
+    assert (read(moving(canvas(pixels)))[0, 0] == 255).all()
+
+
+def test_a_moving_picture_keeps_every_tint_nearly():
+    strength = np.linspace(0, 1, 101)[:, None]
+    pixels = np.stack([1 - strength * (1 - np.array(to_rgb(colour))) for colour in INKS])
+    pixels = (255 * pixels).round().astype(int)
+    away = np.abs(read(moving(canvas(pixels))) - pixels)
+    assert away.max() <= 20 and away.mean() < 4
+
+
+def test_a_moving_picture_is_smaller():
+    figure = Figure(figsize=(5, 4), dpi=100, facecolor="white")
+    drawn = FigureCanvasAgg(figure)
+    figure.subplots().plot(np.random.default_rng(0).normal(size=400), color=ink.POSITIVE, alpha=0.5)
+    drawn.draw()
+    assert len(moving(drawn)) < len(still(drawn))

@@ -82,6 +82,9 @@ def test_what_is_blitted_is_what_a_full_drawing_would_show(kind, explorer):
             move_to(control, part)
     assert explorer.wait(60)  # what was asked for by moving comes in, and nothing is painted between the two looks
     blitted, figure = pixels(explorer.png()), explorer._screen.figure
+    canvas = np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(int)
+    away = np.abs(blitted - canvas).max(axis=2)  # of 256 colours, the nearest
+    assert away.mean() < 3 and np.mean(away > 24) < 0.005 and away.max() < 64
     for artist in figure.findobj():
         artist.set_animated(False)
     assert np.mean(np.abs(blitted - pixels(figure.png())).max(axis=2) > 40) < 0.02  # grid lines lie under, not over
