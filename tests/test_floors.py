@@ -19,7 +19,7 @@ FLOORS = {
     "minnet.formats": 2, "minnet.measure": 2, "minnet.tensorfile": 2, "minnet.store": 2, "minnet.bridge": 2,
     "minnet.pruning": 3,
     "minnet.draw": 4, "minnet.sparse": 4,
-    "minnet.explore": 5, "minnet.exercises": 5, "minnet.machine": 5,
+    "minnet.explore": 5, "minnet.exercises": 5, "minnet.machine": 5, "minnet.prompt": 5,
     "minnet": 6,  # minnet/__init__.py, which opens every room
 }
 # Rooms on one floor that don't know each other.
@@ -30,6 +30,7 @@ HEAVY = {
     "matplotlib": {"minnet.draw", "minnet.explore"},
     "ipywidgets": {"minnet.explore", "minnet.exercises"}, "IPython": {"minnet.explore", "minnet.exercises"},
     "sklearn": {"minnet.data"},
+    "jupyter_server": {"minnet.prompt"},
     "scipy": set(), "torch": {"minnet.bridge"},
 }
 
