@@ -20,6 +20,8 @@ from minnet.explore.screen import Screen
 from minnet.explore.style import dress
 from minnet.words import closest
 
+BROWSER = 0.1  # seconds in which a background job leaves the computer to the browser, after each move of a hand
+
 
 class Explorer:
     """Controls, a picture and a sentence that always agree.
@@ -170,6 +172,7 @@ class Explorer:
         if not self._quiet:
             self.say("")
             self._careful(self.refresh)
+            self.job.rest(BROWSER)
 
     def _progress(self, what):
         self._careful(self.progress, what)

@@ -7,7 +7,7 @@ apart in the middle of a step, and what it yields is its progress.
 from __future__ import annotations
 
 import threading
-from time import monotonic
+from time import monotonic, sleep
 
 INTERVAL = 0.05  # seconds between two reports: 20 a second are as many as an eye can follow
 
@@ -34,6 +34,7 @@ class Job:
         self._report, self._gate = report, gate
         self._lock = threading.Lock()
         self._work = self._thread = None
+        self._rests_until = 0.0
         self.error = None
 
     @property
@@ -53,6 +54,10 @@ class Job:
         """Stop at the next step."""
         with self._lock:
             self._work = None
+
+    def rest(self, seconds):
+        """Make no step for a while: just now the computer is needed elsewhere."""
+        self._rests_until = monotonic() + seconds
 
     def wait(self, timeout=None):
         """Wait until the work is done, and raise the error that ended it, if any.
@@ -111,8 +116,16 @@ class Job:
             if monotonic() - reported >= INTERVAL:
                 self._report(progress)
                 reported, told = monotonic(), True
-            while self._gate is not None and not self._gate.wait(0.1):
+            while not self._may_go_on():
                 if self._work is not work:
                     return
         if not told:
             self._report(progress)
+
+    def _may_go_on(self):
+        """Wait a moment where the work has to; False if it still has to."""
+        if self._gate is not None and not self._gate.wait(0.1):
+            return False
+        left = self._rests_until - monotonic()
+        sleep(max(0, min(left, 0.1)))
+        return left <= 0

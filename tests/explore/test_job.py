@@ -145,3 +145,28 @@ def test_work_that_is_cancelled_before_its_first_step_also_ends_with_rest():
     job._lock = CancelledAtOnce(job._lock)
     job.start(iter_(range(3)))
     assert job.wait(10) and told[-1] is None
+
+
+def test_work_that_rests_makes_no_step_until_its_time_has_come(monkeypatch):
+    seen, started, clock, slept = [], threading.Event(), [0.0], threading.Event()
+    monkeypatch.setattr("minnet.explore.job.monotonic", lambda: clock[0])
+    monkeypatch.setattr("minnet.explore.job.sleep", lambda seconds: seconds and slept.wait(0.001))
+    job = Job()
+    job.rest(5)
+    job.start(forever(seen, started))
+    assert started.wait(10)
+    assert not job.wait(0.2) and len(seen) == 1  # the first step has no rest before it
+    clock[0] = 5.0
+    while len(seen) < 3:
+        assert not job.wait(0.01)
+    job.close()
+
+
+def test_work_that_rests_can_be_cancelled():
+    seen, started = [], threading.Event()
+    job = Job()
+    job.rest(1000)
+    job.start(forever(seen, started))
+    assert started.wait(10)
+    job.cancel()
+    assert job.wait(5) and seen == [1]
