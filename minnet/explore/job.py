@@ -127,5 +127,6 @@ class Job:
         if self._gate is not None and not self._gate.wait(0.1):
             return False
         left = self._rests_until - monotonic()
-        sleep(max(0, min(left, 0.1)))
+        if left > 0:
+            sleep(min(left, 0.1))
         return left <= 0

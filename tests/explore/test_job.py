@@ -150,7 +150,7 @@ def test_work_that_is_cancelled_before_its_first_step_also_ends_with_rest():
 def test_work_that_rests_makes_no_step_until_its_time_has_come(monkeypatch):
     seen, started, clock, slept = [], threading.Event(), [0.0], threading.Event()
     monkeypatch.setattr("minnet.explore.job.monotonic", lambda: clock[0])
-    monkeypatch.setattr("minnet.explore.job.sleep", lambda seconds: seconds and slept.wait(0.001))
+    monkeypatch.setattr("minnet.explore.job.sleep", lambda seconds: slept.wait(0.001))
     job = Job()
     job.rest(5)
     job.start(forever(seen, started))
