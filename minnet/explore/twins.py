@@ -19,6 +19,7 @@ from minnet.explore.compared import Answers, Curves
 from minnet.explore.dense import between, dense, on_disk, spread, stored, write
 from minnet.explore.exam import ASKED, Exam
 from minnet.explore.explorer import Explorer
+from minnet.explore.player import Player
 from minnet.explore.samples import few
 from minnet.explore.silence import alive, plain_layers, spared, thrown, with_dropout
 from minnet.explore.telling import DICE_ON, PREDICT, TRAINING, Frame, Side, sentence, table
@@ -134,9 +135,8 @@ class TwinsExplorer(Explorer):
         return [*super().told(), self._table]
 
     def rows(self):
-        control, last = self.control, self.control["step"].max
-        self._play = widgets.Play(value=1, min=1, max=last, interval=400, layout={"width": "auto"})
-        self._link = widgets.jslink((self._play, "value"), (control["step"], "value"))
+        control = self.control
+        self._play = Player(control["step"], 400)
         self._train = self.button("Train both", self.train, "Train both twins further, from the same numbers")
         self._cancel = self.button("Cancel", self.job.cancel, "Stop training; what was seen so far stays")
         self._cancel.disabled = True
@@ -157,10 +157,6 @@ class TwinsExplorer(Explorer):
         if self.small is not None:
             self.say("The controls are back, the connections are not: what was cut is gone. "
                      "Run the cell again to begin with a whole network.")
-
-    def close(self):
-        super().close()
-        self._link.close()
 
     # ---- from the state to the numbers --------------------------------------------------------------
 
