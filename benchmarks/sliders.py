@@ -2,8 +2,9 @@
 
 For every explorer three sliders in one notebook, in a headless Chromium, are moved in turn: a bare image of one pixel
 (the least that a round trip to the kernel can take), the explorer, and the explorer's figure drawn anew by
-`ipywidgets.interact`.  Then the explorer again while it trains, 200 moves as fast as they go, and Cancel.  Run it with
-``python -m benchmarks.sliders``; it needs the extra `browser` and a Chromium.
+`ipywidgets.interact`.  Then the explorer again while it forgets what it has drawn ahead (as for a hand that jumps),
+while it trains, 200 moves as fast as they go, and Cancel.  Run it with ``python -m benchmarks.sliders``; it needs the
+extra `browser` and a Chromium.
 """
 
 from __future__ import annotations
@@ -157,8 +158,11 @@ BURST = """() => {
 }"""
 
 
-def measure(notebook, names, moves, before=""):
-    """Milliseconds of every move, {name: list}; the candidates take turns."""
+def measure(notebook, names, moves, before="", still=True):
+    """Milliseconds of every move, {name: list}; the candidates take turns.
+
+    Between two moves all has to be still, or half a second passes: a training is never still before it ends.
+    """
     taken = {name: [] for name in names}
     notebook.run("place(handle, 0.4)")
     notebook.settle()
@@ -169,7 +173,7 @@ def measure(notebook, names, moves, before=""):
                 notebook.run(before)
             key = "ArrowRight" if move % (2 * there) < there else "ArrowLeft"
             milliseconds = notebook.page.evaluate(MOVE, [name, key])
-            notebook.settle()
+            notebook.settle() if still else notebook.page.wait_for_timeout(500)
             if move >= 2:  # the first two warm up
                 taken[name].append(milliseconds)
     return taken
@@ -188,15 +192,18 @@ def burst(notebook):
 def row(notebook, moves):
     """All the figures of one explorer."""
     rest = measure(notebook, ["bare", "explorer", "interact"], moves)
+    jump = measure(notebook, ["bare", "explorer"], moves // 2, "explorer._foresight.known = []")
     bare, median = (statistics.median(rest[name]) for name in ("bare", "explorer"))
     bare95, p95 = (statistics.quantiles(rest[name], n=20)[-1] for name in ("bare", "explorer"))
     said = (f"bare {bare:4.0f} ms, explorer {median:4.0f} ms: median {median / bare:4.2f}× bare, 95 % below "
             f"{p95 / bare95:4.2f}×; interact {statistics.median(rest['interact']) / median:4.1f}× slower; "
+            f"not drawn ahead {statistics.median(jump['explorer']) / statistics.median(jump['bare']):4.2f}× bare; "
             f"200 moves: {'ends on the last' if burst(notebook) else 'DOES NOT END ON THE LAST'}")
     if notebook.value("train()"):
-        both = [measure(notebook, ["bare", "explorer"], moves // 2, "train()"),
-                measure(notebook, ["bare", "explorer"], moves // 2, "cancel()")]
-        busy, idle = (statistics.median(each["explorer"]) for each in both)
+        busy = measure(notebook, ["bare", "explorer"], moves // 2, "train()", still=False)
+        notebook.run("cancel()")
+        idle = measure(notebook, ["bare", "explorer"], moves // 2, "cancel()", still=False)
+        busy, idle = (statistics.median(each["explorer"]) for each in (busy, idle))
         notebook.run("train()")
         said += f"; while training {busy / idle:4.2f}× at rest, Cancel after {notebook.value('cancel()'):.3f} s"
     return said

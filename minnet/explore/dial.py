@@ -72,12 +72,16 @@ class Dial:
 
 def dials_of(explorer):
     """The controls that are recorded, each with its places."""
-    wanted = explorer.recorded if explorer.recorded is not None else _sensible(explorer.control)
-    dials = [_dial(name, explorer.control[name], places) for name, places in wanted.items()
+    dials = [_dial(name, explorer.control[name], which) for name, which in to_record(explorer).items()
              if not explorer.control[name].disabled]
     if not dials:
         raise ValueError(f"{type(explorer).__name__} has no control that can be recorded; let its `recorded` name one")
     return dials
+
+
+def to_record(explorer):
+    """Which controls may be moved to see what is shown there: {name: how many places, or which, or None for all}."""
+    return explorer.recorded if explorer.recorded is not None else _sensible(explorer.control)
 
 
 def _sensible(controls):
@@ -97,14 +101,24 @@ def slides(control):
     return type(control).__name__ in ("SelectionSlider", "IntSlider", "FloatSlider", "FloatLogSlider")
 
 
-def _dial(name, control, places):
+def places(control):
+    """Where a control can stand, in order; the present value is among them."""
+    if hasattr(control, "options"):
+        return list(control._options_values)
+    if isinstance(control.value, bool):
+        return [False, True]
+    count = round((control.max - control.min) / control.step) + 1
+    return sorted({type(control.value)(control.min + i * control.step) for i in range(count)} | {control.value})
+
+
+def _dial(name, control, which):
     words = _words(control)
     values = list(words)
-    if isinstance(places, int):
-        at = np.linspace(0, len(values) - 1, min(places, len(values))).round().astype(int)
+    if isinstance(which, int):
+        at = np.linspace(0, len(values) - 1, min(which, len(values))).round().astype(int)
         values = [values[i] for i in np.unique(at)]
-    elif places is not None:
-        values = [value for value in values if value in places]
+    elif which is not None:
+        values = [value for value in values if value in which]
     values = [value for value in words if value in values or value == control.value]  # in their order
     return Dial(name, control.description or name, tuple(values), tuple(words[value] for value in values),
                 values.index(control.value), hasattr(control, "max") or slides(control))
@@ -112,10 +126,9 @@ def _dial(name, control, places):
 
 def _words(control):
     """Where a control can stand, and how that is written: {value: words}."""
+    values = places(control)
     if hasattr(control, "options"):
-        return dict(zip(control._options_values, control._options_labels, strict=True))
+        return dict(zip(values, control._options_labels, strict=True))
     if isinstance(control.value, bool):
         return {False: "off", True: "on"}
-    count = round((control.max - control.min) / control.step) + 1
-    values = {type(control.value)(control.min + i * control.step) for i in range(count)} | {control.value}
-    return {value: f"{value:,g}" if isinstance(value, float) else f"{value:,}" for value in sorted(values)}
+    return {value: f"{value:,g}" if isinstance(value, float) else f"{value:,}" for value in values}

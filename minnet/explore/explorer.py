@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import threading
 from contextlib import ExitStack, contextmanager
+from time import monotonic
 
 import ipywidgets as widgets
 
 from minnet.draw import Picture, hall
 from minnet.explore import recording
+from minnet.explore.foresight import Foresight, View
 from minnet.explore.job import Job
 from minnet.explore.screen import Screen
 from minnet.explore.style import dress
@@ -61,6 +63,7 @@ class Explorer:
         self._gate.set()
         self._quiet, self._posed = False, None
         self.errors = []
+        self._foresight = Foresight(self)
         self._room = hall.room()
         self.buttons = []
         self.job = Job(self._progress, self._gate)
@@ -157,12 +160,24 @@ class Explorer:
         self._gate.clear()  # a background job waits while we answer
         try:
             with self._lock:
+                start = monotonic()
                 self.shown = self.frame(self.state)
                 self.paint(self.shown)
-                self._picture.value = self._screen.png()
+                png = self._screen.png()
+                if self._posed is None:
+                    self._picture.value = png
                 self._sentence.value = f'<p role="status" aria-live="polite">{self.sentence(self.shown)}</p>'
+                self._foresight.learn(View(self.shown, png, [widget.value for widget in self.told()]))
+                self.took = monotonic() - start
         finally:
             self._gate.set()
+
+    def show(self, view):
+        """Show what is known already; until the next `refresh` the artists and the networks are behind."""
+        with self._lock:
+            self.shown, self._picture.value = view.frame, view.png
+            for widget, words in zip(self.told(), view.told, strict=True):
+                widget.value = words
 
     def say(self, message):
         """A message beside the controls: what cannot be done, and what to do instead."""
@@ -171,7 +186,7 @@ class Explorer:
     def _moved(self, change):
         if not self._quiet:
             self.say("")
-            self._careful(self.refresh)
+            self._careful(self._foresight.answer, change)
             self.job.rest(BROWSER)
 
     def _progress(self, what):
@@ -210,7 +225,7 @@ class Explorer:
             self.refresh()
 
         before = self.state
-        with ExitStack() as held:
+        with self._lock, ExitStack() as held:
             for widget in all_inside(self.widget):
                 held.enter_context(widget.hold_sync())
             try:
@@ -227,6 +242,7 @@ class Explorer:
 
     def close(self):
         """End the job and take away the widgets; the last picture stays in the notebook's file."""
+        self._foresight.stop()
         self.job.close()
         for widget in all_inside(self.widget):
             for part in (widget, widget.layout, getattr(widget, "style", None)):
@@ -255,12 +271,13 @@ class Explorer:
 
     def savefig(self, path, **options):
         """Save the present picture in print quality, ``explorer.savefig("figure.pdf")``; options as matplotlib's."""
+        self._foresight.catch_up()
         with self._lock:
             self._screen.figure.savefig(path, **options)
 
     def png(self):
         """The present picture as the bytes of a PNG file."""
-        return self._picture.value
+        return self._foresight.present.png
 
     def _repr_mimebundle_(self, **kwargs):
         bundle = self.widget._repr_mimebundle_(**kwargs) or {}

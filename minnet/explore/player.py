@@ -1,6 +1,7 @@
 """A play button that moves a slider, step by step.
 
-It does so in the browser; the kernel only sees the slider move, as under a hand.
+Both are linked in the kernel.  A link in the browser would tell the kernel of each move of the slider twice, and the
+picture of a move under a hand would come later by half.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ class Player(widgets.Play):
         first, last = (0, len(slider.options) - 1) if chosen else (slider.min, slider.max)
         now = slider.index if chosen else slider.value
         super().__init__(value=now, min=first, max=last, interval=interval, layout={"width": "auto"})
-        self._link = widgets.jslink((self, "value"), (slider, "index" if chosen else "value"))
+        self._link = widgets.link((self, "value"), (slider, "index" if chosen else "value"))
 
     def close(self):
         if getattr(self, "_link", None) is not None:
-            self._link.close()
+            self._link.unlink()
+            self._link = None
         super().close()

@@ -49,6 +49,13 @@ def test_a_life_by_keyboard(notebook):
     notebook.page.wait_for_function(
         "() => /^Age (1|1.5|2|3|4|5):/.test(document.querySelector('.minnet-explorer [role=status]').innerText)")
     notebook.press(stop, "Enter")
+    assert "Age 0: 11.05" in box.locator("[role=status]").inner_text()
+    notebook.press(handle, "End", *["ArrowLeft"] * 3)  # from where a hand has put it, it plays on
+    before = notebook.value("ages.control['age'].index")
+    notebook.press(play, "Enter")
+    notebook.page.wait_for_function(
+        "() => /^Age 90:/.test(document.querySelector('.minnet-explorer [role=status]').innerText)")
+    assert notebook.value("ages.control['age'].index") == before + 3
     assert notebook.value("[str(error) for error in ages.errors]") == []
     assert notebook.problems() == []
 

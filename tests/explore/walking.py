@@ -25,8 +25,7 @@ MOVES, WALK = (2000, 50) if THOROUGH else (60, 30)
 EVERY = 10  # so many comparisons until another one is opened to compare with
 OPENED = 50 if THOROUGH else 3
 
-ONLY_SHOWN = (widgets.HTML, widgets.HTMLMath, widgets.Label, widgets.Image, widgets.IntProgress, widgets.FloatProgress,
-              widgets.Play)  # Play moves a slider in the browser, not in the kernel
+ONLY_SHOWN = (widgets.HTML, widgets.HTMLMath, widgets.Label, widgets.Image, widgets.IntProgress, widgets.FloatProgress)
 
 
 def hands(explorer):
