@@ -129,24 +129,30 @@ def anew(value):
 named("interact", widgets.interactive(anew, value=again))
 """
 
-# Presses a key on the slider, waits until the picture has followed and is decoded; milliseconds.  While an explorer
-# trains, pictures come anyway: there the stamp tells which is the right one.
+# Presses a key on the slider, waits until the picture has followed and is decoded; milliseconds.  Of several pictures
+# (while an explorer trains, they come anyway) it is the last one before the stamp, or one that has taken its place.
 MOVE = """async ([name, key]) => {
     const root = document.querySelector('.' + name), one = '.noUi-handle';
     const handle = root.querySelector('.main ' + one) ?? root.querySelector(one);
-    const look = () => root.querySelector('.stamp')?.textContent ?? root.querySelector('img')?.src;
-    const seen = look(), start = performance.now();
+    const picture = () => root.querySelector('img'), stamp = () => root.querySelector('.stamp')?.textContent;
+    const seen = stamp(), start = performance.now();
+    let last = picture()?.src, decoded = null;
     const arrived = new Promise((done, fail) => {
         const watcher = new MutationObserver(() => {
-            if (root.querySelector('img') && look() !== seen) { watcher.disconnect(); done(); }
+            if (picture() && picture().src !== last) {
+                last = picture().src;
+                decoded = picture().decode().then(() => performance.now(), () => null);
+            }
+            if (seen === undefined ? decoded : stamp() !== seen) { watcher.disconnect(); done(performance.now()); }
         });
         watcher.observe(root, {subtree: true, childList: true, characterData: true, attributes: true});
         setTimeout(() => fail(new Error(`${name}: no other picture after ${key}`)), 30000);
     });
     handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
-    await arrived;
-    while (!await root.querySelector('img').decode().then(() => true, () => false));  // a newer one has come meanwhile
-    return performance.now() - start;
+    const same = await arrived;  // if the picture is as it was, there is nothing to decode
+    let end = decoded ? await decoded : same;
+    while (end === null) end = await picture().decode().then(() => performance.now(), () => null);
+    return end - start;
 }"""
 
 # Moves as fast as they go, here and there, and at last to the end.

@@ -185,9 +185,10 @@ class Explorer:
 
     def _moved(self, change):
         if not self._quiet:
+            self.job.rest(BROWSER)
             self.say("")
             self._careful(self._foresight.answer, change)
-            self.job.rest(BROWSER)
+            self.job.rest(BROWSER)  # it has taken its time
 
     def _progress(self, what):
         self._careful(self.progress, what)

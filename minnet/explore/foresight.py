@@ -8,11 +8,13 @@ rests again, so everything behind the picture (networks, tables) follows, and no
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import NamedTuple
 
 from minnet.explore.dial import places, slides, to_record
 
 PAUSE = 0.06  # seconds after a move: until then the browser paints
+FRESH = 1  # seconds for which a view holds while a background job goes on changing what is shown
 QUICK = 0.05  # seconds that a picture may take to be drawn ahead, for a hand that moves just then waits
 
 
@@ -41,11 +43,12 @@ class Foresight:
 
     def __init__(self, explorer):
         self._explorer, self.present, self.known = explorer, None, []
-        self._owes, self._timer = False, None
+        self._since, self._owes, self._timer = 0, False, None
 
     def learn(self, view):
         """This has been computed; if it is another picture than before, who knows what else has changed."""
-        if self.present is None or view.png != self.present.png:
+        going_on = self._explorer.job.running and monotonic() - self._since < FRESH
+        if self.present is None or (view.png != self.present.png and not going_on):
             self.known = []
         self.present, self._owes = view, False
 
@@ -64,7 +67,7 @@ class Foresight:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # outside of a notebook: nobody would catch up
             return
-        self.known = [({**explorer.state, name: change.old}, left)]
+        self.known, self._since = [({**explorer.state, name: change.old}, left)], monotonic()
         self._timer = loop.call_later(PAUSE, explorer._careful, self._look_ahead, name, change.old)
 
     def stop(self):
@@ -87,7 +90,7 @@ class Foresight:
         with explorer.undisturbed() as pose:
             pose(**{name: ahead})
             known = [*known, (explorer.state, self.present)]
-        self.known = known
+        self.known, self._since = known, monotonic()
 
 
 def _further(control, old):

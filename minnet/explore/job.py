@@ -6,10 +6,15 @@ apart in the middle of a step, and what it yields is its progress.
 
 from __future__ import annotations
 
+import sys
 import threading
 from time import monotonic, sleep
 
-INTERVAL = 0.05  # seconds between two reports: 20 a second are as many as an eye can follow
+from minnet.explore.cores import ALL_BUT_ONE, at_most
+
+INTERVAL = 0.1  # seconds between two reports: each of them keeps the browser busy for a while
+SWITCH = 0.0005  # seconds after which work gives way to another thread that waits, instead of Python's 0.005
+PYTHONS = sys.getswitchinterval()
 
 
 class Job:
@@ -18,7 +23,7 @@ class Job:
     Parameters
     ----------
     report : function
-        ``report(progress)`` is called in the background thread with what the work yields, at most 20 times a
+        ``report(progress)`` is called in the background thread with what the work yields, at most 10 times a
         second, and always with its last; ``report(None)`` once the thread has nothing left to do.
     gate : threading.Event, optional
         The work makes no step while it is cleared; so whoever answers a learner's hand has the computer for
@@ -84,6 +89,14 @@ class Job:
             thread.join(timeout)
 
     def _run(self):
+        sys.setswitchinterval(SWITCH)
+        try:
+            with at_most(ALL_BUT_ONE):  # one core is for the browser
+                self._run_all()
+        finally:
+            sys.setswitchinterval(PYTHONS)
+
+    def _run_all(self):
         while (work := self._next()) is not None:
             try:
                 self._follow(work)

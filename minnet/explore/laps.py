@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from time import perf_counter
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
+from minnet.explore.cores import at_most
 from minnet.explore.runners import BLOCKS, DENSE, NAIVE, SMALLER, SPARSE
 from minnet.sparse.roofline import limits
 
@@ -49,7 +49,6 @@ class Laps:
     def __init__(self, runners, x, rounds=15):
         self.runners, self.rounds = runners, rounds
         self._x = np.ascontiguousarray(x, np.float32).reshape(len(x), -1)
-        self._threads = ThreadpoolController()
         self._last = None, {}
         self.rounds_at, self.density, self.building, self.first = {}, {}, {}, {}
         self.limits = None
@@ -156,7 +155,7 @@ class Laps:
         """For NumPy's BLAS, and for PyTorch, which counts its threads itself."""
         torch = sys.modules.get("torch")
         before = torch.get_num_threads() if hasattr(torch, "get_num_threads") else 1
-        with self._threads.limit(limits=1):
+        with at_most(1):
             if before > 1:
                 torch.set_num_threads(1)
             try:

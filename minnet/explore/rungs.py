@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import ThreadpoolController  # comes with scikit-learn
 
 from minnet import measure, sparse
+from minnet.explore.cores import at_most
 from minnet.nn.scoring import accuracy
 from minnet.pruning import scope as scopes
 from minnet.pruning import structure as structures
@@ -19,7 +19,6 @@ from minnet.pruning.physical import compact
 from minnet.pruning.ranking import rank, restore, sparsity
 
 BATCH = 64
-THREADS = ThreadpoolController()
 SCOPES = {"network": scopes.network, "layer": scopes.layer}
 
 
@@ -142,7 +141,7 @@ def price(whole, small, x):
     Seconds are for a batch of 64 samples on one core, measured together in turn.
     """
     fast = sparse.compile(small)
-    with THREADS.limit(limits=1):
+    with at_most(1):
         seconds = measure.latency({"whole": whole, "compact": small, "sparse": fast},
                                   np.ascontiguousarray(x[:BATCH], np.float32), rounds=15, sample=1e-4, budget=0.008)
     return {"whole": 4 * size(whole), "compact": 4 * size(small), "sparse": fast.nbytes}, seconds  # float32

@@ -11,9 +11,9 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
-from threadpoolctl import ThreadpoolController  # comes with scikit-learn
 
 from minnet import sparse
+from minnet.explore.cores import at_most
 from minnet.pruning.ranking import sparsity
 
 ROUNDS = 9
@@ -50,7 +50,6 @@ class Stopwatch:
     def __init__(self, x, batch=256):
         self._x = np.ascontiguousarray(x[:batch], np.float32)
         self._seen = {}
-        self._threads = ThreadpoolController()
 
     def forget(self):
         """The network's numbers have changed."""
@@ -68,7 +67,7 @@ class Stopwatch:
     def _measure(self, net):
         dense, few = sparse.compile(net, "dense"), sparse.compile(net, "rows")
         seconds = {dense: [], few: []}
-        with self._threads.limit(limits=1):
+        with at_most(1):
             for predict in seconds:
                 predict(self._x)  # the first call warms up
             for _ in range(ROUNDS):

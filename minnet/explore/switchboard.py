@@ -13,7 +13,8 @@ import numpy as np
 
 from minnet import measure
 from minnet.draw.gaze import gone
-from minnet.explore.rungs import BATCH, THREADS, size
+from minnet.explore.cores import at_most
+from minnet.explore.rungs import BATCH, size
 from minnet.nn.attention import Attention
 from minnet.nn.scoring import accuracy
 from minnet.pruning import criteria
@@ -166,7 +167,7 @@ class Switchboard:
         if off not in self._seconds:
             small = compact(self.pruned(off))
             x = np.ascontiguousarray(self.split.x[:BATCH], np.float32)
-            with THREADS.limit(limits=1):
+            with at_most(1):
                 seconds = measure.latency({"whole": self.net, "compact": small}, x, rounds=9, sample=1e-4, budget=0.03,
                                           clock=thread_time)  # what other programs take is not counted
             self._seconds[off] = size(small), seconds
