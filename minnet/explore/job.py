@@ -122,18 +122,24 @@ class Job:
 
     def _follow(self, work):
         reported, progress, told = -INTERVAL, None, True
-        for progress in work:
+        for progress in self._paced(work):
             told = False
             if self._work is not work:
                 return
             if monotonic() - reported >= INTERVAL:
                 self._report(progress)
                 reported, told = monotonic(), True
-            while not self._may_go_on():
-                if self._work is not work:
-                    return
-        if not told:
+        if not told and self._work is work:
             self._report(progress)
+
+    def _paced(self, work):
+        """The steps of the work, each as soon as it may be made, until somebody wants another."""
+        while self._work is work:
+            if self._may_go_on():
+                try:
+                    yield next(work)
+                except StopIteration:
+                    return
 
     def _may_go_on(self):
         """Wait a moment where the work has to; False if it still has to."""

@@ -18,7 +18,7 @@ from minnet.explore.runners import BLOCKS, DENSE, NAIVE, SMALLER, SPARSE
 from minnet.sparse.roofline import limits
 
 LAP = 3e-4  # seconds that a lap lasts at least
-LONGEST = 1e7  # multiplications in one lap of the naive loop: about 0.05 s
+LONGEST = 3e6  # multiplications in one lap of the naive loop: about 0.015 s, for a hand that moves meanwhile waits
 CURVES = (NAIVE, SPARSE, BLOCKS, SMALLER)  # of them there is a curve over all sparsities
 SKETCH = 3  # rounds for a point of a curve
 
