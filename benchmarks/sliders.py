@@ -10,8 +10,10 @@ extra `browser` and a Chromium.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import tempfile
+from itertools import cycle, islice
 from pathlib import Path
 
 import nbformat
@@ -22,16 +24,25 @@ from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.browser.page import Notebook
 from tests.browser.server import serve
 
-# As large as in the lessons; any other kind is measured on its own small example.
+# As in the lessons; any other kind is measured on its own small example.
 LIKE_LESSON = {
+    "AgesExplorer": "mn.explore.ages()",
+    "RatesExplorer": "mn.explore.rates()",
+    "TrainingExplorer": "mn.explore.training(digits)",
     "SparsityExplorer": "mn.explore.sparsity(trained(64, 32, 16, 10), digits)",
-    "TwinsExplorer": "mn.explore.dropout_and_pruning(mn.models.mlp(40, 200, 200, 10, rng=0), mn.data.mnist1d())",
+    "SpeedExplorer": "mn.explore.speed(trained(64, 512, 512, 10), digits)",
+    "TwinsExplorer": "mn.explore.dropout_and_pruning(mn.models.mlp(40, 200, 200, 10, rng=0), mn.data.mnist1d(), "
+                     "epochs=100)",
     "StructureExplorer": 'mn.explore.structure({"dense": trained(64, 100, 50, 10)}, digits)',
     "CriteriaExplorer": "mn.explore.criteria([trained(64, 100, 50, 10, seed=seed) for seed in (0, 1, 2)], digits)",
-    "TimingExplorer": "mn.explore.timing(lambda seed: mn.models.mlp(64, 100, 50, 10, rng=seed), digits)",
-    "IterationsExplorer": "mn.explore.iterations(lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed), digits)",
-    "TrainingExplorer": "mn.explore.training(digits)",
+    "TimingExplorer": "mn.explore.timing(maker(64, 100, 50, 10), digits)",
+    "IterationsExplorer": "mn.explore.iterations(maker(64, 300, 100, 10), digits)",
+    "TicketsExplorer": 'rehearsed(mn.explore.tickets(maker(40, 200, 200, 10), {"in order": mn.data.mnist1d()}))',
+    "HeadsExplorer": "mn.explore.heads(attentive(), mn.data.recall())",
+    "RegrowthExplorer": "rehearsed(mn.explore.regrowth(maker(64, 300, 100, 10), digits))",
+    "PlaygroundExplorer": "playground()",
 }
+EXAMPLE = "rehearsed(mn.explore.Explorer.registry[{name!r}].example())"
 SETUP = """
 import io
 from time import perf_counter
@@ -48,9 +59,21 @@ def trained(*sizes, seed=0):
     mn.fit(net, digits.train, epochs=5, rng=seed, progress=False)
     return net
 
-def rehearsed(name):
-    "A small explorer in which everything has been trained or measured that its pictures show."
-    explorer = mn.explore.Explorer.registry[name].example()
+def maker(*sizes):
+    return lambda seed: mn.models.mlp(*sizes, rng=seed)
+
+def attentive():
+    net = mn.models.tiny_transformer(tokens=5, n_in=16, n_out=8, rng=9)
+    mn.fit(net, mn.data.recall().train, epochs=4, optimiser=mn.Adam(1e-3), rng=9, progress=False)
+    return net
+
+def playground():
+    explorer = rehearsed(mn.explore.playground())
+    explorer.set(rounds=20, epochs=40)  # a recipe that lasts
+    return explorer
+
+def rehearsed(explorer):
+    "The same, after everything that its pictures show has been trained or measured."
     explorer.rehearse()
     return explorer
 
@@ -97,12 +120,19 @@ ahead = (len(handle.options) - 1 - handle.index if hasattr(handle, "options") el
          round((handle.max - handle.value) / handle.step))
 
 def train():
-    for button in explorer.buttons:
-        if explorer.job.running:
-            return True
-        if button.description not in ("Reset", "Cancel") and not button.disabled:
-            button.click()
+    "Start whatever takes time, if nothing does; what was trained before is trained from another seed."
+    for attempt in range(2):
+        for button in explorer.buttons:
+            if explorer.job.running:
+                return True
+            if button.description not in ("Reset", "Cancel") and not button.disabled:
+                button.click()
+        if "seed" in explorer.control and not explorer.job.running:
+            explorer.set(seed=explorer.control["seed"].value + 1)
     return explorer.job.running
+
+running = []  # at the end of every move: does the job run?
+handle.observe(lambda change: running.append(explorer.job.running), "value")
 
 def cancel():
     start = perf_counter()
@@ -164,25 +194,46 @@ BURST = """() => {
 }"""
 
 
-def measure(notebook, names, moves, before="", still=True):
-    """Milliseconds of every move, {name: list}; the candidates take turns.
-
-    Between two moves all has to be still, or half a second passes: a training is never still before it ends.
-    """
+def measure(notebook, names, moves, before=""):
+    """Milliseconds of every move, {name: list}; the candidates take turns, and between two moves all is still."""
     taken = {name: [] for name in names}
-    notebook.run("place(handle, 0.4)")
-    notebook.settle()
-    there = notebook.value("min(10, ahead)")  # so many steps to the right, and back again
-    for move in range(moves + 2):
+    start(notebook)
+    for number, key in enumerate(islice(keys(notebook), moves + 2)):
         for name in names:
             if before:
                 notebook.run(before)
-            key = "ArrowRight" if move % (2 * there) < there else "ArrowLeft"
             milliseconds = notebook.page.evaluate(MOVE, [name, key])
-            notebook.settle() if still else notebook.page.wait_for_timeout(500)
-            if move >= 2:  # the first two warm up
+            notebook.settle()
+            if number >= 2:  # the first two warm up
                 taken[name].append(milliseconds)
     return taken
+
+
+def measure_beside(notebook, moves, before, wanted="True"):
+    """Milliseconds of the moves that are wanted, each 0.2 s after something was done.
+
+    A training is not still before it ends, so nothing is waited for."""
+    taken = []
+    start(notebook)
+    for key in islice(keys(notebook), moves):
+        notebook.run(before)
+        notebook.page.wait_for_timeout(200)
+        milliseconds = notebook.page.evaluate(MOVE, ["explorer", key])
+        notebook.page.wait_for_timeout(200)
+        if notebook.value(wanted):
+            taken.append(milliseconds)
+    return taken
+
+
+def start(notebook):
+    notebook.run("place(handle, 0.4)")
+    notebook.settle()
+
+
+def keys(notebook):
+    """Some steps to the right, and back again."""
+    there = notebook.value("min(10, ahead)")
+    return cycle(["ArrowRight"] * there + ["ArrowLeft"] * there)
 
 
 def burst(notebook):
@@ -206,12 +257,12 @@ def row(notebook, moves):
             f"not drawn ahead {statistics.median(jump['explorer']) / statistics.median(jump['bare']):4.2f}× bare; "
             f"200 moves: {'ends on the last' if burst(notebook) else 'DOES NOT END ON THE LAST'}")
     if notebook.value("train()"):
-        busy = measure(notebook, ["bare", "explorer"], moves // 2, "train()", still=False)
+        busy = measure_beside(notebook, moves, "train()", "running[-1]") or [math.nan]  # it ends too early to be met
         notebook.run("cancel()")
-        idle = measure(notebook, ["bare", "explorer"], moves // 2, "cancel()", still=False)
-        busy, idle = (statistics.median(each["explorer"]) for each in (busy, idle))
+        idle = measure_beside(notebook, moves, "cancel()")
         notebook.run("train()")
-        said += f"; while training {busy / idle:4.2f}× at rest, Cancel after {notebook.value('cancel()'):.3f} s"
+        said += (f"; while training {statistics.median(busy) / statistics.median(idle):4.2f}× at rest "
+                 f"({len(busy)} moves), Cancel after {notebook.value('cancel()'):.3f} s")
     return said
 
 
@@ -226,7 +277,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, serve(Path(folder)) as server, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name in kinds:
-            code = LIKE_LESSON.get(name, f"rehearsed({name!r})")
+            code = LIKE_LESSON.get(name) or EXAMPLE.format(name=name)
             cells = [nbformat.v4.new_code_cell(cell)
                      for cell in (SETUP, BARE, EXPLORER.format(code=code), INTERACT.format(code=code))]
             nbformat.write(nbformat.v4.new_notebook(metadata={"kernelspec": kernel}, cells=cells),

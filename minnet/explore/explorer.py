@@ -42,6 +42,10 @@ class Explorer:
     state : dict of {control: value}
     shown : object
         The frame that is shown.
+    view : View
+        The same with its picture and its words.
+    took : float
+        Seconds that it took to compute them.
     job : Job
         For work in the background; ``progress(what)`` is told how far it is.
     errors : list of Exception
@@ -167,7 +171,9 @@ class Explorer:
                 if self._posed is None:
                     self._picture.value = png
                 self._sentence.value = f'<p role="status" aria-live="polite">{self.sentence(self.shown)}</p>'
-                self._foresight.learn(View(self.shown, png, [widget.value for widget in self.told()]))
+                self.view = View(self.shown, png, [widget.value for widget in self.told()])
+                if self._posed is None:
+                    self._foresight.learn(self.view)
                 self.took = monotonic() - start
         finally:
             self._gate.set()
@@ -175,7 +181,7 @@ class Explorer:
     def show(self, view):
         """Show what is known already; until the next `refresh` the artists and the networks are behind."""
         with self._lock:
-            self.shown, self._picture.value = view.frame, view.png
+            self.view, self.shown, self._picture.value = view, view.frame, view.png
             for widget, words in zip(self.told(), view.told, strict=True):
                 widget.value = words
 
@@ -278,7 +284,7 @@ class Explorer:
 
     def png(self):
         """The present picture as the bytes of a PNG file."""
-        return self._foresight.present.png
+        return self.view.png
 
     def _repr_mimebundle_(self, **kwargs):
         bundle = self.widget._repr_mimebundle_(**kwargs) or {}

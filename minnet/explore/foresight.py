@@ -1,8 +1,8 @@
-"""The picture one step further, drawn while the hand rests: then the next move only has to show it.
+"""The pictures one step further, drawn while the hand rests: then the next move only has to show one.
 
-A slider is mostly moved step by step.  Where it will stand next is computed a moment after each move, when the
-browser has painted; where it came from is remembered.  Whatever is shown from here is computed anew when the hand
-rests again, so everything behind the picture (networks, tables) follows, and nothing out of date can stay.
+A slider is mostly moved step by step.  What would be shown on either side of it is computed a moment after each move,
+when the browser has painted; where it came from is remembered.  Whatever is shown from here is computed anew when the
+hand rests again, so everything behind the picture (networks, tables) follows, and nothing out of date can stay.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import NamedTuple
 from minnet.explore.dial import places, slides, to_record
 
 PAUSE = 0.06  # seconds after a move: until then the browser paints
-FRESH = 1  # seconds for which a view holds while a background job goes on changing what is shown
-QUICK = 0.05  # seconds that a picture may take to be drawn ahead, for a hand that moves just then waits
+FRESH = 1  # seconds for which views hold while a background job goes on changing what is shown
+QUICK = 0.1  # seconds that a picture may take to be drawn ahead, for a hand that moves just then waits
+STAYS = 10  # seconds after which a hand that has not moved has left the slider
 
 
 class View(NamedTuple):
@@ -24,6 +25,14 @@ class View(NamedTuple):
     frame: object
     png: bytes
     told: list
+
+
+class Hand(NamedTuple):
+    """Which control was moved last, when, and the event loop that told of it."""
+
+    name: str
+    moved: float
+    loop: asyncio.AbstractEventLoop
 
 
 class Foresight:
@@ -38,19 +47,19 @@ class Foresight:
     present : View
         What is shown.
     known : list of (state, View)
-        The views beside it: where the slider came from, and one step further.
+        The views beside it: where the slider came from, and one step to either side.
     """
 
     def __init__(self, explorer):
         self._explorer, self.present, self.known = explorer, None, []
-        self._since, self._owes, self._timer = 0, False, None
+        self._hand = self._timer = None
+        self._since, self._owes, self._looking = 0, False, False
 
     def learn(self, view):
-        """This has been computed; if it is another picture than before, who knows what else has changed."""
-        going_on = self._explorer.job.running and monotonic() - self._since < FRESH
-        if self.present is None or (view.png != self.present.png and not going_on):
-            self.known = []
-        self.present, self._owes = view, False
+        """This has been computed and is shown; if it is something else than before, who knows what else is."""
+        before, self.present, self._owes = self.present, view, False
+        if before is not None and (view.png, view.told) != (before.png, before.told):
+            self._doubt()
 
     def answer(self, change):
         """A hand has moved a control: show what is there now, and look ahead when the hand rests."""
@@ -68,36 +77,57 @@ class Foresight:
         except RuntimeError:  # outside of a notebook: nobody would catch up
             return
         self.known, self._since = [({**explorer.state, name: change.old}, left)], monotonic()
-        self._timer = loop.call_later(PAUSE, explorer._careful, self._look_ahead, name, change.old)
+        self._hand = Hand(name, monotonic(), loop)
+        self._look_soon()
 
     def stop(self):
         """Look no further."""
         if self._timer is not None:
             self._timer.cancel()
+        self._hand = self._timer = None
 
     def catch_up(self):
         """Compute what has only been shown."""
         if self._owes:
             self._explorer.refresh()
 
-    def _look_ahead(self, name, old):
-        explorer = self._explorer
-        ahead = _further(explorer.control[name], old) if name in to_record(explorer) else None
-        if ahead is None or explorer.took > QUICK:
+    def _doubt(self):
+        if self._explorer.job.running and monotonic() - self._since < FRESH:
+            return
+        self.known, hand = [], self._hand
+        if hand is not None and not hand.loop.is_closed():
+            hand.loop.call_soon_threadsafe(self._look_soon)
+
+    def _look_soon(self):
+        if self._timer is None and self._hand is not None and monotonic() - self._hand.moved < STAYS:
+            self._timer = self._hand.loop.call_later(PAUSE, self._explorer._careful, self._look)
+
+    def _look(self):
+        """Draw one of the pictures that are missing; between two, the hand may move."""
+        explorer, name, self._timer = self._explorer, self._hand.name, None
+        missing = self._missing(name) if name in to_record(explorer) and explorer.took < QUICK else []
+        if not missing:
             self.catch_up()
             return
-        known = self.known
+        if not self.known:
+            self._since = monotonic()
         with explorer.undisturbed() as pose:
-            pose(**{name: ahead})
-            known = [*known, (explorer.state, self.present)]
-        self.known, self._since = known, monotonic()
+            pose(**{name: missing[0]})
+            seen = explorer.state, explorer.view
+        self.known = [*self.known, seen]
+        self._look_soon()
+
+    def _missing(self, name):
+        """The values beside the present one of which nothing is known; on the side it came from, something is."""
+        known = [state for state, _ in self.known]
+        beside = {value: {**self._explorer.state, name: value} for value in _beside(self._explorer.control[name])}
+        return [value for value, state in beside.items() if state not in known]
 
 
-def _further(control, old):
-    """Where a slider would stand after one more step in the same direction; None behind its end."""
-    values = places(control)
-    if not slides(control) or old not in values:
-        return None
-    now = values.index(control.value)
-    ahead = now + (1 if now > values.index(old) else -1)
-    return values[ahead] if 0 <= ahead < len(values) else None
+def _beside(slider):
+    """Where a slider would stand one step to either side."""
+    if not slides(slider):
+        return []
+    values = places(slider)
+    now = values.index(slider.value)
+    return values[now + 1 : now + 2] + values[max(now - 1, 0) : now]

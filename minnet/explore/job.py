@@ -14,6 +14,8 @@ from minnet.explore.cores import ALL_BUT_ONE, at_most
 
 INTERVAL = 0.1  # seconds between two reports: each of them keeps the browser busy for a while
 SWITCH = 0.0005  # seconds after which work gives way to another thread that waits, instead of Python's 0.005
+GENTLE = 1.0  # seconds after `rest` in which the work may have to rest again: until then it goes gently,
+BREAKS = 3  # with a break after each step, so many times as long as the step
 PYTHONS = sys.getswitchinterval()
 
 
@@ -39,7 +41,7 @@ class Job:
         self._report, self._gate = report, gate
         self._lock = threading.Lock()
         self._work = self._thread = None
-        self._rests_until = 0.0
+        self._rests_until = self._gentle_until = self._break_until = 0.0
         self.error = None
 
     @property
@@ -61,8 +63,9 @@ class Job:
             self._work = None
 
     def rest(self, seconds):
-        """Make no step for a while: just now the computer is needed elsewhere."""
+        """Make no step for a while, and then go gently at first: just now the computer is needed elsewhere."""
         self._rests_until = monotonic() + seconds
+        self._gentle_until = monotonic() + GENTLE
 
     def wait(self, timeout=None):
         """Wait until the work is done, and raise the error that ended it, if any.
@@ -136,16 +139,20 @@ class Job:
         """The steps of the work, each as soon as it may be made, until somebody wants another."""
         while self._work is work:
             if self._may_go_on():
+                start = monotonic()
                 try:
-                    yield next(work)
+                    progress = next(work)
                 except StopIteration:
                     return
+                now = monotonic()
+                self._break_until = min(now + BREAKS * (now - start), self._gentle_until)
+                yield progress
 
     def _may_go_on(self):
         """Wait a moment where the work has to; False if it still has to."""
         if self._gate is not None and not self._gate.wait(0.1):
             return False
-        left = self._rests_until - monotonic()
+        left = max(self._rests_until, self._break_until) - monotonic()
         if left > 0:
             sleep(min(left, 0.1))
         return left <= 0

@@ -1,6 +1,7 @@
 """The picture one step further is there before the hand asks for it, and all that belongs to it follows."""
 
 import asyncio
+import threading
 from dataclasses import dataclass
 
 import ipywidgets as widgets
@@ -133,12 +134,12 @@ def test_a_jump_is_computed_at_once(toy):
     in_a_notebook(story())
 
 
-def test_behind_the_end_there_is_nothing(toy):
+def test_behind_the_end_nothing_is_looked_for(toy):
     async def story():
         toy.control["number"].value = 10
         toy.computed.clear()
         await rest(toy)
-        assert toy.computed == []
+        assert set(toy.computed) == {9, 10}
 
     in_a_notebook(story())
 
@@ -176,6 +177,78 @@ def test_a_picture_that_has_changed_is_the_end_of_what_was_known(toy):
         toy.refresh()  # as a background job does
         toy.control["number"].value = 7
         assert toy.shown == Shown(7, 21)
+
+    in_a_notebook(story())
+
+
+def test_after_a_jump_both_sides_are_known(toy):
+    async def story():
+        toy.control["number"].value = 8
+        await rest(toy)
+        toy.computed.clear()
+        toy.control["number"].value = 7
+        assert toy.computed == [] and toy.shown == Shown(7, 7)
+
+    in_a_notebook(story())
+
+
+def test_when_the_picture_has_changed_it_looks_again(toy):
+    async def story():
+        toy.control["number"].value = 6
+        await rest(toy)
+        toy.worth = 3
+        toy.refresh()
+        await rest(toy)
+        toy.computed.clear()
+        for there in (7, 6):
+            toy.control["number"].value = there
+            assert toy.computed == [] and toy.shown == Shown(there, 3 * there)
+
+    in_a_notebook(story())
+
+
+def test_while_a_job_goes_on_it_looks_again_now_and_then(toy, monkeypatch):
+    clock, going = [100.0], threading.Event()
+    monkeypatch.setattr(foresight, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(toy, "progress", lambda what: toy.refresh())
+    monkeypatch.setattr("minnet.explore.job.INTERVAL", 0)
+    monkeypatch.setattr(toy.job, "rest", lambda seconds: None)
+
+    def work():
+        while not going.wait(0.001):
+            toy.worth += 1
+            yield None
+
+    async def looks():
+        """How often it looks ahead while the picture changes twenty times."""
+        toy.computed.clear()
+        while toy.computed.count(6) < 20:
+            await asyncio.sleep(0.001)
+        return toy.computed.count(7)
+
+    async def story():
+        toy.job.start(work())
+        toy.control["number"].value = 6
+        await looks()
+        assert await looks() == 0  # what is known holds
+        clock[0] += 1.5 * foresight.FRESH
+        assert await looks() == 1
+        clock[0] += 2 * foresight.STAYS  # nobody moves any more
+        assert await looks() == 0
+        going.set()
+        assert toy.wait(10)
+
+    in_a_notebook(story())
+
+
+def test_a_hand_that_has_left_is_waited_for_no_longer(toy, monkeypatch):
+    monkeypatch.setattr(foresight, "STAYS", 0)
+
+    async def story():
+        toy.control["number"].value = 6
+        toy.computed.clear()
+        await rest(toy)
+        assert toy.computed == []
 
     in_a_notebook(story())
 

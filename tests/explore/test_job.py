@@ -159,6 +159,30 @@ def test_work_that_rests_makes_no_step_until_its_time_has_come(monkeypatch):
     job.close()
 
 
+def test_after_a_rest_work_makes_breaks_for_a_while(monkeypatch):
+    made, clock = [], [0.0]
+    monkeypatch.setattr("minnet.explore.job.monotonic", lambda: clock[0])
+
+    def sleep(seconds):
+        clock[0] += max(seconds, 1e-3)
+
+    def work():  # steps of 10 ms
+        while clock[0] < 3:
+            clock[0] += 0.01
+            made.append(clock[0])
+            yield None
+
+    monkeypatch.setattr("minnet.explore.job.sleep", sleep)
+    job = Job()
+    job.rest(0.5)
+    job.start(work())
+    assert job.wait(10)
+    resting, gentle, fast = (sum(a < time <= b for time in made) for a, b in ((0, 0.5), (0.5, 1), (1.1, 2.1)))
+    assert resting == 0
+    assert gentle == pytest.approx(0.5 / 0.04, abs=2)  # a quarter of the time
+    assert fast == pytest.approx(100, abs=2)
+
+
 def test_work_that_rests_can_be_cancelled():
     seen = []
     job = Job()
