@@ -123,13 +123,13 @@ def train():
     "Start whatever takes time, if nothing does; what was trained before is trained from another seed."
     for attempt in range(2):
         for button in explorer.buttons:
-            if explorer.job.running:
-                return True
-            if button.description not in ("Reset", "Cancel") and not button.disabled:
+            if button.description not in ("Reset", "Cancel") and not button.disabled and not explorer.job.running:
                 button.click()
-        if "seed" in explorer.control and not explorer.job.running:
+            if not explorer.wait(0.1):  # else it was known already
+                return True
+        if "seed" in explorer.control:
             explorer.set(seed=explorer.control["seed"].value + 1)
-    return explorer.job.running
+    return False
 
 running = []  # at the end of every move: does the job run?
 handle.observe(lambda change: running.append(explorer.job.running), "value")

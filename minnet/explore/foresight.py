@@ -15,7 +15,7 @@ from minnet.explore.dial import places, slides, to_record
 
 PAUSE = 0.06  # seconds after a move: until then the browser paints
 FRESH = 1  # seconds for which views hold while a background job goes on changing what is shown
-QUICK = 0.1  # seconds that a picture may take to be drawn ahead, for a hand that moves just then waits
+RESTS = 3  # times as long as a picture takes: if it takes long, a hand that moves just then would have to wait
 STAYS = 10  # seconds after which a hand that has not moved has left the slider
 
 
@@ -100,12 +100,13 @@ class Foresight:
 
     def _look_soon(self):
         if self._timer is None and self._hand is not None and monotonic() - self._hand.moved < STAYS:
-            self._timer = self._hand.loop.call_later(PAUSE, self._explorer._careful, self._look)
+            pause = max(PAUSE, RESTS * self._explorer.took)
+            self._timer = self._hand.loop.call_later(pause, self._explorer._careful, self._look)
 
     def _look(self):
         """Draw one of the pictures that are missing; between two, the hand may move."""
         explorer, name, self._timer = self._explorer, self._hand.name, None
-        missing = self._missing(name) if name in to_record(explorer) and explorer.took < QUICK else []
+        missing = self._missing(name) if name in to_record(explorer) else []
         if not missing:
             self.catch_up()
             return

@@ -18,7 +18,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name
 @pytest.fixture(autouse=True)
 def a_hand_that_rests_at_once(monkeypatch):
     monkeypatch.setattr(foresight, "PAUSE", 0)
-    monkeypatch.setattr(foresight, "QUICK", 60)  # however slow this machine is just now
+    monkeypatch.setattr(foresight, "RESTS", 0)  # however slow this machine is just now
 
 
 @dataclass(frozen=True)
@@ -267,8 +267,8 @@ def test_the_browser_is_not_told_what_is_drawn_ahead(toy):
     assert 9 > len(toy.computed) > 4 and len(pictures) == 2
 
 
-def test_slow_pictures_are_not_drawn_ahead(toy, monkeypatch):
-    monkeypatch.setattr(foresight, "QUICK", 0)
+def test_slow_pictures_are_drawn_ahead_of_a_hand_that_rests_longer(toy, monkeypatch):
+    monkeypatch.setattr(foresight, "RESTS", 1e6)
 
     async def story():
         toy.control["number"].value = 6
