@@ -1,4 +1,4 @@
-"""The twins without a browser: the dice are those of training, the numbers are the networks', Cut is for good."""
+"""The twins without a browser: the numbers are the networks', Cut is for good."""
 
 import gc
 import re
@@ -7,12 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import minnet as mn
 from minnet.data.dataset import Dataset, Split
-from minnet.explore.silence import alive, spared, with_dropout
+from minnet.explore.silence import with_dropout
 from minnet.explore.telling import DICE_ON, PREDICT, TRAINING
 
 SIZES = 40, 13, 9, 10
@@ -52,53 +50,6 @@ def numbers(net):
 
 def same(one, two):
     return all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
-
-
-# ---- dice and dead neurons ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("widths, p, batch, samples", [
-    ((7, 5), 0.3, 32, 77), ((3, 3, 3), 0.5, 5, 13), ((200, 200), 0.2, 32, 70)])
-def test_the_dice_of_any_step_are_those_that_training_throws(widths, p, batch, samples, rng, monkeypatch):
-    seen, forward = [], mn.Dropout.forward
-
-    def watched(layer, x, rng=None):
-        y, back = forward(layer, x, rng)
-        if rng is not None:
-            seen.append(back(np.ones_like(x))[0] > 0)
-        return y, back
-
-    net = with_dropout(mn.models.mlp(6, *widths, 4, rng=0), p)
-    data = rng.normal(size=(samples, 6)).astype(np.float32), rng.integers(4, size=samples)
-    with monkeypatch.context() as patch:
-        patch.setattr(mn.Dropout, "forward", watched)
-        list(mn.steps(net, data, count=8, batch=batch, rng=11))
-    for step in (7, 0, 3, 1, 6, 2, 5, 4):  # in any order
-        thrown = seen[step * len(widths) : (step + 1) * len(widths)]
-        assert same(spared(widths, p, step, samples=samples, batch=batch, seed=11), thrown)
-
-
-@given(st.integers(0, 10_000), st.floats(0.05, 0.9))
-def test_alive_is_what_compact_leaves(seed, density):
-    rng = np.random.default_rng(seed)
-    net = mn.models.mlp(4, 6, 5, 3, rng=rng)
-    dense = [layer for layer in net.layers if isinstance(layer, mn.Dense)]
-    for layer in dense:
-        layer.weight.mask = rng.random(layer.weight.shape) < density
-        layer.bias.data = rng.normal(size=layer.bias.shape)
-    left = alive([layer.weight.value != 0 for layer in dense])
-    small = [layer.weight.shape[1] for layer in mn.compact(net).layers if isinstance(layer, mn.Dense)]
-    expected = [int(each.sum()) for each in left]
-    if 0 not in expected:
-        assert small == [*expected, 3]
-
-
-def test_dropout_layers_stand_before_every_dense_layer_but_the_first(trained):
-    net = with_dropout(trained, 0.25)
-    kinds = [type(layer).__name__ for layer in net.layers]
-    assert kinds == ["Dense", "ReLU", "Dropout", "Dense", "ReLU", "Dropout", "Dense"]
-    assert net.layers[0].weight is trained.layers[0].weight
-    assert [type(layer).__name__ for layer in with_dropout(net, 0.5).layers] == kinds  # not twice
 
 
 # ---- what is shown --------------------------------------------------------------------------------------
