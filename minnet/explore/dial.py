@@ -69,7 +69,6 @@ class Dial:
                     kept.index(self.start), self.slides)
 
 
-
 def dials_of(explorer):
     """The controls that are recorded, each with its places."""
     dials = [_dial(name, explorer.control[name], which) for name, which in to_record(explorer).items()
@@ -108,7 +107,10 @@ def places(control):
     if isinstance(control.value, bool):
         return [False, True]
     count = round((control.max - control.min) / control.step) + 1
-    return sorted({type(control.value)(control.min + i * control.step) for i in range(count)} | {control.value})
+    steps = [control.min + i * control.step for i in range(count)]
+    if hasattr(control, "base"):  # of a logarithmic slider these are exponents
+        steps = [control.base**step for step in steps]
+    return sorted({type(control.value)(step) for step in steps} | {control.value})
 
 
 def _dial(name, control, which):

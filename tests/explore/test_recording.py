@@ -1,11 +1,12 @@
 """Saving an explorer as a page: mistakes are told before anything is written, and what is too large gets coarser."""
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
 
 import minnet as mn
 from minnet.explore import Explorer, recording
-from minnet.explore.dial import dials_of
+from minnet.explore.dial import dials_of, places
 from tests.explore.pages import Page
 
 
@@ -102,3 +103,14 @@ def test_a_network_that_was_found_pruned_is_left_so(tmp_path, monkeypatch):
                for now, then in zip(net.params(), masks, strict=True))
     assert len(Page(tmp_path / "page.html").places) == 3
     explorer.close()
+
+
+@pytest.mark.parametrize("control, expected", [
+    (widgets.IntSlider(4, 0, 6, step=2), [0, 2, 4, 6]),
+    (widgets.FloatSlider(0.3, min=0, max=1, step=0.5), [0, 0.3, 0.5, 1]),
+    (widgets.FloatLogSlider(1, base=10, min=-1, max=1, step=1), [0.1, 1, 10]),
+    (widgets.SelectionSlider(options=[("a tenth", 0.1), ("all", 1)]), [0.1, 1]),
+    (widgets.Checkbox(True), [False, True]),
+])
+def test_where_a_control_can_stand(control, expected):
+    assert places(control) == pytest.approx(expected)
