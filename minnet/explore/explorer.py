@@ -255,7 +255,7 @@ class Explorer:
             for part in (widget, widget.layout, getattr(widget, "style", None)):
                 if part is not None:
                     part.close()
-        self._screen.figure.clear()
+        self._screen.close()
 
     @property
     def in_hall(self):

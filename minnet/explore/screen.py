@@ -7,6 +7,9 @@ on from there: a slider that removes a few weak lines never waits for thousands 
 
 from __future__ import annotations
 
+import gc
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import Collection
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
@@ -38,6 +41,13 @@ class Screen:
         figure.set_layout_engine("none")
         # {Axes: {i: what it looks like before pile[i] is drawn}}
         self._below = {ax: {0: self._copy(ax)} for ax in self._piles}
+
+    def close(self):
+        """Give the memory of all pictures back at once."""
+        self._piles, self._below, self._letters = {}, {}, None
+        self.figure.clear()
+        FigureCanvasAgg(self.figure)  # in place of the one that holds the pixels
+        gc.collect(1)  # what was drawn points at each other in circles, and Python looks for all of those late
 
     def _copy(self, ax):
         return self.figure.canvas.copy_from_bbox(ax.bbox.padded(EDGE))
