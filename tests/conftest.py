@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+import tests.rounding  # noqa: F401  (before minnet: it may round as another processor does)
+from tests.claims import Claim
+
 # A shared or slow machine must not fail a test; how fast things are is shown in benchmarks/.
 settings.register_profile("minnet", deadline=None, print_blob=True)
 settings.load_profile("minnet")
@@ -21,6 +24,19 @@ settings.load_profile("minnet")
 def rng():
     """A fresh generator with a fixed seed."""
     return np.random.default_rng(0)
+
+
+def pytest_collection_modifyitems(items):
+    """``-m claims`` selects what a lesson says of trained networks: every test that uses the fixture `claim`."""
+    for item in items:
+        if "claim" in getattr(item, "fixturenames", ()):
+            item.add_marker("claims")
+
+
+@pytest.fixture
+def claim(request):
+    """``claim.every(values, above=…)``, ``.median``, ``.most``: what a lesson says, held against several seeds."""
+    return Claim(request.node.nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)  # where pytest-xdist is installed

@@ -71,7 +71,7 @@ def run_lesson(path, folder, timeout=180):
     shutil.copytree(path.parent, here, ignore=shutil.ignore_patterns(".*"))
     startup = folder / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
-    (startup / "offline.py").write_text("__import__('tests.lessons.offline')\n")
+    (startup / "offline.py").write_text("__import__('tests.lessons.offline')\n__import__('tests.rounding')\n")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(folder / "ipython")}
 
     notebook = nbformat.read(path, as_version=4)
