@@ -7,6 +7,7 @@ import pytest
 
 import minnet as mn
 from minnet import bridge
+from tests.closeness import assert_close
 
 
 def test_without_pytorch_it_says_what_to_type(monkeypatch):
@@ -49,7 +50,7 @@ def shaken(name, rng, sparsity):
 
 def same(ours, theirs, x):
     with torch.no_grad():
-        np.testing.assert_allclose(ours(x), theirs(torch.tensor(x)).numpy(), rtol=1e-5, atol=1e-5)
+        assert_close(ours(x), theirs(torch.tensor(x)).numpy())
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

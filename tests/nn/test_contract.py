@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
+from tests.closeness import assert_close
 from tests.nn.trials import KINDS, remove_some, shake
 
 EXAMPLES = 20
@@ -20,10 +21,6 @@ def examples(kind, masked, count=EXAMPLES):
         if masked:
             remove_some(layer, rng)
         yield layer, x
-
-
-def close(a, b):
-    np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * max(1, np.abs(b).max(initial=0)))
 
 
 def test_every_kind_is_tried():
@@ -68,7 +65,7 @@ def test_takes_read_only_and_strided_input(kind, masked):
         for form in (wide[..., ::2], np.asfortranarray(x), x[::-1].copy()[::-1]):
             form.flags.writeable = False
             y, back = layer.forward(form)
-            close(y, expected)
+            assert_close(y, expected, terms=1)
             assert back(np.ones_like(y)).shape == x.shape
             back(np.broadcast_to(np.float32(1), y.shape))  # so does the way back
 
@@ -87,7 +84,7 @@ def test_splitting_the_batch_changes_nothing(kind, masked):
     for layer, x in examples(kind, masked):
         cut = len(x) // 2
         whole = layer(x)
-        close(np.concatenate([layer(x[:cut]), layer(x[cut:])]), whole)  # a half may be empty
+        assert_close(np.concatenate([layer(x[:cut]), layer(x[cut:])]), whole, terms=1)  # a half may be empty
         assert layer(x[:0]).shape == (0, *whole.shape[1:])
 
 
@@ -172,7 +169,7 @@ def test_weights_meet_their_input_where_observers_watch():
             if param.prunable:
                 x, y = met[id(param)]
                 assert (x.shape[1], y.shape[1]) == param.matrix(param.data).shape
-                close(y - y[:1] * 0, x @ param.matrix(param.value) + _bias_of(net, param))
+                assert_close(y, x @ param.matrix(param.value) + _bias_of(net, param))
         patterns = [y for source, _, y in seen if isinstance(source, mn.Attention)]
         for pattern in patterns:
             np.testing.assert_allclose(pattern.sum(axis=-1), 1, rtol=1e-5)
@@ -195,10 +192,10 @@ def test_dropconnect_silences_weights_and_keeps_the_mean():
     y, back = layer.forward(eye, rng)
     silenced = y == 0
     assert abs(silenced.mean() - 0.25) < 0.01
-    np.testing.assert_allclose(y[~silenced], (layer.weight.data / 0.75)[~silenced], rtol=1e-6)
+    assert_close(y[~silenced], (layer.weight.data / np.float32(0.75))[~silenced])
     back(np.ones_like(y))
     np.testing.assert_array_equal(layer.weight.grad == 0, silenced)  # whoever was silent learns nothing
-    np.testing.assert_array_equal(layer(eye), layer.weight.data)  # predicting throws no dice
+    assert_close(layer(eye), layer.weight.data)  # no random numbers in predicting
 
 
 def test_dropout_shows_its_dice_on_the_way_back():
@@ -229,7 +226,7 @@ def test_two_threads_predict_with_one_network():
         alone = [net(x) for x in batches]
         with ThreadPoolExecutor(2) as pool:
             for together, before in zip(pool.map(net, batches), alone, strict=True):
-                np.testing.assert_allclose(together, before, rtol=1e-5, atol=1e-6)
+                assert_close(together, before)
 
 
 @pytest.mark.parametrize("wrong, match", [

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
+from tests.closeness import assert_close
 from tests.nn.trials import KINDS, MODELS, THOROUGH, batch_for, remove_some, shake, worst_error
 
 BOUND = 1e-7
@@ -96,4 +97,4 @@ def test_two_backwards_add_up():
     once = [p.grad.copy() for p in net.params()]
     back(y)
     for param, before in zip(net.params(), once, strict=True):
-        np.testing.assert_allclose(param.grad, 2 * before, rtol=1e-5, atol=1e-6)
+        assert_close(param.grad, 2 * before)

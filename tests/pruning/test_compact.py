@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minnet as mn
+from tests.closeness import assert_close, tolerance
 
 from .trials import cases
 
-TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
 BENDS = (mn.ReLU, mn.GELU, mn.Sigmoid, mn.Tanh)
 
 
@@ -122,21 +122,18 @@ def prune_wildly(net, rng):
                 param.mask = np.zeros(param.shape, bool)
 
 
-def gap(one, two):
-    return np.abs(one - two).max() / max(1, np.abs(two).max())
-
-
 @cases(200, 2_500)
-@given(st.integers(0, 10**9), st.sampled_from(FAMILIES), st.sampled_from(sorted(TOLERANCE)))
+@given(st.integers(0, 10**9), st.sampled_from(FAMILIES), st.sampled_from(["float32", "float64"]))
 def test_compact_predicts_the_same(seed, family, dtype):
     rng = np.random.default_rng(seed)
     net = family(Sizes(rng)).astype(dtype)
     prune_wildly(net, rng)
     small = mn.compact(net)
     x = rng.normal(size=(9, *net.input_shape)).astype(dtype)
-    # Summed in another order, some networks magnify rounding: no more is asked than the masked network itself holds.
-    rounding = gap(net(x), net.astype("float64")(x))
-    assert gap(small(x), net(x)) <= max(TOLERANCE[dtype], 2 * rounding if dtype == "float32" else 0)
+    # Some networks magnify rounding (LayerNorm divides by a small spread), as the masked network shows itself.
+    rounding = np.abs(net(x) - net.astype("float64")(x)).max() if dtype == "float32" else 0
+    allowed = max(tolerance(small(x), net(x), terms=1), 10 * rounding)
+    assert np.abs(small(x) - net(x)).max() <= allowed
     if family is not one_layer_in_two_places:  # which becomes two layers
         assert sum(p.size for p in small.params()) <= sum(p.size for p in net.params())
     assert small.dtype == net.dtype or not small.params()
@@ -152,7 +149,7 @@ def test_compact_of_the_models_predicts_the_same(model, s):
     mn.prune(net, s, structure=mn.along("out"), scope=mn.layer)
     x = np.random.default_rng(0).normal(size=(5, *net.input_shape)).astype(np.float32)
     small = mn.compact(net)
-    assert gap(small(x), net(x)) <= 1e-6
+    assert_close(small(x), net(x))
     assert sum(p.size for p in small.params()) < sum(p.size for p in net.params())
 
 
@@ -180,7 +177,7 @@ def test_a_constant_neuron_lives_on_in_the_next_bias():
     b1.data = np.array([0, 2.5, 0])  # ... and always says 2.5
     small = mn.compact(net)
     assert small.params()[0].shape == (4, 2)
-    assert small.params()[3].data == pytest.approx(b2.data + 2.5 * w2.data[1])
+    assert_close(small.params()[3].data, b2.data + np.float32(2.5) * w2.data[1])
 
 
 def test_half_the_channels_leave_a_quarter_of_the_weights_between():
@@ -198,11 +195,11 @@ def test_a_dead_branch_disappears_and_a_head_too():
     mn.prune(net, 0.5, "random", structure=mn.along("head"), rng=0)
     small = mn.compact(net)
     x = np.random.default_rng(0).normal(size=(5, *net.input_shape)).astype(np.float32)
-    assert gap(small(x), net(x)) <= 1e-6
+    assert_close(small(x), net(x))
     assert "gone" in small.report and sum(p.size for p in small.params()) < before
 
 
-def test_a_smaller_network_trains_on():
+def test_a_smaller_network_trains_on(claim):
     net = mn.models.mlp(6, 5, 3, rng=0)
     mn.prune(net, 0.4, structure=mn.along("out"))
     mn.prune(net, 0.4)
@@ -213,7 +210,7 @@ def test_a_smaller_network_trains_on():
     before = mn.cross_entropy(small(data[0]), data[1])[0]
     for _ in mn.steps(small, data, count=60, rng=0):
         pass
-    assert mn.cross_entropy(small(data[0]), data[1])[0] < before
+    claim.every(before - mn.cross_entropy(small(data[0]), data[1])[0], above=0)
     assert all(gone is None or not p.value[gone].any() for p, gone in zip(small.params(), removed, strict=True))
 
 
@@ -225,7 +222,7 @@ def test_an_unknown_layer_is_left_whole():
     net = mn.Sequential(mn.Dense(4, 6, rng=0), Reverse(), mn.Dense(6, 5, rng=1), mn.ReLU(), mn.Dense(5, 2, rng=2))
     mn.prune(net, 0.5, structure=mn.along("out"))
     x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
-    assert gap(mn.compact(net)(x), net(x)) <= 1e-6
+    assert_close(mn.compact(net)(x), net(x))
     mn.Layer.registry.pop("Reverse")
 
 

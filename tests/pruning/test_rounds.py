@@ -22,7 +22,7 @@ def removed(net):
     return [np.zeros(p.shape, bool) if p.mask is None else ~p.mask for p in net.params()]
 
 
-def test_rounds_reach_the_sparsity_at_equal_budget_and_never_look_back(digits, trained, monkeypatch):
+def test_rounds_reach_the_sparsity_at_equal_budget_and_never_look_back(digits, trained, monkeypatch, claim):
     spent = []
     from minnet.pruning import rounds as module
     honest = module.steps
@@ -36,8 +36,10 @@ def test_rounds_reach_the_sparsity_at_equal_budget_and_never_look_back(digits, t
             assert all(np.all(new[old]) for new, old in zip(now, gone, strict=True))
             left = 0.1 ** ((one.index + 1) / rounds)  # the same fraction of what is left, counted from the start
             assert 1 - one.sparsity == pytest.approx(left, abs=1 / 1776)
-            assert 0.1 < one.accuracy <= 1 and np.isfinite(one.loss)
+            assert np.isfinite(one.loss)
             gone = now
+        claim.every(one.accuracy, above=0.2, below=1)  # it does not guess
+        assert one.accuracy == mn.accuracy(net, digits.val)
         assert sum(spent) == 2 * 34 and len(spent) == rounds and max(spent) - min(spent) <= 1
 
 
@@ -77,7 +79,9 @@ def test_sensitivity_prunes_each_layer_alone_and_leaves_the_network(digits, trai
         net = trained.copy()
         mn.prune(net, {name: 0.5})
         assert found[1] == mn.accuracy(net, digits.val)
-        assert found[2] < 0.3  # without one of its layers the network only guesses
+        mn.prune(net, {name: 1.0})
+        assert found[2] == mn.accuracy(net, digits.val)
+        assert len(set(net(digits.val.x).argmax(axis=1))) == 1  # without one of its layers it always says the same
     tolerable = mn.tolerated(scan, levels, drop=0.05)
     assert all(scan[name][levels.index(s)] >= whole - 0.05 for name, s in tolerable.items())
     with pytest.raises(ValueError, match="begin with sparsity 0"):
@@ -89,8 +93,10 @@ def test_sensitivity_looks_at_one_part_of_the_data_and_measures_on_another(digit
     net = trained.copy()
     mn.prune(net, {"dense1": 0.8}, mn.wanda, data=digits.train)
     assert scan["dense1"] == [mn.accuracy(trained, digits.val), mn.accuracy(net, digits.val)]
-    other = mn.sensitivity(trained, digits.val, (0, 0.8), criterion=mn.wanda)
-    assert other["dense1"][0] == scan["dense1"][0] and other != scan
+    other, twin = mn.sensitivity(trained, digits.val, (0, 0.8), criterion=mn.wanda), trained.copy()
+    mn.prune(twin, {"dense1": 0.8}, mn.wanda, data=digits.val)
+    assert other["dense1"] == [scan["dense1"][0], mn.accuracy(twin, digits.val)]
+    assert not np.array_equal(twin.params()[0].mask, net.params()[0].mask)
 
 
 @pytest.mark.parametrize("s", [0.0, 0.5, 0.9, 0.99])
@@ -133,11 +139,12 @@ def test_after_a_cut_nothing_comes_back(trained):
         assert mn.sparsity(net) == pytest.approx(max(s, 0.9), abs=1e-3)
 
 
-def test_what_changed_between_two_networks(digits, trained):
+def test_what_changed_between_two_networks(digits, trained, claim):
     net = trained.copy()
     mn.prune(net, 0.9)
     before, after = mn.evaluate(trained, digits.val), mn.evaluate(net, digits.val)
-    assert after.accuracy == mn.accuracy(net, digits.val) < before.accuracy == np.mean(before.right)
+    assert after.accuracy == mn.accuracy(net, digits.val) and before.accuracy == np.mean(before.right)
+    claim.every(before.accuracy - after.accuracy, above=0.1)
     of_class = np.bincount(digits.val.y)
     assert (before.per_class * of_class).sum() / of_class.sum() == pytest.approx(before.accuracy)
     assert np.array_equal(mn.changed(trained, net, digits.val), np.flatnonzero(before.predicted != after.predicted))

@@ -23,11 +23,12 @@ with warnings.catch_warnings(record=True) as caught:
     import numpy as np
     from minnet.nn.layers import Dense
     from minnet.sparse import compile, naive
+    from tests.closeness import assert_close
     layer = Dense(12, 5, rng=0)
     layer.weight.mask = np.arange(60).reshape(12, 5) // 5 % 4 < 2       # 2:4
     for n in {batches}:
         x = np.random.default_rng(n).normal(size=(n, 12)).astype(np.float32)
-        assert np.allclose(compile(layer, "{format}")(x), layer(x), rtol=1e-5, atol=1e-6)
+        assert_close(compile(layer, "{format}")(x), layer(x))
 warned = sum("NUMBA_CACHE_DIR" in str(warning.message) for warning in caught)
 print(warned, sum(naive.multiply.ready().stats.cache_hits.values()) if "{format}" == "csr" else 0)
 """

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from minnet.sparse.kernels import MANY, predict_few, predict_many, tile_kernel
 from minnet.sparse.packing import NARROW, WIDE, is_two_of_four, pack_network
 from minnet.sparse.single import predict_one
+from tests.closeness import assert_close
 from tests.sparse import twin
 
 # `predict_many` takes tiles of 16 or of 32 samples, as this computer likes it; both are tested on any computer.
@@ -59,7 +60,7 @@ def test_kernels_agree_with_their_twin(sizes, density, formats, n, seed):
     expected = twin.predict(x, packed)
     found = [run(kernel, x, packed, sizes[-1]) for kernel in KERNELS.values()]
     for y in found:
-        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max(initial=0))
+        assert_close(y, expected, terms=1)
         np.testing.assert_array_equal(y, found[0])          # all kernels add up in the same order
 
 
@@ -72,7 +73,7 @@ def test_several_bands(format, inputs, density):
     packed = pack_network(layers)
     expected = twin.predict(x, packed)
     for kernel in KERNELS.values():
-        np.testing.assert_allclose(run(kernel, x, packed, 3), expected, rtol=1e-4, atol=1e-4)
+        assert_close(run(kernel, x, packed, 3), expected)
 
 
 @pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import minnet as mn
 from minnet.sparse import slopes
 from minnet.sparse.training import NARROW, WIDE, _Kept, perceptron
+from tests.closeness import assert_close
 
 OPTIMISERS = {
     "SGD": mn.SGD(0.05),
@@ -27,24 +28,29 @@ def samples(n, features, classes=10, seed=0):
     return rng.normal(size=(n, features)).astype(np.float32), rng.integers(0, classes, n)
 
 
-def train_both(net, data, optimiser=None, act=lambda net, step: None, atol=2e-5, **how):
-    """Train the same network sparsely and densely and compare; `act` may change the network after each step."""
+def train_both(net, data, optimiser=None, act=lambda net, step: None, **how):
+    """Train the same network sparsely and densely and compare; `act` may change the network after each step.
+
+    Mostly the two differ by an ulp or two. But where the input of a ReLU is within rounding of 0, one of them may pass
+    its gradient on and the other not. That changes weights by some 1e-4 and losses by some 1e-5 (in 2 of 40 runs of
+    the longest test, each with another rounding). A momentum that should have been forgotten changes weights by 1e-2.
+    """
     twin, losses = net.copy(), []
     for each, run in ((net, mn.sparse.steps), (twin, mn.steps)):
         losses.append([])
         for step in run(each, data, optimiser, **how):
             losses[-1].append(step.loss)
             act(each, step)
-    np.testing.assert_allclose(*losses, rtol=1e-4)
+    np.testing.assert_allclose(*losses, rtol=5e-4)
     for ours, theirs in zip(net.params(), twin.params(), strict=True):
-        np.testing.assert_allclose(ours.value, theirs.value, rtol=1e-3, atol=atol, err_msg=ours.path)
+        np.testing.assert_allclose(ours.value, theirs.value, rtol=1e-3, atol=2e-3, err_msg=ours.path)
 
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS.values(), ids=OPTIMISERS)
 def test_losses_are_equal_to_four_digits_over_a_hundred_steps(optimiser):
     net = mn.models.lenet_300_100(rng=0)
     mn.prune(net, 0.9)
-    train_both(net, samples(500, 784), optimiser, count=100, batch=60, rng=1, atol=1e-3)
+    train_both(net, samples(500, 784), optimiser, count=100, batch=60, rng=1)
 
 
 @st.composite
@@ -86,7 +92,7 @@ def test_slopes_are_the_gradients_of_the_network(lanes):
     found[run.places] = run.grad[:-1]
     for param, slope in zip(run.dense.params, run.dense.split(found), strict=True):
         kept = np.ones(param.shape, bool) if param.mask is None else param.mask
-        np.testing.assert_allclose(slope, wanted[param.path] * kept, rtol=1e-4, atol=1e-6)
+        assert_close(slope, wanted[param.path] * kept)
 
 
 # ---- what may happen between two steps ------------------------------------------------------------------
@@ -178,13 +184,13 @@ def test_images_other_numbers_and_other_losses():
     train_both(net, (x.astype(np.float32), target), mn.SGD(0.01), count=10, rng=0, loss=mn.mean_squared_error)
 
 
-def test_nobody_else_is_left_out():
+def test_nobody_else_is_left_out(claim):
     net = mn.models.mlp(20, 30, 10, rng=0)
     data = samples(100, 20)
-    for step in mn.sparse.steps(net, data, mn.Adam(1e-2), count=300, rng=0):
+    for step in mn.sparse.steps(net, data, mn.Adam(1e-2), count=600, rng=0):
         if step.index == 0:
             mn.prune(net, 0.5)
-    assert mn.accuracy(net, data) > 0.9  # it has learned these samples by heart
+    claim.every(mn.accuracy(net, data), above=0.9)  # it has learned these samples by heart
 
 
 @pytest.mark.parametrize(("net", "error", "says"), [
