@@ -3,8 +3,13 @@
 Each runs in a fresh kernel, offline; what is particular to a lesson stands in a test of its own.
 """
 
+import copy
+
+import nbformat
+
 from minnet.exercises.teacher import exercises
-from tests.notebooks import LESSONS
+from tests.lessons.numbers import BENCHMARKS, ELSEWHERE, numbers_in_prose, unexplained
+from tests.notebooks import LESSONS, ROOT
 
 LONGEST = {"05_pruning_is_not_dropout.ipynb": 14}  # lines in a cell; elsewhere 12
 
@@ -21,6 +26,19 @@ def test_cells_are_short_and_named(lesson, request):
             lines = cell.source.splitlines()
             assert len(lines) <= LONGEST.get(request.node.callspec.params["lesson"], 12), cell.id
             assert max(map(len, lines)) <= 90, cell.id
+
+
+def test_every_number_in_the_text_is_set_or_printed_here_or_its_source_is_known(lesson, request):
+    """Also inside folded answers. A figure that depends on rounding is printed by a cell, or it fails elsewhere."""
+    assert unexplained(lesson.notebook, request.node.callspec.params["lesson"][:2]) == []
+
+
+def test_a_figure_of_one_computer_is_noticed(lesson, request):
+    notebook = copy.deepcopy(lesson.notebook)
+    text = next(cell for cell in notebook.cells if cell.cell_type == "markdown" and cell.id != "sources")
+    text.source += "\n\nHere 83.61 % are left of 7,919 weights."
+    assert unexplained(notebook, request.node.callspec.params["lesson"][:2])[-2:] == [
+        (text.id, "83.61"), (text.id, "7,919")]
 
 
 def test_every_still_picture_says_what_it_shows(lesson):
@@ -48,3 +66,15 @@ def test_unfilled_exercises_say_so_and_solutions_pass(lesson, request):
         *solution, call = exercise.solution.splitlines()
         lesson.run("\n".join(solution))
         assert lesson.value(f"{call}.right"), id
+
+
+def test_what_is_known_of_numbers_is_of_use():
+    """Each number of `ELSEWHERE` stands in its cell, and each test of `BENCHMARKS` exists."""
+    cells = {(path.name[:2], cell.id): cell.source for path in LESSONS for cell in nbformat.read(path, 4).cells}
+    for lesson, known in ELSEWHERE.items():
+        for cell, sources in known.items():
+            listed = " ".join(sources.values()).split()
+            assert set(listed) <= set(numbers_in_prose(cells[lesson, cell])), (lesson, cell)
+    for (lesson, cell), test in BENCHMARKS.items():
+        assert (lesson, cell) in cells
+        assert any(f"def {test}(" in path.read_text() for path in (ROOT / "tests/lessons").glob(f"test_{lesson}_*.py"))
