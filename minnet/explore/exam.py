@@ -14,6 +14,8 @@ from minnet.nn.train import accuracy
 
 ASKED = 100  # so many times the same question
 THROWS = 10  # accuracies with the dice left on
+TRIED = 200  # of so many known signals one is chosen to open with
+DOUBT = 10, 50  # so many answers of a hundred to it are wrong while the dice are left on
 
 
 class Exam:
@@ -35,10 +37,28 @@ class Exam:
         """A network's numbers as they are now, and what it recognises with them."""
         return Moment(snapshot(net), accuracy(net, self._data.train), accuracy(net, self._new))
 
-    def known(self, *nets):
-        """The first new signal that all of them recognise, as a number (0 if there is none)."""
-        right = [net(self._new.x).argmax(axis=1) == self._new.y for net in nets]
-        return int(np.all(right, axis=0).argmax())
+    def telling(self, twin, pruned, dice):
+        """A new signal that shows what dropout does to an answer, as a number.
+
+        It is the first one that both networks recognise every time, and that the one with dropout mostly recognises,
+        but clearly not always, while neurons are dropped. If there is none, it is the first one that both recognise,
+        and without any, 0. Which number that is depends on the networks, so it can't be written down once and for all.
+
+        Parameters
+        ----------
+        twin, pruned : Sequential
+            With dropout, and without.
+        dice : callable
+            From the number of a signal to the generator that is used to ask about it.
+        """
+        right = [net(self._new.x).argmax(axis=1) == self._new.y for net in (twin, pruned)]
+        known = np.flatnonzero(np.all(right, axis=0))
+        for signal in known[:TRIED]:
+            truth = self._new.y[signal]
+            sure = all(self.answers(net, signal)[truth] == ASKED for net in (twin, pruned))
+            if sure and DOUBT[0] <= ASKED - self.answers(twin, signal, dice(signal))[truth] <= DOUBT[1]:
+                return int(signal)
+        return int(known[0]) if len(known) else 0
 
     def answers(self, net, signal, dice=None):
         """How often each class is the answer to the same new signal, (classes,); to no signal (None), never."""

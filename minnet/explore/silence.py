@@ -34,6 +34,13 @@ def with_dropout(net, p):
     return Sequential(*layers, input_shape=net.input_shape)
 
 
+def set_dropout(net, p):
+    """From now on a network drops each hidden neuron with this probability."""
+    for layer in net.layers:
+        if isinstance(layer, Dropout):
+            layer.p = p
+
+
 def plain_layers(net):
     """The layers of a fully connected network, without dropout."""
     layers = [layer for layer in getattr(net, "layers", ()) if not isinstance(layer, Dropout)]

@@ -21,11 +21,11 @@ from minnet.explore.exam import ASKED, Exam
 from minnet.explore.explorer import Explorer
 from minnet.explore.player import Player
 from minnet.explore.samples import few
-from minnet.explore.silence import alive, plain_layers, spared, thrown, with_dropout
+from minnet.explore.silence import alive, plain_layers, set_dropout, spared, thrown, with_dropout
 from minnet.explore.telling import DICE_ON, PREDICT, TRAINING, Frame, Side, sentence, table
 from minnet.explore.window import Window
 from minnet.nn.checkpoint import rewind
-from minnet.nn.layers import Dropout, Sequential
+from minnet.nn.layers import Sequential
 from minnet.nn.models import mlp
 from minnet.nn.train import fit, steps
 from minnet.pruning import criteria, structure
@@ -115,7 +115,8 @@ class TwinsExplorer(Explorer):
         wide, slider = {"description_width": "initial"}, {"width": "400px", "max_width": "100%"}
         toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
         write(self._pruned, self._masks(FIRST))
-        known = self._exam.known(self._net, self._pruned)
+        set_dropout(self._twin, FIRST["fraction"] / 100)
+        telling = self._exam.telling(self._twin, self._pruned, self._asking)
         return {
             "fraction": widgets.IntSlider(FIRST["fraction"], 0, 95, description="Fraction (%)", style=wide,
                                           layout=slider),
@@ -127,8 +128,8 @@ class TwinsExplorer(Explorer):
             "step": widgets.IntSlider(1, 1, self.epochs * self._per_epoch, description="Training step", style=wide,
                                       layout=slider),
             "mode": widgets.ToggleButtons(options=[TRAINING, PREDICT, DICE_ON], description="Show", **toggle),
-            "signal": widgets.BoundedIntText(known, 0, len(self.data.val) - 1, description="Signal number", style=wide,
-                                             layout={"width": "180px"}),
+            "signal": widgets.BoundedIntText(telling, 0, len(self.data.val) - 1, description="Signal number",
+                                             style=wide, layout={"width": "180px"}),
         }
 
     def told(self):
@@ -169,9 +170,7 @@ class TwinsExplorer(Explorer):
         one, two = left[epochs], right[min(epochs, len(right) - 1)]
         rewind(self._twin, one.numbers)
         rewind(self._pruned, two.numbers)
-        for layer in self._twin.layers:
-            if isinstance(layer, Dropout):
-                layer.p = state["fraction"] / 100
+        set_dropout(self._twin, state["fraction"] / 100)
         active, seconds = self._active(state), self._seconds()
         asked = None if state["mode"] == TRAINING else state["signal"]  # in training nobody is asked
         noisy = [] if state["mode"] != DICE_ON else self._exam.noisy(self._twin, (state["fraction"], epochs))
@@ -218,7 +217,11 @@ class TwinsExplorer(Explorer):
         return self._rankings[how].masks(state["fraction"] / 100)
 
     def _dice(self, state):
-        return np.random.default_rng((self.seed, state["signal"])) if state["mode"] == DICE_ON else None
+        return self._asking(state["signal"]) if state["mode"] == DICE_ON else None
+
+    def _asking(self, signal):
+        """The dice that are left on when this signal is asked about."""
+        return np.random.default_rng((self.seed, signal))
 
     def _active(self, state):
         """The hidden neurons of the dropout twin that speak just now."""
