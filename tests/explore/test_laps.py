@@ -24,6 +24,7 @@ from minnet.explore.runners import (
     TWO_FOUR,
     Runners,
 )
+from tests.closeness import assert_close
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_all_runners_compute_what_their_network_computes(net, part):
     mn.prune(half, 0.5, scope=mn.window(4))
     wanted = {DENSE: net, TORCH: net, BLOCKS: fours, TWO_FOUR: half}
     for name in set(ready) - {SMALLER}:
-        np.testing.assert_allclose(ready[name].predict(x), wanted.get(name, few)(x), rtol=1e-4, atol=1e-5)
+        assert_close(np.asarray(ready[name].predict(x)), wanted.get(name, few)(x))
         assert ready[name].density == pytest.approx(1 - mn.sparsity(wanted.get(name, few)))
     assert ready[SMALLER].predict(x).shape == (33, 10)
     # As many weights as are left, up to one neuron more or less; one neuron in each layer always stays.

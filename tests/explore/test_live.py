@@ -7,6 +7,7 @@ import pytest
 
 import minnet as mn
 from minnet.explore.live import EVERY
+from tests.closeness import assert_close
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def check(explorer, data):
     hidden = explorer.net.layers[1](explorer.net.layers[0](split.x))
     assert shown.accuracy == found.accuracy and shown.loss == found.loss
     assert shown.silent == np.sum((hidden == 0).all(axis=0))
-    np.testing.assert_allclose(shown.hidden, hidden[sample], rtol=1e-5, atol=1e-6)
+    assert_close(shown.hidden, hidden[sample])
     assert shown.truth == split.y[sample] and shown.answer == found.predicted[sample]
     assert shown.chances.sum() == pytest.approx(1, abs=1e-5)
     assert f"Step {explorer.step:,} of {explorer.count:,}" in text
