@@ -1,6 +1,8 @@
-"""What lesson 00 says is what lesson 00 shows; what it says in general is held against several seeds."""
+"""What lesson 00 says is what lesson 00 shows; what it says in general is held against other seeds."""
 
 import re
+
+import numpy as np
 
 import minnet as mn
 from tests.lessons.running import printed, text
@@ -16,19 +18,23 @@ def test_the_network_and_the_data_are_as_described(lesson):
     assert lesson.value("mn.sparsity(net)") == 0.9
 
 
-def test_most_is_lost_at_once_and_most_comes_back(lesson):
-    whole, pruned, again = lesson.value("[whole, pruned, again]")
-    assert whole > 0.9 and pruned < 0.5 and again > 0.8  # "fewer than half", and "most digits again"
-    assert f"at once:    {pruned:.0%}" in printed(lesson, "reveal")
+def test_most_is_lost_at_once_and_most_comes_back(claim, lesson):
+    assert f"at once:    {lesson.value('pruned'):.0%}" in printed(lesson, "reveal")
     digits = mn.data.digits()
-    for seed in range(1, 5):  # and with other dice
+    others = []
+    for seed in range(100, 108):
         net = mn.models.mlp(64, 32, 16, 10, rng=seed)
         mn.fit(net, digits.train, epochs=20, rng=seed, progress=False)
         whole = mn.accuracy(net, digits.val)
         mn.prune(net, 0.9)
         pruned = mn.accuracy(net, digits.val)
         mn.fit(net, digits.train, epochs=20, rng=seed, progress=False)
-        assert pruned < 0.6 * whole and mn.accuracy(net, digits.val) - pruned > (whole - pruned) / 2
+        others.append([whole, pruned, mn.accuracy(net, digits.val)])
+    for whole, pruned, again in (np.transpose(others), lesson.value("[whole, pruned, again]")):
+        claim.every(whole, above=0.9)
+        claim.every(pruned, below=0.5)  # "fewer than half"
+        claim.every(again, above=0.8)  # "most digits again"
+        claim.every((again - pruned) / (whole - pruned), above=0.5)  # "a large part of the loss"
 
 
 def test_the_answer_does_not_stand_under_the_question(lesson):
@@ -41,7 +47,7 @@ def test_the_checkup_finds_all_it_needs(lesson):
     assert lesson.value("[line.what for line in mn.checkup().lines if not line.fine and line.what != 'speed']") == []
 
 
-def test_the_playground_does_what_the_steps_say(lesson):
+def test_the_playground_does_what_the_steps_say(claim, lesson):
     steps = text(lesson, "playground-text")
     lesson.run("train, prune, undo = playground._buttons")
     for name in ("Train", "Prune", "Undo"):
@@ -55,7 +61,8 @@ def test_the_playground_does_what_the_steps_say(lesson):
     lesson.run("playground.set(criterion='random'); prune.click(); playground.wait(60)")
     lesson.run("playground.set(beside=1)")
     assert lesson.value("len(playground.tried)") == 2
-    assert lesson.value("playground.shown.beside.accuracy == one.accuracy > playground.shown.here.accuracy")
+    assert lesson.value("playground.shown.beside.accuracy == one.accuracy")
+    claim.every(lesson.value("one.accuracy - playground.shown.here.accuracy"), above=0.1)  # "what do you lose?"
     lesson.run("undo.click()")
     assert lesson.value("len(playground.tried)") == 1 and lesson.value("playground.shown.number") == 1
     assert "**neurons / filters**; now a unit is a neuron. Set *Sparsity* to 50 and press **Prune**" in steps
