@@ -1,6 +1,6 @@
 """What lesson 02 says is what lesson 02 shows: every claim of its text, held against the lesson's own variables.
 
-What the text says in general is held against other seeds, trained here in the same way.
+What the text says in general is held against seeds that the reader does not see.
 """
 
 import re
@@ -86,7 +86,7 @@ def test_what_is_computed_is_what_was_measured_in_the_valley(lesson):
     assert computed == measured
 
 
-def test_the_check_notices_a_forgotten_line_although_training_still_learns(lesson):
+def test_the_check_notices_a_forgotten_line_although_training_still_learns(claim, lesson):
     assert apart(lesson, "wrong")[1] > 0.01
     lesson.run("""if True:
         right_back = backward
@@ -102,8 +102,9 @@ def test_the_check_notices_a_forgotten_line_although_training_still_learns(lesso
         backward = right_back
         good = train([table.copy() for table in start], x, y, 0.5, 300)
     """)
-    first, wrong, good = lesson.value("[wrong[0], wrong[-1], good[-1]]")
-    assert good < wrong < first
+    first, wrong, good = np.log(lesson.value("[wrong[0], wrong[-1], good[-1]]"))
+    claim.every(wrong - good, above=0.5)
+    claim.every(first - wrong, above=0.5)
 
 
 # ---- training -------------------------------------------------------------------------------------------
@@ -115,14 +116,14 @@ def test_the_titles_of_the_planes_are_inside_the_picture(lesson):
     assert lesson.value("[ax.title.get_window_extent().y1 < sheet.bbox.y1 - 2 for ax in sheet.axes]") == [True, True]
 
 
-def test_it_learns_the_rings(lesson):
-    assert "100% of the points are right" in printed(lesson, "trained")
+def test_it_learns_the_rings(claim, lesson):
+    claim.every(lesson.value("float(np.mean(forward(x, *weights)[2].argmax(axis=1) == y))"), above=0.98)
     assert lesson.value("[float(abs(table).max()) for table in (b1, b2)]") == [0, 0]  # the start is left as it was
 
 
-def test_the_same_functions_learn_the_digits(lesson):
+def test_the_same_functions_learn_the_digits(claim, lesson):
     assert f"{np.log(10):.2f}" == "2.30" and "loss 2.30" in printed(lesson, "digits")
-    assert lesson.value("float(right)") > 0.93
+    claim.every(lesson.value("float(right)"), above=0.93)
     assert lesson.value("list(reader[0].shape) + list(reader[2].shape)") == [64, 32, 32, 10]
 
 
@@ -161,28 +162,42 @@ def test_one_step_at_a_time(lesson):
 # ---- the explorers --------------------------------------------------------------------------------------
 
 
-def test_two_lines_leave_a_gap_three_can_close_and_eight_always_do(lesson):
-    found = {int(hidden): right for hidden, right in lesson.value("found").items()}
-    assert max(found[1] + found[2]) < 0.95
-    assert max(found[3]) > 0.99 and min(found[3]) < 0.95
-    assert min(found[8]) == 1
+def test_two_lines_leave_a_gap_three_can_close_and_eight_always_do(claim, lesson):
     assert printed(lesson, "reveal-guess") == "You made no guess.\n3 can be enough.\n"
+    shown = {int(hidden): np.array(right) for hidden, right in lesson.value("found").items()}
+    claim.every(max(shown[1].max(), shown[2].max()), below=0.9)
+    claim.every(shown[3].max(), above=0.98)
+    claim.every(shown[3].min(), below=0.95)  # "only with some seeds"
+    claim.every(shown[8].min(), above=0.99)
+    rings = tuple(np.array(lesson.value(name)) for name in "xy")
+    found = {}
+    for hidden, seeds in ((2, range(100, 108)), (3, range(100, 118)), (8, range(100, 106))):
+        found[hidden] = []
+        for seed in seeds:
+            net = mn.models.mlp(2, hidden, 2, rng=seed)
+            for _ in mn.steps(net, rings, mn.SGD(0.3), count=1000, rng=seed):
+                pass
+            found[hidden].append(mn.accuracy(net, rings))
+    claim.every(found[2], below=0.98)
+    claim.median(found[3], above=0.95)
+    claim.every(min(found[3]), below=0.95)  # not with every seed
+    claim.every(found[8], above=0.99)
 
 
-def test_the_rings_explorer_trains_when_asked(lesson):
+def test_the_rings_explorer_trains_when_asked(claim, lesson):
     assert lesson.value("rings.step") == 0
     lesson.run("rings.set(hidden=8, pace='1,000'); rings.play(); rings.wait(60)")
-    assert lesson.value("[rings.step, rings.shown.accuracy]") == [1000, 1]
+    assert lesson.value("rings.step") == 1000
+    claim.every(lesson.value("rings.shown.accuracy"), above=0.99)
     lesson.run("rings.reset()")
 
 
-def test_a_tenth_of_the_rate_takes_ten_times_as_long(lesson, digits):
+def test_a_tenth_of_the_rate_takes_ten_times_as_long(claim, lesson):
     lesson.run("explorer.set(pace='1,000'); explorer.play(); explorer.wait(120); fast = explorer.shown")
     lesson.run("explorer.set(rate=0.01); explorer.start_over(); explorer.play(); explorer.wait(120)")
     fast, slow = lesson.value("[[row[1] for row in curve.tolist()] for curve in (fast.curve, explorer.shown.curve)]")
     assert lesson.value("bool((explorer.shown.before == fast.curve).all())")  # the grey trace
-    for steps in (50, 100, 200):
-        assert slow[steps] == pytest.approx(fast[steps // 10], rel=0.15)
+    claim.every([slow[10 * steps] / fast[steps] for steps in (5, 10, 20)], above=0.85, below=1.15)
     lesson.run("explorer.reset()")
     assert lesson.problems() == []
 
@@ -222,20 +237,32 @@ def test_a_slip_about_the_rate_is_named(rate, silent, told):
     assert told in note.text and not note.right
 
 
+def trained(rate, digits, seed=0):
+    """As the lesson's function does."""
+    net = mn.models.mlp(64, 32, 10, rng=seed)
+    for _ in mn.steps(net, digits.train, mn.SGD(rate), count=300, rng=seed):
+        pass
+    return net
+
+
+def silent(net, digits):
+    """How many hidden neurons never fire, for any training digit."""
+    return int(np.sum(net.layers[1](net.layers[0](digits.train.x)).max(axis=0) == 0))
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("rate", [2, 3, 10, 30, 100, 1e6])
 def test_any_rate_that_is_too_large_is_accepted(rate):
-    assert mn.check("02.diverges", rate, 32).right
+    with np.errstate(all="ignore"):
+        assert mn.check("02.diverges", rate, silent(trained(rate, mn.data.digits()), mn.data.digits())).right
 
 
-def test_too_fast_they_all_fall_silent_for_good_and_only_the_last_biases_move(digits):
-    for seed in range(3):
-        net = mn.models.mlp(64, 32, 10, rng=seed)
-        for _ in mn.steps(net, digits.train, mn.SGD(10), count=300, rng=seed):
-            pass
+def test_too_fast_they_all_fall_silent_for_good_and_only_the_last_biases_move(claim, digits):
+    nets = [trained(10, digits, seed) for seed in (0, 100, 101)]
+    claim.every([silent(net, digits) for net in nets], above=32)
+    for net in nets:
         before = {param.path: param.data.copy() for param in net.params()}
-        assert not net.layers[1](net.layers[0](digits.train.x)).any()
-        for _ in mn.steps(net, digits.train, mn.SGD(0.01), count=300, rng=seed):  # no rate brings them back
+        for _ in mn.steps(net, digits.train, mn.SGD(0.01), count=300, rng=0):  # no rate brings them back
             pass
         moved = [param.path for param in net.params() if not np.array_equal(param.data, before[param.path])]
         assert moved == ["dense2.bias"]
@@ -244,11 +271,12 @@ def test_too_fast_they_all_fall_silent_for_good_and_only_the_last_biases_move(di
 # ---- pitfalls -------------------------------------------------------------------------------------------
 
 
-def test_too_tiny_is_wrong_and_too_large_too(lesson):
-    off = [float(number) for number in re.findall(r": (\S+) off", printed(lesson, "tiny"))]
-    best = int(np.argmin(off))
-    assert 0 < best < len(off) - 1
-    assert off[:best] == sorted(off[:best], reverse=True) and off[best + 1 :] == sorted(off[best + 1 :])
+def test_too_tiny_is_wrong_and_too_large_too(claim, lesson):
+    powers = np.log10([float(number) + 1e-16 for number in re.findall(r": (\S+) off", printed(lesson, "tiny"))])
+    for better in -np.diff(powers[:3]):  # each at least ten times better than the one before ...
+        claim.every(better, above=1)
+    for worse in np.diff(powers[2:]):  # ... and then worse
+        claim.every(worse, above=1)
 
 
 def test_equal_weights_stay_equal(lesson):
