@@ -10,11 +10,12 @@ import pytest
 import minnet as mn
 from minnet.draw.gaze import gone, patterns
 from minnet.exercises.lesson11 import without
+from tests.closeness import assert_close
 from tests.lessons.running import printed, text
 from tests.notebooks import ROOT
 
 LESSON = "11_heads_and_layers.ipynb"
-SEEDS = range(3)
+SEEDS = range(100, 105)  # neither the lesson nor its benchmark has been tuned on them
 HEADS = [(layer, head) for layer in (1, 2) for head in (1, 2, 3, 4)]
 
 
@@ -25,7 +26,7 @@ def sequences():
 
 @pytest.fixture(scope="module")
 def nets(sequences):
-    """The lesson's network with other dice."""
+    """The lesson's network with other seeds."""
     made = []
     for seed in SEEDS:
         net = mn.models.tiny_transformer(tokens=5, n_in=16, n_out=8, rng=seed)
@@ -48,10 +49,21 @@ def attention(net):
     return [part for _, part in net.walk() if isinstance(part, mn.Attention)]
 
 
-def half(net, sequences, criterion):
+def half(net, sequences, criterion, seed=0):
     trial = net.copy()
-    mn.prune(trial, 0.5, criterion=criterion, structure=mn.along("head"), data=sequences.train, rng=0)
+    mn.prune(trial, 0.5, criterion=criterion, structure=mn.along("head"), data=sequences.train, rng=seed)
     return trial
+
+
+def right(net, data):
+    """Accuracy in per cent."""
+    return 100 * mn.accuracy(net, data)
+
+
+def costs_alone(net, sequences):
+    """Points lost without each head, (layers, heads)."""
+    whole = right(net, sequences.val)
+    return np.array([whole - right(without(net, one), sequences.val) for one in HEADS]).reshape(2, 4)
 
 
 def layers(net):
@@ -108,12 +120,12 @@ def test_attention_looks_up(lesson):
     assert mixed == sorted(mixed)
 
 
-def test_one_head_by_hand_is_what_the_network_computes(lesson):
+def test_one_head_by_hand_is_what_the_network_computes(lesson, claim):
     assert "the same: True" in printed(lesson, "observe")
     assert "(500, 4, 5, 5)" in printed(lesson, "observe")
     share = np.array(lesson.value("share.tolist()"))  # a later cell has not touched it
     assert share.shape == (5, 5) and share.sum(axis=1) == pytest.approx(np.ones(5), abs=1e-5)
-    assert share[4].argmax() == 2
+    claim.every(share[4, 2] - np.delete(share[4], 2).max(), above=0)
     assert lesson.value("[attention.dim, net.layers[0].weight.shape[1]]") == [8, 32]
     assert lesson.value("[words[4], words[2]]") == ["g?", "g→6"]  # the mark of the pictures
 
@@ -121,69 +133,77 @@ def test_one_head_by_hand_is_what_the_network_computes(lesson):
 # ---- which heads are needed -------------------------------------------------------------------------------
 
 
-def test_one_head_is_needed_and_layer_2_is_not_head_by_head(lesson, nets, sequences, measured):
-    cost = {(layer, head): points for layer, head, points in lesson.value("[[*k, v] for k, v in cost.items()]")}
-    needed = tuple(lesson.value("list(needed)"))
-    assert needed == (1, 2) and 30 <= cost[needed] <= 40  # "a third of all answers"
-    assert max(cost[2, head] for head in (1, 2, 3, 4)) <= 1
-    assert all(cost[2, one] < cost[1, other] < cost[needed] + 1e-9 for one in (1, 2, 3, 4) for other in (1, 2, 3, 4))
-    for net in nets:
-        whole = mn.accuracy(net, sequences.val)
-        alone = [100 * (whole - mn.accuracy(without(net, one), sequences.val)) for one in HEADS]
-        assert whole > 0.99 and max(alone[:4]) >= 20 and max(alone[4:]) <= 5
+def test_one_head_is_needed_and_layer_2_is_not_head_by_head(lesson, nets, sequences, measured, claim):
+    cost = np.zeros((2, 4))
+    for layer, head, points in lesson.value("[[*k, v] for k, v in cost.items()]"):
+        cost[layer - 1, head - 1] = points
+    first, second = np.sort(cost)
+    assert lesson.value("list(needed)") == [1, 2]
+    claim.every(cost[0, 1] - first[2], above=0)
+    claim.every(cost[0, 1], above=30, below=40)  # "a third of all answers"
+    claim.every(first[0] - second[3], above=0)
+    claim.every(second[3], below=1)  # "next to nothing"
+    claim.every([right(net, sequences.val) for net in nets], above=99)
+    alone = np.array([costs_alone(net, sequences) for net in nets]).max(axis=2)
+    claim.every(alone[:, 0] - alone[:, 1], above=10)  # "far more"
     costs = 100 * np.array([run["cost of a head"] for run in measured["recall"]])
     assert len(costs) == 10
     best = costs.max(axis=2)
     said = told(lesson, "look-up-after")
-    assert "worth 28 to 45 points, and the best of layer 2 at most 2 " in said
+    assert "the needed head was worth 28 to 45 points, and the best of layer 2 at most 2 " in said
     assert [round(best[:, 0].min()), round(best[:, 0].max()), round(best[:, 1].max())] == [28, 45, 2]
 
 
-def test_it_looks_things_up(lesson, nets, sequences):
-    look = [numbers(line)[-1] for line in printed(lesson, "look-up").splitlines()]
-    assert np.argmax(look) == 1 and min(look) > 0.25 and look[1] > max(look[0], *look[2:]) + 0.1
+def test_it_looks_things_up(lesson, nets, sequences, claim):
+    look = np.array([numbers(line)[-1] for line in printed(lesson, "look-up").splitlines()])
+    claim.every(look[1] - np.delete(look, 1).max(), above=0)
+    claim.every(look.min(), above=0.2)  # more than those that look at all tokens alike
     rows = sequences.val.x.reshape(-1, 5, 16)[np.arange(500), lesson.value("place.tolist()")]
     assert np.array_equal(rows[:, 8:].argmax(axis=1), sequences.val.y)
-    for net in nets:
-        assert looks_up(net, sequences, 0).min() > 0.2  # more than those who look at all alike
+    claim.every([looks_up(net, sequences, 0).min() for net in nets], above=0.2)
 
 
-def test_the_heads_of_layer_2_stand_in_for_each_other(lesson, nets, sequences):
+def test_the_heads_of_layer_2_stand_in_for_each_other(lesson, nets, sequences, claim):
     together, alone = lesson.value("[lost, alone]")
-    assert together > 50 and alone < 2
-    lost = [numbers(line)[-1] for line in printed(lesson, "together").splitlines()[:4]]
-    assert lost == sorted(lost)
-    for net in nets:
-        whole = mn.accuracy(net, sequences.val)
-        alone = sum(whole - mn.accuracy(without(net, one), sequences.val) for one in HEADS[4:])
-        together = whole - mn.accuracy(without(net, *HEADS[4:]), sequences.val)
-        assert together > 0.3 and together > 5 * alone
+    claim.every(together, above=50)  # "more than half of the answers"
+    claim.every(alone, below=2)
+    assert "more than 30 points" in lesson.value("options")
+    alone = np.array([costs_alone(net, sequences)[1].sum() for net in nets])
+    together = np.array([right(net, sequences.val) - right(without(net, *HEADS[4:]), sequences.val) for net in nets])
+    claim.median(together, above=30)
+    claim.every(together - alone, above=10)
 
 
 # ---- half of the heads ------------------------------------------------------------------------------------
 
 
-def test_half_of_the_heads_go(lesson, nets, sequences):
+def test_half_of_the_heads_go(lesson, nets, sequences, claim):
     whole, pruned, retrained = numbers(printed(lesson, "half"))
-    assert pruned < whole - 10 and retrained >= whole - 1
+    claim.every(whole - pruned, above=10)
+    claim.every(whole - retrained, below=1)
     lesson.run("from minnet.draw.gaze import gone as gone_now")
     assert lesson.value("sum(int(heads.sum()) for heads in gone_now(half))") == 4
+    lost = []
     for net in nets:
         trial = half(net, sequences, mn.taylor)
         assert sum(int(lost.sum()) for lost in gone(trial)) == 4
         assert all(not lost.all() for lost in gone(trial))  # one of each layer stays
-        assert mn.accuracy(train(trial, sequences, 2), sequences.test) >= mn.accuracy(net, sequences.test) - 0.01
+        lost.append(right(net, sequences.test) - right(train(trial, sequences, 2), sequences.test))
+    claim.every(lost, below=1)
 
 
-def test_before_retraining_the_ranking_matters_and_after_it_not(lesson, nets, sequences):
+def test_before_retraining_the_ranking_matters_and_after_it_not(lesson, nets, sequences, claim):
     lines = {line.split()[0]: numbers(line) for line in printed(lesson, "criteria").splitlines()}
-    assert lines["taylor"][0] > max(lines["magnitude"][0], lines["random"][0]) + 20
-    assert all(retrained >= 99 for _, retrained in lines.values())
-    before = {criterion: np.mean([mn.accuracy(half(net, sequences, criterion), sequences.val) for net in nets])
+    for other in ("magnitude", "random"):
+        claim.every(lines["taylor"][0] - lines[other][0], above=10)
+    claim.every([retrained for _, retrained in lines.values()], above=99)
+    before = {criterion: np.array([np.mean([right(half(net, sequences, criterion, seed), sequences.val)
+                                            for seed in range(10 if criterion is mn.random else 1)]) for net in nets])
               for criterion in (mn.taylor, mn.magnitude, mn.random)}
-    assert before[mn.taylor] > max(before[mn.magnitude], before[mn.random]) + 0.1
-    for net in nets:
-        assert mn.accuracy(train(half(net, sequences, mn.random), sequences, 2), sequences.val) >= 0.99
+    claim.every(before[mn.taylor] - before[mn.random], above=0)  # the mean of ten draws
+    claim.median(before[mn.taylor] - before[mn.magnitude], above=0)
+    claim.every([right(train(half(net, sequences, mn.random, seed), sequences, 2), sequences.val)
+                 for seed, net in zip(SEEDS, nets, strict=True)], above=99)
 
 
 def test_the_table_of_the_digits_is_the_benchmarks(lesson, measured):
@@ -207,20 +227,27 @@ def test_the_table_of_the_digits_is_the_benchmarks(lesson, measured):
 # ---- whole layers -----------------------------------------------------------------------------------------
 
 
-def test_a_layer_goes(lesson, nets, sequences):
+def test_a_layer_goes(lesson, nets, sequences, claim):
     whole, pruned, retrained, *_ = numbers(printed(lesson, "shallow"))
-    assert pruned < whole / 2 and retrained >= whole - 1  # "more than half of the answers"
+    claim.every(whole - pruned, above=40, below=65)  # "about half of the answers"
+    claim.every(whole - retrained, below=1)
     assert "residual3: gone" in printed(lesson, "shallow") and "residual4: gone" in printed(lesson, "shallow")
+    scores = lesson.value("mn.rank(net, mn.taylor, mn.branches, data=sequences.train).score.tolist()")
+    claim.every(np.log(min(scores[:2]) / max(scores[2:])), above=0)
     assert lesson.value("[type(part).__name__ for part in one.layers].count('Residual')") == 2
-    for seed, net in enumerate(nets):
-        trial = net.copy()
-        mn.prune(trial, 0.5, criterion=mn.taylor, structure=layers, data=sequences.train)
-        assert [bool(lost.all()) for lost in gone(trial)] == [False, True]  # the deeper one
-        assert mn.accuracy(trial, sequences.val) < 0.65
+    pruned, lost, lead = [], [], []
+    for seed, net in zip(SEEDS, nets, strict=True):
+        first, second = mn.rank(net, mn.taylor, layers, data=sequences.train).score
+        lead.append(np.log(first / second))
+        trial = without_layer(net, 1)
+        pruned.append(right(trial, sequences.val))
         small = mn.compact(train(trial, sequences, 2, seed))
         assert len(attention(small)) == 1
-        np.testing.assert_allclose(small(sequences.val.x), trial(sequences.val.x), atol=1e-4)
-        assert mn.accuracy(small, sequences.test) >= mn.accuracy(net, sequences.test) - 0.01
+        assert_close(small(sequences.val.x), trial(sequences.val.x))
+        lost.append(right(net, sequences.test) - right(small, sequences.test))
+    claim.every(lead, above=0)  # it chooses the deeper one
+    claim.every(pruned, below=65)
+    claim.every(lost, below=1)
 
 
 def test_time_is_measured_and_the_quoted_figures_are_the_benchmarks(lesson, measured):
@@ -240,43 +267,48 @@ def test_time_is_measured_and_the_quoted_figures_are_the_benchmarks(lesson, meas
     assert min(run["times as fast"][batch]["one layer"] for run in measured["recall"] for batch in ("1", "64")) > 1.3
 
 
-def test_the_early_layer_does_more(lesson, nets, sequences):
+def test_the_early_layer_does_more(lesson, nets, sequences, claim):
     gone_first, two, four = (numbers(line)[-1] for line in printed(lesson, "other").splitlines())
-    assert gone_first < 20 and two < 80 and four > 99
+    claim.every(numbers(printed(lesson, "shallow"))[1] - gone_first, above=10)  # "less is left"
+    claim.every(two, below=90)
+    claim.every(four, above=99)
+    less, after, looks = [], [], []
     for net in nets:
-        first, second = without_layer(net, 0), without_layer(net, 1)
-        assert mn.accuracy(first, sequences.val) < mn.accuracy(second, sequences.val) - 0.1
-        assert mn.accuracy(train(first, sequences, 2), sequences.val) < 0.9
-        assert mn.accuracy(train(first, sequences, 2), sequences.val) > 0.98
-        before, after = (looks_up(each, sequences, layer=1).mean() for each in (without_layer(net, 0), first))
-        assert after > before + 0.1  # layer 2 has learned to look things up
+        trial = without_layer(net, 0)
+        less.append(right(without_layer(net, 1), sequences.val) - right(trial, sequences.val))
+        before = looks_up(trial, sequences, layer=1).mean()
+        after.append([right(train(trial, sequences, 2), sequences.val) for _ in range(2)])
+        looks.append(looks_up(trial, sequences, layer=1).mean() - before)
+    two, four = np.transpose(after)
+    claim.every(less, above=0)
+    claim.every(two, below=90)
+    claim.every(four, above=95)
+    claim.every(looks, above=0.1)  # layer 2 has learned to look things up
 
 
 # ---- the explorer -----------------------------------------------------------------------------------------
 
 
-def test_the_explorer_shows_what_the_text_points_at(lesson):
+def test_the_explorer_shows_what_the_text_points_at(lesson, claim):
     def costs(layer):
-        return lesson.value(f"[float(x) for x in 100 * explorer.shown.worth.costs[{layer - 1}]]")
+        return np.array(lesson.value(f"[float(x) for x in 100 * explorer.shown.worth.costs[{layer - 1}]]"))
 
     before = costs(1)
-    lesson.run("explorer.set(head_1_2=False)")  # 1: the others have become worth more
-    assert all(now > then for place, (now, then) in enumerate(zip(costs(1), before, strict=True)) if place != 1)
+    lesson.run("explorer.set(head_1_2=False)")
+    claim.every(np.delete(costs(1) - before, 1).min(), above=0)  # 1: the others have become worth more
     lesson.run("explorer.reset()")
-    seen = [costs(2)[3]]
-    for head in (1, 2, 3):
-        lesson.run(f"explorer.set(head_2_{head}=False)")
-        seen.append(costs(2)[3])
-    assert seen == sorted(seen) and seen[0] < 1 and seen[-1] > 30  # 2
+    claim.every(costs(2)[3], below=1)
+    lesson.run("explorer.set(head_2_1=False, head_2_2=False, head_2_3=False)")
+    claim.every(costs(2)[3], above=30)  # 2
     lesson.run("explorer.reset()")
     found = {}
     for criterion in ("taylor", "magnitude", "random"):  # 3
         lesson.run(f"explorer.set(ranked=4, criterion={criterion!r})")
-        found[criterion] = lesson.value("explorer.shown.worth.accuracy")
-    assert max(found, key=found.get) == "taylor"
+        found[criterion] = 100 * lesson.value("explorer.shown.worth.accuracy")
+    claim.every(found["taylor"] - max(found["magnitude"], found["random"]), above=10)
     lesson.run("explorer.set(criterion='taylor'); explorer.retrain(); explorer.wait(); explorer.set(show='retrained')")
-    assert lesson.value("explorer.shown.worth.accuracy") > 0.99  # 4
-    assert max(x for x in costs(1) + costs(2) if x == x) > 30  # the last head of layer 2
+    claim.every(100 * lesson.value("explorer.shown.worth.accuracy"), above=99)  # 4
+    claim.every(np.nanmax([costs(1), costs(2)]), above=30)  # there is a head that does the work now
     lesson.run("explorer.reset(); explorer.set(layer_2=False)")
     assert lesson.value("explorer.shown.left") == 9576  # 5
     lesson.run("explorer.reset()")
@@ -288,23 +320,30 @@ def test_the_explorer_shows_what_the_text_points_at(lesson):
 # ---- pitfalls ---------------------------------------------------------------------------------------------
 
 
-def test_the_sharpest_maps_belong_to_heads_that_nobody_needs_alone(lesson, nets, sequences):
+def test_the_sharpest_maps_belong_to_heads_that_nobody_needs_alone(lesson, nets, sequences, claim):
     rows = [numbers(line) for line in printed(lesson, "sharp").splitlines()]
     first, second = ([row[2] for row in rows if row[0] == layer] for layer in (1, 2))
-    assert min(second) > max(first) and max(row[3] for row in rows if row[0] == 2) < 1
+    claim.every(min(second) - max(first), above=0)
+    claim.every(max(row[3] for row in rows if row[0] == 2), below=1)
+    more = []
     for net in nets:
         sharp = np.mean([[each.max(axis=2).mean(axis=1) for each in patterns(net, x)]
                          for x in sequences.val.x[:100]], axis=0)
-        assert sharp[1].mean() > sharp[0].mean() + 0.1
+        more.append(sharp[1].mean() - sharp[0].mean())
+    claim.every(more, above=0.1)
 
 
-def test_magnitude_can_be_fooled(lesson, nets, sequences):
+def test_magnitude_can_be_fooled(lesson, nets, sequences, claim):
     assert "the same answers: True" in printed(lesson, "twin")
     lines = {tuple(line.split()[:2]): numbers(line)[0] for line in printed(lesson, "twin-pruned").splitlines()}
-    assert lines["taylor", "net"] == lines["taylor", "twin"] > 99
-    assert lines["magnitude", "twin"] == pytest.approx(100 - lesson.value("cost[needed]"), abs=0.11)
+    claim.every([lines["taylor", "net"], lines["taylor", "twin"]], above=99)
+    # The same heads have gone; one sample of 500 may change sides where the rounding differs.
+    assert lines["taylor", "net"] == pytest.approx(lines["taylor", "twin"], abs=0.25)
+    left = 100 * lesson.value("whole") - lesson.value("cost[needed]")
+    assert lines["magnitude", "twin"] == pytest.approx(left, abs=0.3)
+    lead = []
     for net in nets:
-        needed = max(HEADS, key=lambda one, net=net: -mn.accuracy(without(net, one), sequences.val))
+        needed = HEADS[costs_alone(net, sequences).argmax()]
         twin = net.copy()
         for layer, head in HEADS:
             if (layer, head) != needed:
@@ -312,10 +351,10 @@ def test_magnitude_can_be_fooled(lesson, nets, sequences):
                 for array, by in ((part.q.data[:, at], 4), (part.q_bias.data[at], 4),
                                   (part.k.data[:, at], 1 / 4), (part.k_bias.data[at], 1 / 4)):
                     array *= by
-        np.testing.assert_allclose(twin(sequences.val.x), net(sequences.val.x), atol=1e-3)
-        mn.prune(twin, 1 / 8, structure=mn.along("head"))
-        fallen = [(layer, head + 1) for layer, lost in enumerate(gone(twin), 1) for head in np.flatnonzero(lost)]
-        assert fallen == [needed]
+        assert_close(twin(sequences.val.x), net(sequences.val.x))
+        sizes = dict(zip(HEADS, mn.rank(twin, structure=mn.along("head")).score, strict=True))
+        lead.append(min(size for one, size in sizes.items() if one != needed) / sizes[needed] - 1)
+    claim.every(lead, above=0)  # the needed head is the one that goes
 
 
 def test_the_width_stays(lesson, nets):
@@ -328,12 +367,12 @@ def test_the_width_stays(lesson, nets):
     assert "dense1: weight 32×64 → 32×32" in small.report
 
 
-def test_the_control_from_scratch(lesson, measured, sequences):
+def test_the_control_from_scratch(lesson, measured, sequences, claim):
     reached = 100 * median(run["one layer from scratch"] for run in measured["recall"])
     assert f"also reaches {reached:.1f} %" in told(lesson, "norm-after")
-    for seed in SEEDS:
-        net = mn.models.tiny_transformer(tokens=5, n_in=16, n_out=8, blocks=1, rng=seed)
-        assert mn.accuracy(train(net, sequences, 6, seed), sequences.test) > 0.99
+    made = [mn.models.tiny_transformer(tokens=5, n_in=16, n_out=8, blocks=1, rng=seed) for seed in SEEDS[:3]]
+    claim.every([right(train(net, sequences, 6, seed), sequences.test) for seed, net in zip(SEEDS, made, strict=False)],
+                above=99)
 
 
 def test_what_a_head_weighs_is_what_compact_deletes(nets, sequences):
