@@ -2,8 +2,8 @@
 
 For every explorer three sliders in one notebook, in a headless Chromium, are moved in turn: a bare image of one pixel
 (the least that a round trip to the kernel can take), the explorer, and the explorer's figure drawn anew by
-`ipywidgets.interact`.  Then the explorer again while it forgets what it has drawn ahead (as for a hand that jumps),
-while it trains, 200 moves as fast as they go, and Cancel.  Run it with ``python -m benchmarks.sliders``; it needs the
+`ipywidgets.interact`.  Then jumps of several steps (Page Up, Page Down), moves while it trains, 200 moves as fast as
+they go, and Cancel.  Run it with ``python -m benchmarks.sliders``; it needs the
 extra `browser` and a Chromium.
 """
 
@@ -194,14 +194,12 @@ BURST = """() => {
 }"""
 
 
-def measure(notebook, names, moves, before=""):
+def measure(notebook, names, moves, keys=None):
     """Milliseconds of every move, {name: list}; the candidates take turns, and between two moves all is still."""
     taken = {name: [] for name in names}
     start(notebook)
-    for number, key in enumerate(islice(keys(notebook), moves + 2)):
+    for number, key in enumerate(islice(cycle(keys) if keys else steps(notebook), moves + 2)):
         for name in names:
-            if before:
-                notebook.run(before)
             milliseconds = notebook.page.evaluate(MOVE, [name, key])
             notebook.settle()
             if number >= 2:  # the first two warm up
@@ -215,7 +213,7 @@ def measure_beside(notebook, moves, before, wanted="True"):
     A training is not still before it ends, so nothing is waited for."""
     taken = []
     start(notebook)
-    for key in islice(keys(notebook), moves):
+    for key in islice(steps(notebook), moves):
         notebook.run(before)
         notebook.page.wait_for_timeout(200)
         milliseconds = notebook.page.evaluate(MOVE, ["explorer", key])
@@ -230,7 +228,7 @@ def start(notebook):
     notebook.settle()
 
 
-def keys(notebook):
+def steps(notebook):
     """Some steps to the right, and back again."""
     there = notebook.value("min(10, ahead)")
     return cycle(["ArrowRight"] * there + ["ArrowLeft"] * there)
@@ -249,12 +247,12 @@ def burst(notebook):
 def row(notebook, moves):
     """All the figures of one explorer."""
     rest = measure(notebook, ["bare", "explorer", "interact"], moves)
-    jump = measure(notebook, ["bare", "explorer"], moves // 2, "explorer._foresight.known = []")
+    jump = measure(notebook, ["bare", "explorer"], moves // 2, ["PageUp", "PageDown"])
     bare, median = (statistics.median(rest[name]) for name in ("bare", "explorer"))
     bare95, p95 = (statistics.quantiles(rest[name], n=20)[-1] for name in ("bare", "explorer"))
     said = (f"bare {bare:4.0f} ms, explorer {median:4.0f} ms: median {median / bare:4.2f}× bare, 95 % below "
             f"{p95 / bare95:4.2f}×; interact {statistics.median(rest['interact']) / median:4.1f}× slower; "
-            f"not drawn ahead {statistics.median(jump['explorer']) / statistics.median(jump['bare']):4.2f}× bare; "
+            f"a jump {statistics.median(jump['explorer']) / statistics.median(jump['bare']):4.2f}× bare; "
             f"200 moves: {'ends on the last' if burst(notebook) else 'DOES NOT END ON THE LAST'}")
     if notebook.value("train()"):
         busy = measure_beside(notebook, moves, "train()", "running[-1]") or [math.nan]  # it ends too early to be met

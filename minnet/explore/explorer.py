@@ -10,13 +10,11 @@ from __future__ import annotations
 import base64
 import threading
 from contextlib import ExitStack, contextmanager
-from time import monotonic
 
 import ipywidgets as widgets
 
 from minnet.draw import Picture, hall
 from minnet.explore import recording
-from minnet.explore.foresight import Foresight, View
 from minnet.explore.job import Job
 from minnet.explore.screen import Screen
 from minnet.explore.style import dress
@@ -42,10 +40,6 @@ class Explorer:
     state : dict of {control: value}
     shown : object
         The frame that is shown.
-    view : View
-        The same with its picture and its words.
-    took : float
-        Seconds that it took to compute them.
     job : Job
         For work in the background; ``progress(what)`` is told how far it is.
     errors : list of Exception
@@ -67,7 +61,6 @@ class Explorer:
         self._gate.set()
         self._quiet, self._posed = False, None
         self.errors = []
-        self._foresight = Foresight(self)
         self._room = hall.room()
         self.buttons = []
         self.job = Job(self._progress, self._gate)
@@ -164,26 +157,14 @@ class Explorer:
         self._gate.clear()  # a background job waits while we answer
         try:
             with self._lock:
-                start = monotonic()
                 self.shown = self.frame(self.state)
                 self.paint(self.shown)
-                png = self._screen.png()
+                self._png = self._screen.png()
                 if self._posed is None:
-                    self._picture.value = png
+                    self._picture.value = self._png
                 self._sentence.value = f'<p role="status" aria-live="polite">{self.sentence(self.shown)}</p>'
-                self.view = View(self.shown, png, [widget.value for widget in self.told()])
-                if self._posed is None:
-                    self._foresight.learn(self.view)
-                self.took = monotonic() - start
         finally:
             self._gate.set()
-
-    def show(self, view):
-        """Show what is known already; until the next `refresh` the artists and the networks are behind."""
-        with self._lock:
-            self.view, self.shown, self._picture.value = view, view.frame, view.png
-            for widget, words in zip(self.told(), view.told, strict=True):
-                widget.value = words
 
     def say(self, message):
         """A message beside the controls: what cannot be done, and what to do instead."""
@@ -193,7 +174,7 @@ class Explorer:
         if not self._quiet:
             self.job.rest(BROWSER)
             self.say("")
-            self._careful(self._foresight.answer, change)
+            self._careful(self.refresh)
             self.job.rest(BROWSER)  # it has taken its time
 
     def _progress(self, what):
@@ -249,7 +230,6 @@ class Explorer:
 
     def close(self):
         """End the job and take away the widgets; the last picture stays in the notebook's file."""
-        self._foresight.stop()
         self.job.close()
         for widget in all_inside(self.widget):
             for part in (widget, widget.layout, getattr(widget, "style", None)):
@@ -278,13 +258,12 @@ class Explorer:
 
     def savefig(self, path, **options):
         """Save the present picture in print quality, ``explorer.savefig("figure.pdf")``; options as matplotlib's."""
-        self._foresight.catch_up()
         with self._lock:
             self._screen.figure.savefig(path, **options)
 
     def png(self):
         """The present picture as the bytes of a PNG file."""
-        return self.view.png
+        return self._png
 
     def _repr_mimebundle_(self, **kwargs):
         bundle = self.widget._repr_mimebundle_(**kwargs) or {}
