@@ -15,8 +15,8 @@ PY   := $(VENV)/bin/python
 # JupyterLab refuses to run as root (the user of most containers) unless it is told that this is meant.
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-# Sliders answer up to 40 ms sooner; minnet/prompt.py says why.
-PROMPT := --ServerApp.kernel_websocket_connection_class=minnet.prompt.Prompt
+# Sliders answer up to 40 ms sooner; minnet/jupyter_nodelay.py says why.
+PROMPT := --ServerApp.kernel_websocket_connection_class=minnet.jupyter_nodelay.Prompt
 
 .PHONY: help lab test computers lint bench handouts clean
 

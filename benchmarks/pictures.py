@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from minnet.draw.ink import AFTER, FAINT, INK, NEGATIVE, POSITIVE
+from minnet.draw.palette import AFTER, FAINT, INK, NEGATIVE, POSITIVE
 
 LARGE = 19          # points, on a picture of 13 × 6 inches: readable from the last row
 

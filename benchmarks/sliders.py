@@ -31,7 +31,7 @@ LIKE_LESSON = {
     "TrainingExplorer": "mn.explore.training(digits)",
     "SparsityExplorer": "mn.explore.sparsity(trained(64, 32, 16, 10), digits)",
     "SpeedExplorer": "mn.explore.speed(trained(64, 512, 512, 10), digits)",
-    "TwinsExplorer": "mn.explore.dropout_and_pruning(mn.models.mlp(40, 200, 200, 10, rng=0), mn.data.mnist1d(), "
+    "DropoutExplorer": "mn.explore.dropout_and_pruning(mn.models.mlp(40, 200, 200, 10, rng=0), mn.data.mnist1d(), "
                      "epochs=100)",
     "StructureExplorer": 'mn.explore.structure({"dense": trained(64, 100, 50, 10)}, digits)',
     "CriteriaExplorer": "mn.explore.criteria([trained(64, 100, 50, 10, seed=seed) for seed in (0, 1, 2)], digits)",
@@ -50,7 +50,7 @@ import ipywidgets as widgets
 from IPython.display import Image, display
 from PIL import Image as Pixels
 import minnet as mn
-from minnet.explore.dial import slides
+from minnet.widgets.html_export import slides
 
 digits = mn.data.digits()
 

@@ -31,8 +31,8 @@ from pathlib import Path
 import numpy as np
 
 import minnet as mn
-from minnet.data import signals
-from minnet.explore.lottery import together
+from minnet.data import mnist1d_signals
+from minnet.experiments.lottery_tickets import together
 
 SIZES = 40, 200, 200, 10
 SMALL = 40, 43, 43, 10  # 3,999 weights, as many as a ticket of 92 %
@@ -280,7 +280,7 @@ def main():
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ask.add_argument("--seeds", type=int, default=5, help="how many")
     ask.add_argument("--first", type=int, default=0, help="the first of the seeds")
-    ask.add_argument("--signals", type=int, default=signals.SEED, help="the seed that draws the signals")
+    ask.add_argument("--signals", type=int, default=mnist1d_signals.SEED, help="the seed that draws the signals")
     ask.add_argument("--out", type=Path, default=RESULTS / "tickets.json")
     ask.add_argument("--masks", type=Path, default=Path(tempfile.gettempdir()))
     asked = ask.parse_args()

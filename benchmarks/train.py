@@ -8,7 +8,7 @@ Both sides get ready batches and the same starting weights, and their losses are
 with its fused optimisers. "×" is PyTorch's time divided by minnet's, so above 1 minnet is faster. "masked" is minnet
 with 90 % of the weights removed, and what that costs compared with the dense step (PyTorch's own masks are
 torch.nn.utils.prune). Figures are medians; those in brackets compare lower quartiles, which a busy computer disturbs
-less. minnet trains in NumPy alone: layers in minnet/nn, the flat vectors in minnet/nn/flat.py.
+less. minnet trains in NumPy alone: layers in minnet/nn, the flat vectors in minnet/nn/flat_params.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from timing import compare, threads
 
 import minnet as mn
-from minnet.nn.flat import Flat
+from minnet.nn.flat_params import Flat
 from minnet.nn.train import one_step
 
 OPTIMISERS = {"SGD + momentum": mn.SGD(0.01, momentum=0.9), "Adam": mn.Adam(0.0012)}

@@ -10,12 +10,17 @@ import importlib
 
 import numpy as _np
 
+from minnet.files.network_file import FormatError, load, save
+from minnet.messages import closest as _closest
+from minnet.messages import functions_of as _functions_of
 from minnet.nn import lr, models
 from minnet.nn.activations import GELU, ReLU, Sigmoid, Tanh
 from minnet.nn.attention import Attention
 from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.contract import observing
 from minnet.nn.conv import Conv2d
+from minnet.nn.embedding import MeanPool, PatchEmbedding
+from minnet.nn.evaluation import accuracy, changed, evaluate, predict
 from minnet.nn.layer import Layer
 from minnet.nn.layers import Dense, Dropout, Flatten, Sequential
 from minnet.nn.losses import cross_entropy, mean_squared_error
@@ -24,21 +29,16 @@ from minnet.nn.optim import SGD, Adam, AdamW
 from minnet.nn.param import Param
 from minnet.nn.pool import AvgPool2d, MaxPool2d
 from minnet.nn.residual import Residual
-from minnet.nn.scoring import accuracy, changed, evaluate, predict
-from minnet.nn.tokens import MeanPool, PatchEmbedding
 from minnet.nn.train import History, Step, fit, steps
 from minnet.pruning import criteria as _criteria
 from minnet.pruning import schedule as _schedule
 from minnet.pruning import scope as _scope
 from minnet.pruning import structure as _structure
-from minnet.pruning.budget import erdos_renyi, tolerated
-from minnet.pruning.physical import compact, explain_compact
+from minnet.pruning.compaction import compact, explain_compact
+from minnet.pruning.iterative import Round, iterate, sensitivity
+from minnet.pruning.layer_sparsity import erdos_renyi, tolerated
 from minnet.pruning.ranking import Ranking, cut, prune, rank, restore, sparsity
 from minnet.pruning.regrowth import drop_fraction, rigl_step, set_step
-from minnet.pruning.rounds import Round, iterate, sensitivity
-from minnet.store import FormatError, load, save
-from minnet.words import closest as _closest
-from minnet.words import functions_of as _functions_of
 
 __version__ = "0.1.0"
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minnet.words import closest
+from minnet.messages import closest
 
 # How far the pruning has got (0 to 1) after a part t of the rounds, counted in factors of what is left.
 RATES = {

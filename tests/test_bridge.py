@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet import bridge
+from minnet import pytorch
 from tests.closeness import assert_close
 
 
@@ -143,4 +143,4 @@ def test_what_has_no_counterpart_here_is_named():
 
 def test_every_pair_is_tried_above():
     tried = {type(layer) for make in NETS.values() for _, layer in make(np.random.default_rng(0)).walk()}
-    assert {pair.kind for pair in bridge.PAIRS} <= tried
+    assert {pair.kind for pair in pytorch.PAIRS} <= tried

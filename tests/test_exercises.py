@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.exercises import teacher
+from minnet.exercises import commands
 from minnet.exercises.exercise import exercise
-from minnet.words import closest
+from minnet.messages import closest
 
-EXERCISES = teacher.exercises()
+EXERCISES = commands.exercises()
 every = pytest.mark.parametrize("id", sorted(EXERCISES))
 
 
@@ -32,7 +32,7 @@ def found_in_lesson(id):
 
 @pytest.fixture(autouse=True)
 def no_hints_given():
-    teacher._given.clear()
+    commands._given.clear()
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from tests.notebooks import ROOT
 
 # The floor of a module or of a whole room; the longest name that fits decides. A new file in a room needs no entry.
 FLOORS = {
-    "minnet.words": 0, "minnet.files": 0, "minnet.nn.param": 0,
+    "minnet.messages": 0, "minnet.files.atomic_write": 0, "minnet.nn.param": 0,
     "minnet.nn": 1, "minnet.data": 1, "minnet.routing": 1,
-    "minnet.nn.flat": 2, "minnet.nn.lr": 2, "minnet.nn.models": 2, "minnet.nn.optim": 2, "minnet.nn.train": 2,
-    "minnet.formats": 2, "minnet.measure": 2, "minnet.tensorfile": 2, "minnet.store": 2, "minnet.bridge": 2,
+    "minnet.nn.flat_params": 2, "minnet.nn.lr": 2, "minnet.nn.models": 2, "minnet.nn.optim": 2, "minnet.nn.train": 2,
+    "minnet.formats": 2, "minnet.measure": 2, "minnet.files.safetensors_format": 2, "minnet.files.network_file": 2, "minnet.pytorch": 2,
     "minnet.pruning": 3,
     "minnet.draw": 4, "minnet.sparse": 4,
-    "minnet.explore": 5, "minnet.exercises": 5, "minnet.machine": 5, "minnet.prompt": 5,
+    "minnet.explore": 5, "minnet.exercises": 5, "minnet.system_check": 5, "minnet.jupyter_nodelay": 5,
     "minnet": 6,  # minnet/__init__.py, which opens every room
 }
 # Rooms on one floor that don't know each other.
@@ -30,8 +30,8 @@ HEAVY = {
     "matplotlib": {"minnet.draw", "minnet.explore"},
     "ipywidgets": {"minnet.explore", "minnet.exercises"}, "IPython": {"minnet.explore", "minnet.exercises"},
     "sklearn": {"minnet.data"},
-    "jupyter_server": {"minnet.prompt"},
-    "scipy": set(), "torch": {"minnet.bridge"},
+    "jupyter_server": {"minnet.jupyter_nodelay"},
+    "scipy": set(), "torch": {"minnet.pytorch"},
 }
 
 

@@ -3,7 +3,7 @@
 from importlib import metadata
 
 import minnet as mn
-from minnet import machine
+from minnet import system_check
 
 
 def lines():
@@ -20,7 +20,7 @@ def test_here_everything_is_there():
 
 def test_mnist_is_optional(monkeypatch):
     for there, said in ((True, "is on this computer"), (False, "not needed")):
-        monkeypatch.setattr("minnet.data.handwriting.at_hand", lambda there=there: there)
+        monkeypatch.setattr("minnet.data.mnist_files.at_hand", lambda there=there: there)
         line = lines()["MNIST (optional)"]
         assert line.fine and line.said.startswith(said)
 
@@ -31,7 +31,7 @@ def test_what_is_missing_or_too_old_is_told_with_what_to_type(monkeypatch):
             raise metadata.PackageNotFoundError(name)
         return "0.1" if name == "numba" else "99.0"
 
-    monkeypatch.setattr(machine.metadata, "version", version)
+    monkeypatch.setattr(system_check.metadata, "version", version)
     found = lines()
     assert not found["tqdm"].fine and 'is missing; type `pip install "tqdm' in found["tqdm"].said
     assert not found["numba"].fine and "0.1 is too old" in found["numba"].said
@@ -49,13 +49,13 @@ def test_used_from_a_folder(monkeypatch):
     def requires(name):
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(machine.metadata, "requires", requires)
+    monkeypatch.setattr(system_check.metadata, "requires", requires)
     assert "pip install -e ." in lines()["minnet"].said
 
 
 def test_a_slow_computer_gets_an_estimate(monkeypatch):
-    monkeypatch.setattr(machine, "REFERENCE", 1e-9)
+    monkeypatch.setattr(system_check, "REFERENCE", 1e-9)
     line = lines()["speed"]
     assert not line.fine and "nothing is broken" in line.said
-    monkeypatch.setattr(machine, "REFERENCE", 1e9)
+    monkeypatch.setattr(system_check, "REFERENCE", 1e9)
     assert lines()["speed"].fine

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
-from minnet.prompt import Prompt
+from minnet.jupyter_nodelay import Prompt
 from tests.notebooks import ROOT
 
 

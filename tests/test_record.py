@@ -5,8 +5,8 @@ import json
 import pytest
 
 import minnet as mn
-from minnet.exercises import record
-from minnet.exercises.teacher import exercises
+from minnet.exercises import solved
+from minnet.exercises.commands import exercises
 
 ID = "09.each_round"
 
@@ -19,13 +19,13 @@ def solve():
 def lessons(tmp_path, monkeypatch):
     """A folder of lessons with the start page and one lesson, and the kernel in it."""
     monkeypatch.chdir(tmp_path)
-    for name in (record.START, "09_how_often.ipynb"):
+    for name in (solved.START, "09_how_often.ipynb"):
         (tmp_path / name).write_text("{}")
     return tmp_path
 
 
 def test_what_is_solved_is_kept_and_shown(lessons):
-    assert mn.progress().solved == 0 and not (lessons / record.FILE).exists()
+    assert mn.progress().solved == 0 and not (lessons / solved.FILE).exists()
     assert not mn.check(ID, lambda final, rounds: 0.1).right
     assert mn.progress().solved == 0
     assert solve().right and solve().right
@@ -34,7 +34,7 @@ def test_what_is_solved_is_kept_and_shown(lessons):
     assert f"✓ {ID}" in repr(mn.progress())
     shown = mn.progress()._repr_html_()
     assert f"<b>✓</b> {ID}" in shown and '<a href="09_how_often.ipynb">How often</a>' in shown
-    assert list(json.loads((lessons / record.FILE).read_text())) == [ID]
+    assert list(json.loads((lessons / solved.FILE).read_text())) == [ID]
 
 
 def test_nothing_is_written_in_another_folder(tmp_path, monkeypatch):
@@ -45,7 +45,7 @@ def test_nothing_is_written_in_another_folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("damage", ["", "[1, 2", "[1, 2]", "\x00", '"03.kept"'])
 def test_a_damaged_file_counts_as_none_and_is_replaced(lessons, damage):
-    (lessons / record.FILE).write_text(damage)
+    (lessons / solved.FILE).write_text(damage)
     assert mn.progress().solved == 0
     assert solve().right and mn.progress().solved == 1
 
@@ -54,5 +54,5 @@ def test_a_folder_that_cannot_be_written_stops_nobody(lessons, monkeypatch):
     def full(*args):
         raise OSError("no space left")
 
-    monkeypatch.setattr("minnet.files.put", full)
+    monkeypatch.setattr("minnet.files.atomic_write.put", full)
     assert solve().right and mn.progress().solved == 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet import tensorfile
+from minnet.files import safetensors_format
 
 NETS = {
     "mlp": lambda: mn.models.mlp(64, 32, 10, dropout=0.2, rng=0),
@@ -143,7 +143,7 @@ def test_size(tmp_path):
 
 def test_the_safetensors_package_reads_ours(saved):
     package = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed (extra: compare)")
-    theirs, (ours, _) = package.load_file(saved), tensorfile.read(saved)
+    theirs, (ours, _) = package.load_file(saved), safetensors_format.read(saved)
     assert set(theirs) == set(ours) and len(ours) > 5
     for name, array in ours.items():
         np.testing.assert_array_equal(theirs[name], array)
@@ -156,7 +156,7 @@ def test_we_read_what_the_safetensors_package_writes(dtype, tmp_path):
     net = mn.models.tiny_transformer(rng=0).astype(dtype)
     mn.prune(net, 0.7)
     mn.save(net, tmp_path / "ours")
-    arrays, metadata = tensorfile.read(tmp_path / "ours")
+    arrays, metadata = safetensors_format.read(tmp_path / "ours")
     package.save_file({name: array.copy() for name, array in arrays.items()}, tmp_path / "theirs", metadata)
     same(net, mn.load(tmp_path / "theirs"))
 

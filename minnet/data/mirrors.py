@@ -14,7 +14,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from minnet import files
+from minnet.files import atomic_write
 
 TIMEOUT = 20  # seconds without a single byte after which a mirror is given up
 
@@ -102,7 +102,7 @@ def fetch(file, mirrors, folder, timeout=TIMEOUT):
             continue
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            files.put(Path(folder) / file.name, arrived.getvalue())
+            atomic_write.put(Path(folder) / file.name, arrived.getvalue())
         except OSError as problem:
             warnings.warn(f"{file.name} can't be kept for the next time ({problem})", stacklevel=2)
         return content

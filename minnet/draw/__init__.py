@@ -5,19 +5,19 @@ returns a `Drawing` whose ``update()`` moves the artists that are already there.
 so drawings can be made from any thread.
 """
 
-from minnet.draw.chords import web
-from minnet.draw.gaze import attention
-from minnet.draw.layouts import layout
-from minnet.draw.mosaic import masks
-from minnet.draw.picture import Drawing, Picture
-from minnet.draw.plane import surface
-from minnet.draw.spread import histogram
-from minnet.draw.wiring import network
+from minnet.draw.attention_maps import attention
+from minnet.draw.decision_surface import surface
+from minnet.draw.figure import Drawing, Picture
+from minnet.draw.memory_layout import layout
+from minnet.draw.network_diagram import network
+from minnet.draw.routing_graph import web
+from minnet.draw.weight_histogram import histogram
+from minnet.draw.weight_images import masks
 
 __all__ = ["Drawing", "Picture", "attention", "histogram", "layout", "masks", "network", "surface", "web"]
 
 
 def __getattr__(name):
-    from minnet.words import closest
+    from minnet.messages import closest
 
     raise AttributeError(f"minnet.draw has no {name!r}." + closest(name, __all__))

@@ -2,7 +2,7 @@
 
 A picture that moves is packed anew at each move.  One byte a pixel instead of three takes half the time to pack and
 a third of the way to the browser; and 256 colours are enough, since everything is drawn with a few inks
-(`minnet.draw.ink`) on white: what is seen besides them are their tints, and what two of them make where lines cross.
+(`minnet.draw.palette`) on white: what is seen besides them are their tints, and what two of them make where lines cross.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from minnet.draw import ink
+from minnet.draw import palette
 
 WHITE = "white"
 # Two colours, and how many steps lead from the first to the second, which is one of them.
 _WAYS = [
-    ("black", ink.INK, 4), (ink.INK, ink.FAINT, 8), (ink.FAINT, ink.REMOVED, 9), (ink.REMOVED, ink.GRID, 5),
-    (ink.GRID, WHITE, 4),
-    *[(colour, WHITE, 24) for colour in (ink.POSITIVE, ink.NEGATIVE)],
-    *[(colour, WHITE, 14) for colour in (ink.AFTER, ink.ROSE, ink.AMBER, ink.SKY, ink.PURPLE)],
-    *[(colour, WHITE, 8) for colour in (ink.YELLOW, ink.WINE)],
-    *[(colour, ink.INK, 8) for colour in (ink.POSITIVE, ink.NEGATIVE)],
-    *[(colour, ink.INK, 4) for colour in (ink.AFTER, ink.ROSE, ink.AMBER, ink.SKY, ink.PURPLE, ink.YELLOW, ink.WINE)],
+    ("black", palette.INK, 4), (palette.INK, palette.FAINT, 8), (palette.FAINT, palette.REMOVED, 9), (palette.REMOVED, palette.GRID, 5),
+    (palette.GRID, WHITE, 4),
+    *[(colour, WHITE, 24) for colour in (palette.POSITIVE, palette.NEGATIVE)],
+    *[(colour, WHITE, 14) for colour in (palette.AFTER, palette.ROSE, palette.AMBER, palette.SKY, palette.PURPLE)],
+    *[(colour, WHITE, 8) for colour in (palette.YELLOW, palette.WINE)],
+    *[(colour, palette.INK, 8) for colour in (palette.POSITIVE, palette.NEGATIVE)],
+    *[(colour, palette.INK, 4) for colour in (palette.AFTER, palette.ROSE, palette.AMBER, palette.SKY, palette.PURPLE, palette.YELLOW, palette.WINE)],
 ]
 # Where two inks meet: the pair, how much of the second, and how strong the mixture is on white.
 _MEETINGS = [
-    (ink.POSITIVE, ink.NEGATIVE, (0.2, 0.35, 0.5, 0.65, 0.8), (1, 0.8, 0.6, 0.4)),
-    (ink.NEGATIVE, ink.REMOVED, (0.35, 0.65), (1,)),
-    (ink.NEGATIVE, ink.AMBER, (0.5,), (1,)),
-    *[(ink.POSITIVE, other, (0.5,), (1, 0.6)) for other in (ink.AFTER, ink.REMOVED, ink.ROSE)],
+    (palette.POSITIVE, palette.NEGATIVE, (0.2, 0.35, 0.5, 0.65, 0.8), (1, 0.8, 0.6, 0.4)),
+    (palette.NEGATIVE, palette.REMOVED, (0.35, 0.65), (1,)),
+    (palette.NEGATIVE, palette.AMBER, (0.5,), (1,)),
+    *[(palette.POSITIVE, other, (0.5,), (1, 0.6)) for other in (palette.AFTER, palette.REMOVED, palette.ROSE)],
 ]
 
 

@@ -3,7 +3,7 @@
 The exercises of a lesson stand in one file, for example `lesson03.py`; to add one, write one decorated function there.
 """
 
-from minnet.exercises.record import progress
-from minnet.exercises.teacher import check, hint, solution
+from minnet.exercises.commands import check, hint, solution
+from minnet.exercises.solved import progress
 
 __all__ = ["check", "hint", "progress", "solution"]

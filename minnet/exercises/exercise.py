@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import dedent
 
-from minnet.exercises.note import Note
+from minnet.exercises.feedback import Note
 from minnet.nn.layer import Layer
 
 

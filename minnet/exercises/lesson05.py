@@ -6,7 +6,7 @@ import numpy as np
 
 from minnet.exercises.exercise import exercise
 from minnet.nn.layer import Layer
-from minnet.pruning.physical import compact
+from minnet.pruning.compaction import compact
 from minnet.pruning.ranking import cut, prune, sparsity
 from minnet.pruning.scope import layer as each_layer
 from minnet.pruning.structure import along

@@ -9,8 +9,8 @@ import numpy as np
 from minnet.data.dataset import Split
 from minnet.exercises.exercise import exercise
 from minnet.nn.attention import Attention
+from minnet.nn.evaluation import accuracy
 from minnet.nn.models import tiny_transformer
-from minnet.nn.scoring import accuracy
 
 WANTED = "The answer to this exercise is a function; hand it in without brackets: `{}`."
 

@@ -4,23 +4,23 @@ Each takes a network and data, is shown by naming it on a cell's last line, and 
 numbers that follow from them, the picture that shows the numbers.
 """
 
-from minnet.explore.choosing import CriteriaExplorer as criteria
-from minnet.explore.disuse import RatesExplorer as rates
-from minnet.explore.explorer import Explorer
-from minnet.explore.garden import PlaygroundExplorer as playground
-from minnet.explore.job import Job
-from minnet.explore.ladder import StructureExplorer as structure
-from minnet.explore.lifetime import AgesExplorer as ages
-from minnet.explore.live import TrainingExplorer as training
-from minnet.explore.often import IterationsExplorer as iterations
-from minnet.explore.race import SpeedExplorer as speed
-from minnet.explore.sealed import SealedTest as open_test_set
-from minnet.explore.sparsity_slider import SparsityExplorer as sparsity
-from minnet.explore.ticket_office import TicketsExplorer as tickets
-from minnet.explore.transformer import HeadsExplorer as heads
-from minnet.explore.twins import TwinsExplorer as dropout_and_pruning
-from minnet.explore.wandering import RegrowthExplorer as regrowth
-from minnet.explore.when import TimingExplorer as timing
+from minnet.explore.ages_explorer import AgesExplorer as ages
+from minnet.explore.criteria_explorer import CriteriaExplorer as criteria
+from minnet.explore.dropout_explorer import DropoutExplorer as dropout_and_pruning
+from minnet.explore.heads_explorer import HeadsExplorer as heads
+from minnet.explore.iterations_explorer import IterationsExplorer as iterations
+from minnet.explore.playground_explorer import PlaygroundExplorer as playground
+from minnet.explore.rates_explorer import RatesExplorer as rates
+from minnet.explore.regrowth_explorer import RegrowthExplorer as regrowth
+from minnet.explore.sealed_test_set import SealedTestSet as open_test_set
+from minnet.explore.sparsity_explorer import SparsityExplorer as sparsity
+from minnet.explore.speed_explorer import SpeedExplorer as speed
+from minnet.explore.structure_explorer import StructureExplorer as structure
+from minnet.explore.tickets_explorer import TicketsExplorer as tickets
+from minnet.explore.timing_explorer import TimingExplorer as timing
+from minnet.explore.training_explorer import TrainingExplorer as training
+from minnet.widgets.background_job import Job
+from minnet.widgets.explorer_base import Explorer
 
 __all__ = [
     "Explorer",
@@ -44,6 +44,6 @@ __all__ = [
 
 
 def __getattr__(name):
-    from minnet.words import closest
+    from minnet.messages import closest
 
     raise AttributeError(f"minnet.explore has no {name!r}." + closest(name, __all__))

@@ -17,8 +17,8 @@ import tempfile
 from contextlib import chdir
 from pathlib import Path
 
-from minnet import files
-from minnet.explore.explorer import Explorer
+from minnet.files import atomic_write
+from minnet.widgets.explorer_base import Explorer
 
 PAPER = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -53,7 +53,7 @@ def build(lessons, folder, say=print):
         raise FileNotFoundError(f"there are no lessons in {lessons}; name the folder of the notebooks")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    files.put(folder / "summary.html", summary(notebooks).encode())
+    atomic_write.put(folder / "summary.html", summary(notebooks).encode())
     pages = []
     for lesson in notebooks:
         for name, explorer in explorers(lesson).items():
@@ -63,7 +63,7 @@ def build(lessons, folder, say=print):
             explorer.close()
             say(f"{path.name}: {path.stat().st_size:,} bytes")
             pages.append((lesson, path))
-    files.put(folder / "index.html", _contents(pages).encode())
+    atomic_write.put(folder / "index.html", _contents(pages).encode())
     return [path for _, path in pages]
 
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from minnet.nn.contract import contract, show
+from minnet.nn.contract import contract, observing, show
 from minnet.nn.layer import Layer
 from minnet.nn.param import Param, normal
 from minnet.nn.survey import Linear, fold
@@ -124,3 +124,29 @@ def _weight(rng, shape, axes, contracted):
 
 def _bias(shape, axes, wanted):
     return Param(np.zeros(shape, np.float32), axes, contracted=(), prunable=False) if wanted else None
+
+
+def patterns(net, x):
+    """The map of every head for one sample: a list of arrays (heads, tokens, tokens), one for each layer."""
+    x = np.asarray(x)
+    shape = getattr(net, "input_shape", None) or x.shape
+    if x.size != math.prod(shape):
+        raise ValueError(f"maps are drawn for one sample of {math.prod(shape)} numbers, got an array of shape "
+                         f"{x.shape}; write for example mn.draw.attention(net, digits.val.x[0])")
+    with observing() as seen:
+        net(x.reshape(1, *shape))
+    found = [shown[0] for source, _, shown in seen if isinstance(source, Attention)]
+    if not found:
+        raise ValueError("this network has no attention to draw; build one with it, for example "
+                         "mn.models.tiny_transformer(rng=0)")
+    return found
+
+
+def gone(net):
+    """Which heads are removed, (heads,) for each layer: those of which nothing arrives any more."""
+    found = []
+    for _, layer in net.walk():
+        if isinstance(layer, Attention):
+            v, out = (param.value != 0 for param in (layer.v, layer.out))
+            found.append(~(v.any(axis=(0, 2)) & out.any(axis=(1, 2))))
+    return found

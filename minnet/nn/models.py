@@ -13,11 +13,11 @@ import numpy as np
 from minnet.nn.activations import GELU, ReLU
 from minnet.nn.attention import Attention
 from minnet.nn.conv import Conv2d
+from minnet.nn.embedding import MeanPool, PatchEmbedding
 from minnet.nn.layers import Dense, Dropout, Flatten, Sequential
 from minnet.nn.norm import LayerNorm
 from minnet.nn.pool import MaxPool2d
 from minnet.nn.residual import Residual
-from minnet.nn.tokens import MeanPool, PatchEmbedding
 
 
 def mlp(*sizes, dropout=0.0, rng=None):

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minnet.nn.flat import Flat
+from minnet.nn.evaluation import accuracy, pair
+from minnet.nn.flat_params import Flat
 from minnet.nn.layer import the_network
 from minnet.nn.losses import cross_entropy
 from minnet.nn.optim import Adam
-from minnet.nn.scoring import accuracy, pair
 
 
 @dataclass(frozen=True)

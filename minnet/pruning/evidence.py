@@ -10,11 +10,11 @@ import inspect
 
 import numpy as np
 
+from minnet.messages import closest, functions_of
 from minnet.nn.contract import observing
+from minnet.nn.evaluation import pair
 from minnet.nn.losses import cross_entropy
-from minnet.nn.scoring import pair
 from minnet.pruning import criteria
-from minnet.words import closest, functions_of
 
 BATCH = 256
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from minnet.messages import closest, fraction
 from minnet.nn.layer import the_network
 from minnet.pruning import criteria, evidence
 from minnet.pruning import scope as scopes
 from minnet.pruning import structure as structures
 from minnet.pruning.units import Units
-from minnet.words import closest, fraction
 
 FEW = 64  # so many groups are partitioned one by one; where there are more, all are sorted once
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from minnet.messages import fraction as a_fraction
 from minnet.nn import lr
 from minnet.nn.layer import the_network
-from minnet.words import fraction as a_fraction
 
 
 def set_step(net, fraction=0.3, *, rng=None):

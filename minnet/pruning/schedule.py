@@ -5,7 +5,7 @@ Call one inside the loop: ``mn.prune(net, mn.cubic(0.9, start=200, stop=1500)(st
 
 from __future__ import annotations
 
-from minnet.words import fraction
+from minnet.messages import fraction
 
 
 def one_shot(final, at=0):

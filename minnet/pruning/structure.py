@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from minnet.words import closest
+from minnet.messages import closest
 
 
 def weights(net):

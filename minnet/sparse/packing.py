@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minnet.sparse.kernels import IN_BLOCKS, IN_ROWS, TWO_OF_FOUR
+from minnet.sparse.tile_kernel import IN_BLOCKS, IN_ROWS, TWO_OF_FOUR
 
 GROUP = 4               # rows in a group
 WINDOW = 4              # columns in a window of 2:4

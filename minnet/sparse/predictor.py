@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from minnet.messages import closest
 from minnet.nn.activations import ReLU
 from minnet.nn.layer import Layer
 from minnet.nn.layers import Dense, Dropout, Flatten, Sequential
 from minnet.nn.residual import Residual
-from minnet.sparse.image_run import ImageRun
-from minnet.sparse.runs import FLOAT32, DenseRun, FlattenStep, OwnForward, Reshape, Shortcut
-from minnet.sparse.shrinking import Linear
-from minnet.words import closest
+from minnet.sparse.conv_step import ImageRun
+from minnet.sparse.idle_neurons import Linear
+from minnet.sparse.predictor_steps import FLOAT32, DenseRun, FlattenStep, OwnForward, Reshape, Shortcut
 
 FORMATS = ("auto", "rows", "blocks", "2:4", "dense", "csr")
 KERNELS = ("auto", "rows", "blocks", "2:4")     # those that need not multiply zeros
@@ -35,7 +35,7 @@ def compile(net, format="auto"):
     format : str
         How the weights of dense layers are stored and multiplied:
 
-        - ``"auto"``: whatever should be fastest, by density and batch (see `minnet.sparse.choice`)
+        - ``"auto"``: whatever should be fastest, by density and batch (see `minnet.sparse.cost_model`)
         - ``"rows"``: weight by weight, four rows at a time
         - ``"blocks"``: four rows share their columns; good after pruning with ``mn.blocks(1, 4)`` or wider
         - ``"2:4"``: two weights in each window of four inputs; good after pruning with ``scope=mn.window(4)``, and for

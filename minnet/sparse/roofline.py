@@ -12,9 +12,9 @@ from time import perf_counter
 
 from numba import types
 
-from minnet.nn.flat import aligned
+from minnet.nn.flat_params import aligned
 from minnet.sparse.jit import entry
-from minnet.sparse.vectors import fma, load, store
+from minnet.sparse.simd import fma, load, store
 
 CACHE, MEMORY = 16 << 10, 48 << 20      # bytes of an array that fits the fastest cache, and of one that fits none
 TRIALS = 5

@@ -8,7 +8,7 @@ every sample. `pack` copies samples into a tile, `unpack` copies answers out of 
 from __future__ import annotations
 
 from minnet.sparse.jit import inner
-from minnet.sparse.vectors import load, relu, splat, store, turn
+from minnet.sparse.simd import load, relu, splat, store, turn
 
 # Features that are copied for all samples of a tile before the next ones are: so many that each sample is read or
 # written in long pieces, so few that this part of the tile stays in the fastest cache until all its samples are there.

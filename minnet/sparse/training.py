@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from minnet.nn.activations import ReLU
-from minnet.nn.flat import Flat, aligned
+from minnet.nn.flat_params import Flat, aligned
 from minnet.nn.layers import Dense, Dropout, Flatten, Sequential
 from minnet.nn.losses import cross_entropy
 from minnet.nn.optim import Adam
 from minnet.nn.train import checked, run_steps
-from minnet.sparse.slopes import gather, narrow_back, narrow_forward, scatter, wide_back, wide_forward
+from minnet.sparse.training_kernel import gather, narrow_back, narrow_forward, scatter, wide_back, wide_forward
 
 NARROW, WIDE = 32, 64       # samples in a tile
 

@@ -67,7 +67,7 @@ def serve(folder):
         f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.root_dir={root}",
         f"--LabApp.app_settings_dir={ROOT / 'jupyter'}",  # our defaults, whether minnet is installed or not
-        "--ServerApp.kernel_websocket_connection_class=minnet.prompt.Prompt",  # as `make lab`
+        "--ServerApp.kernel_websocket_connection_class=minnet.jupyter_nodelay.Prompt",  # as `make lab`
         "--LabApp.expose_app_in_browser=True",  # the tests run JupyterLab's own commands
         "--LabApp.extension_manager=readonly",  # asks no package index
     ]

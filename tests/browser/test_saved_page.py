@@ -89,7 +89,7 @@ def test_the_sparsity_slider_still_removes_weights(open_page, digits):
 
 
 def test_the_twins_dice_still_fall(open_page):
-    explorer = Explorer.registry["TwinsExplorer"].example()
+    explorer = Explorer.registry["DropoutExplorer"].example()
     explorer.recorded = {"step": 4, "mode": None}
     page = Saved(open_page(explorer, color_scheme="dark"))
     said, pictures = {page.sentence}, {page.picture}

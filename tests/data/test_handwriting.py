@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 
-from minnet.data import handwriting, mirrors, mnist
+from minnet.data import mirrors, mnist, mnist_files
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ def small(monkeypatch):
     for part, n in (("train", 6000), ("test", 20)):
         contents[f"{part}_x"] = struct.pack(">4I", 0x803, n, 2, 2) + rng.bytes(4 * n)
         contents[f"{part}_y"] = struct.pack(">2I", 0x801, n) + rng.integers(10, size=n, dtype=np.uint8).tobytes()
-    files = {name: mirrors.Checked(handwriting.FILES[name].name, hashlib.sha256(c).hexdigest(), len(c))
+    files = {name: mirrors.Checked(mnist_files.FILES[name].name, hashlib.sha256(c).hexdigest(), len(c))
              for name, c in contents.items()}
-    monkeypatch.setattr(handwriting, "FILES", files)
-    monkeypatch.setattr(handwriting, "MIRRORS", ("http://127.0.0.1:9/a", "http://127.0.0.1:9/b"))  # nobody there
+    monkeypatch.setattr(mnist_files, "FILES", files)
+    monkeypatch.setattr(mnist_files, "MIRRORS", ("http://127.0.0.1:9/a", "http://127.0.0.1:9/b"))  # nobody there
 
     def put(folder, packed=True):
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def small(monkeypatch):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(handwriting, "_cache", lambda: tmp_path / "cache" / "mnist")
+    monkeypatch.setattr(mnist_files, "_cache", lambda: tmp_path / "cache" / "mnist")
     monkeypatch.delenv("MINNET_DATA", raising=False)
     return tmp_path / "cache" / "mnist"
 
@@ -59,7 +59,7 @@ def test_nowhere_and_offline_says_how_to_do_it_by_hand(small, cache):
     with pytest.raises(OSError) as caught:
         mnist()
     for said in ("127.0.0.1:9/a/train-images", "127.0.0.1:9/b/train-images", "By hand", "MINNET_DATA", str(cache),
-                 *(file.name for file in handwriting.FILES.values())):
+                 *(file.name for file in mnist_files.FILES.values())):
         assert said in str(caught.value)
     assert not cache.exists()
 

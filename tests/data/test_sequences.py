@@ -5,7 +5,7 @@ import doctest
 import numpy as np
 import pytest
 
-from minnet.data import mnist1d, recall, sequences, spelled
+from minnet.data import mnist1d, recall, recall_sequences, spelled
 
 
 def look_up(x, keys):
@@ -68,5 +68,5 @@ def test_what_is_no_sequence_is_not_spelled():
 
 
 def test_the_example_in_the_text_is_true():
-    assert doctest.testmod(sequences).failed == 0
-    assert doctest.testmod(sequences).attempted > 0
+    assert doctest.testmod(recall_sequences).failed == 0
+    assert doctest.testmod(recall_sequences).attempted > 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minnet.data import mnist1d
-from minnet.data.signals import SEED
+from minnet.data.mnist1d_signals import SEED
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["ordered", "shuffled"])

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_rgba
 
 import minnet as mn
-from minnet.draw.chords import KINDS
+from minnet.draw.routing_graph import KINDS
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 import minnet as mn
-from minnet.draw import ink
-from minnet.draw.gaze import gone, patterns
+from minnet.draw import palette
+from minnet.nn.attention import gone, patterns
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_each_map_stands_in_its_row_and_place_and_is_blue_where_it_is_strong(net
     corners = {}
     for row, heads in enumerate(drawing._tiles):
         for column, (image, name, *_) in enumerate(heads):
-            np.testing.assert_allclose(image.get_array(), ink.shades(drawing.maps[row][column]), atol=1e-6)
+            np.testing.assert_allclose(image.get_array(), palette.shades(drawing.maps[row][column]), atol=1e-6)
             assert name.get_text() == f"layer {row + 1}, head {column + 1}"
             left, _, _, top = image.get_extent()
             corners[row, column] = left, top
@@ -63,7 +63,7 @@ def test_removed_heads_are_grey_and_say_so(net, x):
     assert sum(map(np.sum, drawing.removed)) == 3
     for heads, removed in zip(drawing._tiles, drawing.removed, strict=True):
         for (image, _, frame, word, _), grey in zip(heads, removed, strict=True):
-            assert np.allclose(image.get_array(), to_rgb(ink.REMOVED)) == grey == word.get_visible()
+            assert np.allclose(image.get_array(), to_rgb(palette.REMOVED)) == grey == word.get_visible()
             assert frame.get_visible() != grey
     mn.restore(net)
     drawing.update()

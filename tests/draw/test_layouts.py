@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 
 import minnet as mn
-from minnet.draw.layouts import ROWS, owners, strips
+from minnet.draw.memory_layout import ROWS, owners, strips
 from minnet.formats import COO, CSR, NM, Bitmap, Blocks
 
 FORMATS = {

@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 import minnet as mn
-from minnet.draw import ink
+from minnet.draw import palette
 from tests.notebooks import ROOT
 
 
@@ -89,7 +89,7 @@ def test_lines_stand_where_their_weights_do_and_show_sign_and_strength():
                                        collection.get_linewidths(), strict=True):
             i, o = list(left).index(line[0, 1]), list(right).index(line[1, 1])
             found[i, o] = (tuple(np.round(colour[:3], 3)), width)
-    positive, negative = (tuple(np.round(to_rgb(c), 3)) for c in (ink.POSITIVE, ink.NEGATIVE))
+    positive, negative = (tuple(np.round(to_rgb(c), 3)) for c in (palette.POSITIVE, palette.NEGATIVE))
     assert found[0, 0][0] == positive and found[0, 1][0] == negative and found[1, 0][0] == positive
     assert found[0, 0][1] > found[0, 1][1] > found[1, 0][1] > found[1, 1][1]
 
@@ -101,7 +101,7 @@ def test_a_neuron_without_connections_on_one_side_is_drawn_empty():
     mask[:, 1] = mask[2] = False  # hidden neuron 1 hears nothing, input 2 is not heard
     first.mask = mask
     drawing = mn.draw.network(net)
-    full = [tuple(face[:3]) == to_rgb(ink.INK) for face in drawing.neurons.get_facecolors()]
+    full = [tuple(face[:3]) == to_rgb(palette.INK) for face in drawing.neurons.get_facecolors()]
     assert full == [True, True, False, True, False, True, True]
 
 
@@ -177,8 +177,8 @@ def test_masks_show_each_neurons_pixels_where_they_are():
     mask[0, 0] = False
     weight.mask = mask
     sheet = mn.draw.masks(net, (2, 3)).image.get_array()[..., :3] / 255
-    assert np.allclose(sheet[1, 2], to_rgb(ink.POSITIVE), atol=0.01)
-    assert np.allclose(sheet[0, 0], to_rgb(ink.REMOVED), atol=0.01)
+    assert np.allclose(sheet[1, 2], to_rgb(palette.POSITIVE), atol=0.01)
+    assert np.allclose(sheet[0, 0], to_rgb(palette.REMOVED), atol=0.01)
     assert np.all(sheet[0, 1] == 1)  # a weight of zero that is still there is white
 
 

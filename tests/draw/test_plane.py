@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.draw.plane import COLOURS
+from minnet.draw.decision_surface import COLOURS
 
 RINGS = np.arange(40) % 2
 

@@ -9,10 +9,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from minnet.draw import ink
+from minnet.draw import palette
 from minnet.draw.png import moving, still
 
-INKS = [colour for name, colour in vars(ink).items() if name.isupper() and isinstance(colour, str)]
+INKS = [colour for name, colour in vars(palette).items() if name.isupper() and isinstance(colour, str)]
 
 
 def canvas(pixels):
@@ -52,6 +52,6 @@ def test_a_moving_picture_keeps_every_tint_nearly():
 def test_a_moving_picture_is_smaller():
     figure = Figure(figsize=(5, 4), dpi=100, facecolor="white")
     drawn = FigureCanvasAgg(figure)
-    figure.subplots().plot(np.random.default_rng(0).normal(size=400), color=ink.POSITIVE, alpha=0.5)
+    figure.subplots().plot(np.random.default_rng(0).normal(size=400), color=palette.POSITIVE, alpha=0.5)
     drawn.draw()
     assert len(moving(drawn)) < len(still(drawn))

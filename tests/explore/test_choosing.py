@@ -8,10 +8,9 @@ import pytest
 from matplotlib.colors import to_rgb
 
 import minnet as mn
-from minnet.explore.choosing import BOTH, NEITHER
-from minnet.explore.jury import CRITERIA, PERCENT
-from minnet.explore.samples import few
-from minnet.explore.verdict import A, B
+from minnet.experiments.criteria_comparison import CRITERIA, PERCENT
+from minnet.explore.criteria_explorer import BOTH, NEITHER, A, B
+from minnet.widgets.controls import few
 
 NEURONS = mn.along("out")
 WAYS = [

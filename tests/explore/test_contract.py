@@ -27,7 +27,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from PIL import Image
 
 import minnet.explore
-from minnet.explore import Explorer, dial, recording
+from minnet.explore import Explorer
+from minnet.widgets import html_export
 from tests.explore.pages import Page
 from tests.explore.walking import KINDS, MOVES, OPENED, THOROUGH, WALK, Walk, hands
 from tests.notebooks import ROOT
@@ -151,7 +152,7 @@ def test_the_picture_is_there_without_a_kernel(kind, opened):
 @every_kind
 def test_a_saved_page_shows_what_the_explorer_shows(kind, explorer, tmp_path, monkeypatch):
     if not THOROUGH:
-        monkeypatch.setattr(recording, "dials_of", coarse)
+        monkeypatch.setattr(html_export, "dials_of", coarse)
     assert explorer.wait(60)
     before = explorer.png(), explorer.state
     explorer.save_html(tmp_path / "page.html")
@@ -159,7 +160,7 @@ def test_a_saved_page_shows_what_the_explorer_shows(kind, explorer, tmp_path, mo
     assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
     page = Page(tmp_path / "page.html")
     assert page.bytes <= 5_000_000 and page.addresses == []
-    dials = recording.dials_of(explorer)
+    dials = html_export.dials_of(explorer)
     assert page.places == list(product(*(range(len(dial.values)) for dial in dials)))
     with explorer.undisturbed() as pose:
         for place in page.places:
@@ -173,7 +174,7 @@ def test_a_saved_page_shows_what_the_explorer_shows(kind, explorer, tmp_path, mo
 
 def coarse(explorer):
     """The grid of an explorer, with three places of each of the first two controls."""
-    dials = dial.dials_of(explorer)[:2]
+    dials = html_export.dials_of(explorer)[:2]
     while any(len(each.values) > 3 for each in dials):
         dials = [each.coarser() if len(each.values) > 3 else each for each in dials]
     return dials

@@ -6,7 +6,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from minnet.explore import Job
-from minnet.explore.cores import ALL_BUT_ONE, at_most
+from minnet.threads import ALL_BUT_ONE, at_most
 
 
 @pytest.fixture(autouse=True)

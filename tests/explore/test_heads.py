@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.draw.gaze import gone, patterns
 from minnet.exercises.lesson11 import without
-from minnet.explore.rungs import BATCH
+from minnet.experiments.pruning_granularity import BATCH
+from minnet.nn.attention import gone, patterns
 from tests.closeness import assert_close
 
 

@@ -7,14 +7,23 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore.heat import SKIPPING, crossover, heat, loaded, nearest
-from minnet.explore.laps import CURVES
-from minnet.explore.race import BATCHES, PLACES
-from minnet.explore.runners import BLOCKS, DENSE, MASKED, NAIVE, SMALLER, SPARSE, TORCH, Runners
-from minnet.explore.scales import FORMATS, Scales
+from minnet.experiments.inference_backends import (
+    BLOCKS,
+    DENSE,
+    FORMATS,
+    MASKED,
+    NAIVE,
+    SMALLER,
+    SPARSE,
+    TORCH,
+    Backends,
+    StorageSizes,
+)
+from minnet.experiments.inference_timing import CURVES, SKIPPING, crossover, heat, loaded, nearest
+from minnet.explore.speed_explorer import BATCHES, PLACES
 from minnet.formats import COO, CSR, NM, Bitmap, Blocks
-from minnet.sparse.kernels import MANY
 from minnet.sparse.packing import pack_network
+from minnet.sparse.tile_kernel import MANY
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +133,8 @@ def test_crossover(points, where):
 
 
 def test_bytes_are_those_of_the_arrays(net):
-    field = Runners(net, ())
-    scales = Scales(field, (0, 60, 95))
+    field = Backends(net, ())
+    scales = StorageSizes(field, (0, 60, 95))
     for percent in (0, 60, 95):
         few, fours = net.copy(), net.copy()
         mn.prune(few, percent / 100)
@@ -144,7 +153,7 @@ def test_bytes_are_those_of_the_arrays(net):
 
 
 def test_break_even_is_where_a_format_becomes_smaller_than_dense(net):
-    scales = Scales(Runners(net, ()), PLACES)
+    scales = StorageSizes(Backends(net, ()), PLACES)
     for name in FORMATS:
         even = scales.break_even(name)
         for place, many in zip(scales.places, scales.bytes[name], strict=True):
@@ -153,7 +162,7 @@ def test_break_even_is_where_a_format_becomes_smaller_than_dense(net):
 
 
 def test_break_even_at_the_edges(net):
-    scales = Scales(Runners(net, ()), (50, 60))
+    scales = StorageSizes(Backends(net, ()), (50, 60))
     scales.bytes["CSR"] = np.array([scales.dense + 9, scales.dense + 1])
     assert scales.break_even("CSR") is None
     scales.bytes["CSR"] = np.array([scales.dense, 1])

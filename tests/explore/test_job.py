@@ -34,7 +34,7 @@ def iter_(numbers):
 
 def test_reports_at_most_ten_times_a_second(monkeypatch):
     told, clock = [], [0.0]
-    monkeypatch.setattr("minnet.explore.job.monotonic", lambda: clock[0])
+    monkeypatch.setattr("minnet.widgets.background_job.monotonic", lambda: clock[0])
 
     def busy():
         for step in range(1000):  # ten seconds of steps, by a clock that doesn't depend on the computer
@@ -147,8 +147,8 @@ def test_work_that_is_cancelled_before_its_first_step_also_ends_with_rest():
 
 def test_work_that_rests_makes_no_step_until_its_time_has_come(monkeypatch):
     seen, started, clock, slept = [], threading.Event(), [0.0], threading.Event()
-    monkeypatch.setattr("minnet.explore.job.monotonic", lambda: clock[0])
-    monkeypatch.setattr("minnet.explore.job.sleep", lambda seconds: slept.wait(0.001))
+    monkeypatch.setattr("minnet.widgets.background_job.monotonic", lambda: clock[0])
+    monkeypatch.setattr("minnet.widgets.background_job.sleep", lambda seconds: slept.wait(0.001))
     job = Job()
     job.rest(5)
     job.start(forever(seen, started))
@@ -161,7 +161,7 @@ def test_work_that_rests_makes_no_step_until_its_time_has_come(monkeypatch):
 
 def test_after_a_rest_work_makes_breaks_for_a_while(monkeypatch):
     made, clock = [], [0.0]
-    monkeypatch.setattr("minnet.explore.job.monotonic", lambda: clock[0])
+    monkeypatch.setattr("minnet.widgets.background_job.monotonic", lambda: clock[0])
 
     def sleep(seconds):
         clock[0] += max(seconds, 1e-3)
@@ -172,7 +172,7 @@ def test_after_a_rest_work_makes_breaks_for_a_while(monkeypatch):
             made.append(clock[0])
             yield None
 
-    monkeypatch.setattr("minnet.explore.job.sleep", sleep)
+    monkeypatch.setattr("minnet.widgets.background_job.sleep", sleep)
     job = Job()
     job.rest(0.5)
     job.start(work())

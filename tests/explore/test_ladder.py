@@ -8,9 +8,9 @@ import pytest
 from matplotlib.colors import to_rgb
 
 import minnet as mn
-from minnet.draw import ink
-from minnet.explore.blueprint import stored
-from minnet.explore.rungs import BATCH, LADDER, RUNGS
+from minnet.draw import palette
+from minnet.experiments.pruning_granularity import BATCH, GRANULARITIES, RUNGS
+from minnet.pruning.compaction import stored
 
 
 def convolution(seed=0):
@@ -74,7 +74,7 @@ def check(explorer, nets, digits):
     for param in net.params():
         assert np.array_equal(shown.masks[param.path], np.ones(param.shape, bool) if param.mask is None else param.mask)
     assert sum(there.sum() for there in shown.there.values()) == sum(p.size for p in small.params() if p.prunable)
-    place = LADDER.index(shown.rung)
+    place = GRANULARITIES.index(shown.rung)
     assert (shown.ladder[place] is None) != possible
     assert ("Nothing is removed" in explorer._message.value) != possible
     assert explorer._bars[place].get_height() == (pytest.approx(100 * shown.here.left) if possible else 0)
@@ -129,7 +129,7 @@ def test_the_sheet_is_coloured_grey_or_white(explorer):
     explorer.set(rung="single weights")
     area = sheet.image.get_array()[place.top : place.top + place.height, place.left : place.left + place.width, :3]
     grey = ~explorer.shown.masks["dense2.weight"]
-    assert np.allclose(area[grey & explorer.shown.there["dense2.weight"]], to_rgb(ink.REMOVED), atol=1e-6)
+    assert np.allclose(area[grey & explorer.shown.there["dense2.weight"]], to_rgb(palette.REMOVED), atol=1e-6)
 
 
 def test_the_square_is_said(explorer):
@@ -163,9 +163,9 @@ def test_retraining_fills_every_rung_that_there_is(explorer, nets, digits):
     mn.fit(net, digits.train, epochs=1, rng=0, progress=False)
     assert explorer.shown.retrained[0] == mn.accuracy(net, digits.val, batch=BATCH)
     assert f"retrained {explorer.shown.retrained[0]:.1%}" in said(explorer)
-    assert explorer._cancel.disabled and explorer._bar.value == len(LADDER)
+    assert explorer._cancel.disabled and explorer._bar.value == len(GRANULARITIES)
     explorer.set(percent=55)
-    assert explorer.shown.retrained == [None] * len(LADDER)
+    assert explorer.shown.retrained == [None] * len(GRANULARITIES)
     explorer.set(percent=50)
     assert explorer.shown.retrained[0] is not None  # it stays
 

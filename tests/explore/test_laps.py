@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore import runners as made
-from minnet.explore.heat import heat
-from minnet.explore.laps import CURVES, SKETCH, Laps
-from minnet.explore.runners import (
+from minnet.experiments import inference_backends as made
+from minnet.experiments.inference_backends import (
     BLOCKS,
     DENSE,
     MASKED,
@@ -22,8 +20,9 @@ from minnet.explore.runners import (
     SPARSE,
     TORCH,
     TWO_FOUR,
-    Runners,
+    Backends,
 )
+from minnet.experiments.inference_timing import CURVES, SKETCH, InferenceTiming, heat
 from tests.closeness import assert_close
 
 
@@ -39,7 +38,7 @@ def net():
 
 @pytest.mark.parametrize("part", [0, 0.5, 0.9, 0.99])
 def test_all_runners_compute_what_their_network_computes(net, part):
-    field = Runners(net)
+    field = Backends(net)
     ready = dict(field.ready(part))
     assert tuple(ready) == field.names
     x = mn.data.digits().val.x[:33].copy()
@@ -60,21 +59,21 @@ def test_all_runners_compute_what_their_network_computes(net, part):
 
 
 def test_only_those_asked_for_are_made_ready(net):
-    assert [name for name, _ in Runners(net, ()).ready(0.5, (DENSE, NAIVE))] == [DENSE, NAIVE]
+    assert [name for name, _ in Backends(net, ()).ready(0.5, (DENSE, NAIVE))] == [DENSE, NAIVE]
 
 
 def test_who_is_not_installed_does_not_run(net, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else find(name))
-    assert Runners(net).libraries == (SCIPY,)
-    assert Runners(net, ()).names == (DENSE, MASKED, NAIVE, SPARSE, BLOCKS, TWO_FOUR, SMALLER)
+    assert Backends(net).libraries == (SCIPY,)
+    assert Backends(net, ()).names == (DENSE, MASKED, NAIVE, SPARSE, BLOCKS, TWO_FOUR, SMALLER)
 
 
 def test_the_network_itself_stays_as_it_is(net):
     pruned = net.copy()
     mn.prune(pruned, 0.7)
     before = [(param.data.copy(), param.mask) for param in pruned.params()]
-    field = Runners(pruned, ())
+    field = Backends(pruned, ())
     list(field.ready(0.9))
     assert mn.sparsity(field.whole) == 0
     for param, (data, mask) in zip(pruned.params(), before, strict=True):
@@ -85,7 +84,7 @@ def test_the_network_itself_stays_as_it_is(net):
 
 
 def measured(net, percent=90, batch=4, places=(0, 50, 90), rounds=3):
-    laps = Laps(Runners(net, ()), mn.data.digits().val.x, rounds)
+    laps = InferenceTiming(Backends(net, ()), mn.data.digits().val.x, rounds)
     list(laps.run(percent, batch, places))
     return laps
 
@@ -114,9 +113,9 @@ def test_what_is_known_is_not_measured_again(net):
 
 
 def test_larger_batches_repeat_the_samples_and_the_naive_loop_may_take_a_part(net, monkeypatch):
-    monkeypatch.setattr("minnet.explore.laps.LONGEST", 10 * 1500)
+    monkeypatch.setattr("minnet.experiments.inference_timing.LONGEST", 10 * 1500)
     seen = {}
-    laps = Laps(Runners(net, ()), mn.data.digits().val.x[:50], 1)
+    laps = InferenceTiming(Backends(net, ()), mn.data.digits().val.x[:50], 1)
     ready = laps.runners.ready
 
     def watched(part, names=None):
@@ -134,10 +133,10 @@ def test_larger_batches_repeat_the_samples_and_the_naive_loop_may_take_a_part(ne
 
 def test_a_part_is_counted_for_the_whole_batch(net, monkeypatch):
     """By a clock on which every call takes a second."""
-    monkeypatch.setattr("minnet.explore.laps.LONGEST", 6 * 2216)
+    monkeypatch.setattr("minnet.experiments.inference_timing.LONGEST", 6 * 2216)
     clock = [0.0]
-    monkeypatch.setattr("minnet.explore.laps.perf_counter", lambda: clock[0])
-    laps = Laps(Runners(net, ()), mn.data.digits().val.x, 1)
+    monkeypatch.setattr("minnet.experiments.inference_timing.perf_counter", lambda: clock[0])
+    laps = InferenceTiming(Backends(net, ()), mn.data.digits().val.x, 1)
     assert laps.runners.weights == 2216
 
     def predict(x):
@@ -154,7 +153,7 @@ def test_one_core_and_all_of_them_afterwards(net):
     def cores():
         return [pool["num_threads"] for pool in threadpool_info()]
 
-    laps = Laps(Runners(net, ()), mn.data.digits().val.x)
+    laps = InferenceTiming(Backends(net, ()), mn.data.digits().val.x)
     before = cores()
     with laps._one_core():
         assert set(cores()) == {1}
@@ -167,7 +166,7 @@ def test_what_is_made_of_them_is_always_the_same(net):
 
 
 def test_another_one_can_remember_the_same(net):
-    laps, other = measured(net), Laps(Runners(net, ()), mn.data.digits().val.x)
+    laps, other = measured(net), InferenceTiming(Backends(net, ()), mn.data.digits().val.x)
     other.recall(laps)
     assert heat(other, 50, 4, ()) == heat(laps, 50, 4, ())
     other.forget(50, 4)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from minnet.draw import Picture
-from minnet.explore import letters
-from minnet.explore.letters import Letters
+from minnet.widgets import canvas
+from minnet.widgets.canvas import GlyphCache
 
 CHANGES = [
     {"text": "12 of 200"}, {"text": ""}, {"text": "two\nlines"}, {"text": "$x_1$ and more"}, {"color": "#D55E00"},
@@ -35,7 +35,7 @@ def drawn(desk, how):
 
 def test_every_look_is_drawn_as_it_is(desk):
     figure, text, _ = desk
-    store = Letters(figure)
+    store = GlyphCache(figure)
     for change in [{}, *CHANGES]:
         text.set(**change)
         fresh = drawn(desk, lambda: text.draw(figure.canvas.get_renderer()))
@@ -47,9 +47,9 @@ def test_every_look_is_drawn_as_it_is(desk):
 
 
 def test_no_more_is_kept_than_said(desk, monkeypatch):
-    monkeypatch.setattr(letters, "KEPT", 3)
+    monkeypatch.setattr(canvas, "KEPT", 3)
     figure, text, _ = desk
-    store = Letters(figure)
+    store = GlyphCache(figure)
     for number in (1, 2, 3, 4, 5, 1, 5):
         text.set_text(str(number))
         fresh = drawn(desk, lambda: text.draw(figure.canvas.get_renderer()))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore.lifetime import ADULT, AGES, OLD, PEAK, density_at, in_slice
+from minnet.explore.ages_explorer import ADULT, AGES, OLD, PEAK, density_at, in_slice
 
 
 @pytest.fixture

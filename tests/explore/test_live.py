@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore.live import EVERY
+from minnet.explore.training_explorer import EVERY
 from tests.closeness import assert_close
 
 

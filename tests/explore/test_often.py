@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore.often import _apart
-from minnet.explore.recipes import FINALS, SCOPES, Recipe
+from minnet.experiments.iterative_pruning import FINALS, SCOPES, Recipe
+from minnet.explore.iterations_explorer import _apart
 
 FEW = 320  # training samples, so that a recipe takes a moment
 

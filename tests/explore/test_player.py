@@ -3,7 +3,7 @@
 import ipywidgets as widgets
 import pytest
 
-from minnet.explore.player import Player
+from minnet.widgets.controls import Player
 
 
 @pytest.fixture(params=["numbers", "words"])

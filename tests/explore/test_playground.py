@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore import menu
-from minnet.explore.blueprint import Blueprint
-from minnet.explore.garden import PlaygroundExplorer
-from minnet.explore.rungs import BATCH
+from minnet.draw.weight_sheet import WeightSheet
+from minnet.experiments import playground
+from minnet.experiments.pruning_granularity import BATCH
+from minnet.explore.playground_explorer import PlaygroundExplorer
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_what_cannot_be_removed_is_told_in_the_words_of_the_menu(explorer, struc
     press(explorer, "Prune")
     assert explorer.tried == {} and told in explorer._message.value
     for name in re.findall("“([^”]+)”", explorer._message.value):
-        assert name in menu.SUBJECTS or name in menu.STRUCTURES
+        assert name in playground.SUBJECTS or name in playground.STRUCTURES
 
 
 @pytest.mark.parametrize("percent, told", [
@@ -155,9 +155,9 @@ def test_every_layer_of_every_network_has_a_name_of_its_own_that_does_not_reach_
     explorer = PlaygroundExplorer.example()
     mn.lecture(False)
     figure = explorer._screen.figure
-    for subject in menu.SUBJECTS.values():
+    for subject in playground.SUBJECTS.values():
         ax = figure.add_axes(explorer._sheet.image.axes.get_position(original=True))
-        Blueprint(menu.evaluate(subject.net.format(seed=0)), ax, None)
+        WeightSheet(playground.made(subject.net.format(seed=0)), ax, None)
         ax.apply_aspect()  # as drawing it would
         boxes = [text.get_window_extent() for text in ax.texts]
         assert len({text.get_text() for text in ax.texts}) == len(boxes)
@@ -167,15 +167,15 @@ def test_every_layer_of_every_network_has_a_name_of_its_own_that_does_not_reach_
 
 
 def test_every_line_of_the_menu_can_be_run():
-    for codes in (menu.STRUCTURES, menu.CRITERIA, menu.SCOPES):
+    for codes in (playground.STRUCTURES, playground.CRITERIA, playground.SCOPES):
         for code in codes.values():
-            assert callable(menu.evaluate(code))
-    for subject in menu.SUBJECTS.values():
-        data, net = menu.evaluate(subject.data), menu.evaluate(subject.net.format(seed=0))
+            assert callable(playground.made(code))
+    for subject in playground.SUBJECTS.values():
+        data, net = playground.made(subject.data), playground.made(subject.net.format(seed=0))
         assert net(data.val.x[:2]).shape == (2, len(data.class_names))
 
 
 def test_mnist_is_offered_where_it_is_at_hand(monkeypatch):
     for there in (True, False):
-        monkeypatch.setattr("minnet.data.handwriting.at_hand", lambda there=there: there)
-        assert any("784" in name for name in menu.subjects()) == there
+        monkeypatch.setattr("minnet.data.mnist_files.at_hand", lambda there=there: there)
+        assert any("784" in name for name in playground.subjects()) == there

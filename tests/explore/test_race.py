@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 import minnet as mn
-from minnet.explore.laps import Laps
-from minnet.explore.race import BATCHES, PLACES, SpeedExplorer
-from minnet.explore.runners import NAIVE, SPARSE, Runners
+from minnet.experiments.inference_backends import NAIVE, SPARSE, Backends
+from minnet.experiments.inference_timing import InferenceTiming
+from minnet.explore.speed_explorer import BATCHES, PLACES, SpeedExplorer
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_what_was_measured_before_is_shown_at_once(explorer):
 
 
 def test_before_the_first_round_there_is_nothing_to_show(net, monkeypatch):
-    monkeypatch.setattr(Laps, "run", nothing)
+    monkeypatch.setattr(InferenceTiming, "run", nothing)
     explorer = SpeedExplorer(net, mn.data.digits().val, libraries=())
     assert explorer.shown.heat.near is None and "Nothing has been measured yet" in said(explorer)
     assert explorer.shown.bytes == explorer.scales.at(90)
@@ -151,7 +151,7 @@ def test_an_error_while_measuring_is_said(net, monkeypatch):
         raise RuntimeError("no more memory")
         yield
 
-    monkeypatch.setattr(Runners, "ready", broken)
+    monkeypatch.setattr(Backends, "ready", broken)
     explorer = mn.explore.speed(net, mn.data.digits(), libraries=())
     with pytest.raises(RuntimeError):
         explorer.wait(120)

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore import Explorer, recording
-from minnet.explore.dial import dials_of, places
+from minnet.explore import Explorer
+from minnet.widgets import html_export
+from minnet.widgets.html_export import dials_of, places
 from tests.explore.pages import Page
 
 
@@ -55,12 +56,12 @@ def test_what_is_too_large_gets_coarser(explorer, tmp_path, monkeypatch):
     path = tmp_path / "page.html"
     explorer.save_html(path)
     whole = Page(path)
-    monkeypatch.setattr(recording, "LIMIT", whole.bytes * 3 // 5)
+    monkeypatch.setattr(html_export, "LIMIT", whole.bytes * 3 // 5)
     explorer.save_html(path)
-    assert Page(path).bytes <= recording.LIMIT
+    assert Page(path).bytes <= html_export.LIMIT
     assert 3 <= len(Page(path).places) < len(whole.places)
     assert 'data-said="[&quot;0&quot;' in Page(path).text and "&quot;7&quot;" in Page(path).text
-    monkeypatch.setattr(recording, "LIMIT", 1000)
+    monkeypatch.setattr(html_export, "LIMIT", 1000)
     with pytest.raises(ValueError, match="fewer controls"):
         explorer.save_html(path)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minnet as mn
-from minnet.explore.silence import alive, spared, with_dropout
+from minnet.experiments.dropout_comparison import alive, spared, with_dropout
 
 
 def same(one, two):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore.sparsity_slider import RETRAINED_AT
+from minnet.explore.sparsity_explorer import RETRAINED_AT
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_one_part_of_the_data_is_measured_on_but_not_retrained(net, digits):
 
 
 def test_the_test_set_is_opened_once(net, digits, monkeypatch):
-    monkeypatch.setattr("minnet.explore.sealed._opened", set())
+    monkeypatch.setattr("minnet.explore.sealed_test_set._opened", set())
     dense = net.copy()
     mn.prune(net, 0.9)
     sealed = mn.explore.open_test_set(net, digits, before=dense)

@@ -3,7 +3,7 @@
 import numpy as np
 
 import minnet as mn
-from minnet.explore.stopwatch import Stopwatch, Time
+from minnet.experiments.prediction_cost import PredictionCost, Time
 
 
 def test_says_why_where_sparse_is_slower():
@@ -13,9 +13,9 @@ def test_says_why_where_sparse_is_slower():
 
 def test_says_where_the_gain_comes_from_when_nothing_is_removed():
     net, x = mn.models.mlp(64, 32, 10, rng=0), np.zeros((300, 64), np.float32)
-    assert Stopwatch(x).read(net).whole
+    assert PredictionCost(x).read(net).whole
     mn.prune(net, 0.5)
-    assert not Stopwatch(x).read(net).whole
+    assert not PredictionCost(x).read(net).whole
     faster = {"dense": 2e-3, "sparse": 1e-3, "dense_bytes": 100, "sparse_bytes": 200}
     assert "one call for the whole network" in str(Time(256, **faster, whole=True))
     assert "one call" not in str(Time(256, **faster))
@@ -23,7 +23,7 @@ def test_says_where_the_gain_comes_from_when_nothing_is_removed():
 
 def test_measures_each_set_of_masks_once_and_counts_the_predictors_bytes():
     net, x = mn.models.mlp(64, 32, 10, rng=0), np.zeros((300, 64), np.float32)
-    watch = Stopwatch(x)
+    watch = PredictionCost(x)
     mn.prune(net, 0.9)
     time = watch.read(net)
     assert time.batch == 256 and time.dense > 0 and time.sparse > 0

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore.lottery import STARTS, Lottery, together
-from minnet.explore.samples import few
+from minnet.experiments.lottery_tickets import STARTS, LotteryTickets, together
+from minnet.widgets.controls import few
 
 HOW = {"rounds": 3, "final": 0.9, "count": 30, "rate": 0.02, "batch": 50}
 
@@ -149,7 +149,7 @@ def test_cancelled_in_the_middle_it_goes_on_where_it_was(explorer, signals):
     explorer.set(round=3)
     assert "not found yet" in said(explorer)
     find(explorer)
-    whole = Lottery(make, signals, 0, **HOW)
+    whole = LotteryTickets(make, signals, 0, **HOW)
     list(whole.play())
     assert lottery.trained == whole.trained
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore.plans import AT_ONCE, CRITERIA, FINALS, ROUNDS, SHAPES, SHARED, Plan
-from minnet.explore.samples import few
-from minnet.explore.when import PRESETS
+from minnet.experiments.pruning_schedules import AT_ONCE, CRITERIA, FINALS, ROUNDS, SHAPES, SHARED, Plan
+from minnet.explore.timing_explorer import PRESETS
+from minnet.widgets.controls import few
 
 COUNT, EVERY = 100, 2
 

@@ -10,8 +10,8 @@ import pytest
 
 import minnet as mn
 from minnet.data.dataset import Dataset, Split
-from minnet.explore.silence import with_dropout
-from minnet.explore.telling import DICE_ON, PREDICT, TRAINING
+from minnet.experiments.dropout_comparison import with_dropout
+from minnet.explore.dropout_explorer import DICE_ON, PREDICT, TRAINING
 
 SIZES = 40, 13, 9, 10
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore.samples import few
-from minnet.explore.sprouts import METHODS, Recipe
+from minnet.experiments.dynamic_sparse_training import METHODS, Recipe
+from minnet.widgets.controls import few
 
 COUNT = 60
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from minnet.explore import Explorer
-from minnet.explore.explorer import all_inside as inside
 from minnet.nn.layer import Layer
+from minnet.widgets.explorer_base import all_inside as inside
 
 KINDS = [kind for kind in Explorer.registry.values() if kind.__module__.startswith("minnet.")]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore.lifetime import ADULT, ADULT_ERROR, AGES, MEASURED, OLD, OLD_ERROR, PEAK
+from minnet.explore.ages_explorer import ADULT, ADULT_ERROR, AGES, MEASURED, OLD, OLD_ERROR, PEAK
 from minnet.routing import RATES, Web, plan, prune_in_rounds
 from tests.lessons.running import printed, text
 

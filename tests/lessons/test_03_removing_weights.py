@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.draw import ink
+from minnet.draw import palette
 from tests.lessons.running import printed, text
 
 LESSON = "03_removing_weights.ipynb"
@@ -139,7 +139,7 @@ def test_the_second_curve_is_made_of_what_the_cell_does(claim, lesson, nets, dig
     lesson.run("explorer.retrain(); explorer.wait(120)")
     assert lesson.value("explorer.shown.retrained[90]") == lesson.value("after")
     assert "green curve was made of" in text(lesson, "retrain-text")
-    assert lesson.value("explorer._after.get_color()") == ink.AFTER == "#009E73"  # green
+    assert lesson.value("explorer._after.get_color()") == palette.AFTER == "#009E73"  # green
     curve = {int(percent): right for percent, right in lesson.value("explorer.shown.retrained").items()}
     assert 80 in curve
     few = 0.06  # "only a few points" at 80 %, and "far above the first curve" at 90 %

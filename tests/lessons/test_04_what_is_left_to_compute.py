@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore.heat import loaded
-from minnet.explore.race import BATCHES
-from minnet.explore.runners import NAIVE, SPARSE
+from minnet.experiments.inference_backends import NAIVE, SPARSE
+from minnet.experiments.inference_timing import loaded
+from minnet.explore.speed_explorer import BATCHES
 from minnet.formats import COO, CSR, NM, Bitmap, Blocks
 from tests.lessons.running import printed, text
 

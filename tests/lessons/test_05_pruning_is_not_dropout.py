@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore.silence import with_dropout
+from minnet.experiments.dropout_comparison import with_dropout
 from tests.lessons.running import printed, text
 from tests.notebooks import ROOT
 

@@ -99,7 +99,7 @@ def test_the_formula(lesson, nets):
 
 
 def test_the_explorer_shows_what_the_text_points_at(lesson):
-    lesson.run("from minnet.explore.ladder import LADDER as RUNGS")
+    lesson.run("from minnet.experiments.pruning_granularity import GRANULARITIES as RUNGS")
     lesson.run("explorer.set(rung='single weights', percent=50, network='dense')")
     assert lesson.value("all(there.all() for there in explorer.shown.there.values())")  # no white
     lesson.run("explorer.set(rung='neurons / filters')")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore.plans import ALL, SHARED, Plan, Trials
-from minnet.explore.when import PRESETS
+from minnet.experiments.pruning_schedules import ALL, SHARED, Plan, PruningSchedules
+from minnet.explore.timing_explorer import PRESETS
 from tests.lessons.running import printed
 
 LESSON = "08_when.ipynb"
@@ -23,7 +23,7 @@ def trials(digits):
     x, y = (np.concatenate([getattr(part, name) for part in (digits.val, digits.test)]) for name in "xy")
     unseen = mn.data.Dataset("digits", digits.train, mn.data.Split(x, y), digits.test, digits.image_shape,
                              digits.class_names)
-    return Trials(lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed), unseen, SEEDS, 1000)
+    return PruningSchedules(lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed), unseen, SEEDS, 1000)
 
 
 def tried(trials, preset="During", **changes):

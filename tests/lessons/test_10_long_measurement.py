@@ -9,7 +9,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from minnet.data.signals import SEED
+from minnet.data.mnist1d_signals import SEED
 from tests.lessons.running import text
 from tests.notebooks import ROOT
 

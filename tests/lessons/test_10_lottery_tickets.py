@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore.lottery import Lottery, together
+from minnet.experiments.lottery_tickets import LotteryTickets, together
 from tests.lessons.running import printed, text
 
 LESSON = "10_lottery_tickets.ipynb"
@@ -15,7 +15,7 @@ SEEDS = range(100, 104)  # the reader sees 0
 LAST = 12  # rounds
 
 
-class Short(Lottery):
+class Short(LotteryTickets):
     """The search of the lesson; the rivals run in the last round only."""
 
     def __init__(self, data, seed):

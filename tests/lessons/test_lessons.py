@@ -7,7 +7,7 @@ import copy
 
 import nbformat
 
-from minnet.exercises.teacher import exercises
+from minnet.exercises.commands import exercises
 from tests.lessons.numbers import BENCHMARKS, ELSEWHERE, numbers_in_prose, unexplained
 from tests.notebooks import LESSONS, ROOT
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.nn.flat import Flat
+from minnet.nn.flat_params import Flat
 from tests.nn.trials import MODELS, remove_some
 
 RECIPES = {

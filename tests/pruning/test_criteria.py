@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import minnet as mn
+from minnet.messages import functions_of
 from minnet.pruning import criteria, evidence
-from minnet.words import functions_of
 
 SAMPLES = 6
 

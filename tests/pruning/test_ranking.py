@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minnet as mn
+from minnet.messages import functions_of
 from minnet.pruning import evidence
 from minnet.pruning import structure as structures_file
-from minnet.words import functions_of
 
 from . import trials
 from .trials import NETS, SCOPES, Slow, cases, masks_of, removed_weights, small_net, some_net

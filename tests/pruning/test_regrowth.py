@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minnet as mn
-from minnet.nn.flat import Flat
+from minnet.nn.flat_params import Flat
 from tests.pruning.trials import NETS, batch_for, cases, masks_of, small_net, some_net
 
 STEPS = {"set": lambda net, fraction: mn.set_step(net, fraction, rng=0), "rigl": mn.rigl_step}

@@ -24,7 +24,7 @@ def removed(net):
 
 def test_rounds_reach_the_sparsity_at_equal_budget_and_never_look_back(digits, trained, monkeypatch, claim):
     spent = []
-    from minnet.pruning import rounds as module
+    from minnet.pruning import iterative as module
     honest = module.steps
     monkeypatch.setattr(module, "steps", lambda *a, count, **k: (spent.append(count), honest(*a, count=count, **k))[1])
     for rounds in (1, 3, 7):

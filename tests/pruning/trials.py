@@ -11,8 +11,8 @@ import numpy as np
 from hypothesis import settings
 
 import minnet as mn
+from minnet.messages import functions_of
 from minnet.pruning import criteria, structure
-from minnet.words import functions_of
 
 # MINNET_THOROUGH=1 tries as many cases as the claims in the documentation speak of (minutes instead of seconds).
 THOROUGH = os.environ.get("MINNET_THOROUGH") == "1"

@@ -22,7 +22,8 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     import numpy as np
     from minnet.nn.layers import Dense
-    from minnet.sparse import compile, naive
+    from minnet.sparse import compile
+    from minnet.sparse import naive_csr
     from tests.closeness import assert_close
     layer = Dense(12, 5, rng=0)
     layer.weight.mask = np.arange(60).reshape(12, 5) // 5 % 4 < 2       # 2:4

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minnet.sparse.kernels import MANY, predict_few, predict_many, tile_kernel
 from minnet.sparse.packing import NARROW, WIDE, is_two_of_four, pack_network
-from minnet.sparse.single import predict_one
+from minnet.sparse.single_sample_kernel import predict_one
+from minnet.sparse.tile_kernel import MANY, predict_few, predict_many, tile_kernel
 from tests.closeness import assert_close
 from tests.sparse import twin
 

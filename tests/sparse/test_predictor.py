@@ -232,7 +232,7 @@ def test_later_changes_of_the_network_do_not_reach_the_predictor():
 
 
 def test_long_batches_are_cut(monkeypatch):
-    monkeypatch.setattr("minnet.sparse.runs.LONGEST", dict.fromkeys(("kernels", "csr", "dense"), 1000))
+    monkeypatch.setattr("minnet.sparse.predictor_steps.LONGEST", dict.fromkeys(("kernels", "csr", "dense"), 1000))
     net = pruned((12, 8, 5), 0.5, seed=2)
     x = np.random.default_rng(2).normal(size=(200, 12)).astype(np.float32)
     for format in FORMATS:

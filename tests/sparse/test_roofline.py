@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minnet.nn.flat import aligned
+from minnet.nn.flat_params import aligned
 from minnet.sparse import roofline
 
 

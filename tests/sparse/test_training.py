@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minnet as mn
-from minnet.sparse import slopes
+from minnet.sparse import training_kernel
 from minnet.sparse.training import NARROW, WIDE, _Kept, perceptron
 from tests.closeness import assert_close
 
@@ -250,8 +250,8 @@ def test_nothing_beyond_the_tiles_is_written():
 def test_gather_and_scatter():
     dense, places = np.arange(10, dtype=np.float32), np.array([3, 1, 7], np.int32)
     numbers = np.zeros(4, np.float32)
-    slopes.gather.call(numbers, dense, places)
+    training_kernel.gather.call(numbers, dense, places)
     assert numbers.tolist() == [3, 1, 7, 0]
     numbers[:] = -1
-    slopes.scatter.call(numbers, dense, places)
+    training_kernel.scatter.call(numbers, dense, places)
     assert dense.tolist() == [0, -1, 2, -1, 4, 5, 6, -1, 8, 9]

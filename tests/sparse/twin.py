@@ -7,7 +7,7 @@ and what the kernels should answer.
 
 import numpy as np
 
-from minnet.sparse.kernels import (
+from minnet.sparse.tile_kernel import (
     FIRST_COLUMN,
     GROUPS,
     IN_ROWS,

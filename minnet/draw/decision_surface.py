@@ -1,0 +1,128 @@
+"""What a network answers everywhere in a plane: for points with two coordinates and a handful of classes.
+
+The paper takes the colour of the class that the network would answer there, and is white where it can't decide.
+Each neuron of the first layer is a line: on one side it fires, on the other it is silent.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
+
+from minnet.draw import palette
+from minnet.draw.figure import Drawing
+
+COLOURS = (palette.POSITIVE, palette.NEGATIVE, palette.AFTER, palette.ROSE, palette.AMBER, palette.SKY, palette.YELLOW, palette.INK)
+MARKERS = "os^DvPX*"  # nobody has to tell colours apart
+GRID = 101
+
+
+def surface(net, x, y, ax=None, *, folds=None, title=None):
+    """Draw what a network answers for every point of the plane, and the points that it should tell apart.
+
+    Parameters
+    ----------
+    net : function or Layer
+        Maps points (n, 2) to scores (n, classes).
+    x : ndarray, (n, 2)
+    y : ndarray of int, (n,)
+        Classes, 0 to 7.
+    ax : matplotlib.axes.Axes, optional
+        By default a new `Picture`.
+    folds : pair of ndarray, (2, neurons) and (neurons,), optional
+        Weights and biases of the first layer.  Of a network that begins with a `Dense` layer, its own.
+    title : str, optional
+
+    Returns
+    -------
+    Surface
+    """
+    return DecisionSurface(net, x, y, ax, folds=folds, title=title)
+
+
+class DecisionSurface(Drawing):
+    """A drawn plane.
+
+    Attributes
+    ----------
+    image : AxesImage
+    answers : ndarray of int, (rows, columns)
+        The class that the network answers there.
+    folds : LineCollection
+        One line for each neuron of the first layer.
+    """
+
+    def __init__(self, net, x, y, ax=None, *, folds=None, title=None):
+        super().__init__(ax, size=(5, 5))
+        x, y = np.asarray(x), np.asarray(y)
+        if x.ndim != 2 or x.shape[1] != 2 or y.shape != x.shape[:1]:
+            raise ValueError(f"surface draws points x (n, 2) with classes y (n,), got {x.shape} and {y.shape}; for "
+                             "images, mn.draw.masks shows what the first layer looks at")
+        if not 0 <= y.min() <= y.max() < len(COLOURS):
+            raise ValueError(f"surface draws the classes 0 to {len(COLOURS) - 1}, got {y.min()} to {y.max()}")
+        self.net = net
+        middle, self._reach = (x.max(axis=0) + x.min(axis=0)) / 2, 0.55 * float(np.ptp(x, axis=0).max())
+        (left, low), (right, high) = middle - self._reach, middle + self._reach
+        across, up = np.meshgrid(np.linspace(left, right, GRID), np.linspace(low, high, GRID))
+        self._points = np.column_stack([across.ravel(), up.ravel()]).astype(x.dtype)
+        self.image = self.ax.imshow(np.zeros((GRID, GRID, 3), np.uint8), origin="lower", interpolation="nearest",
+                                    extent=(left, right, low, high), zorder=0)
+        self.folds = self.ax.add_collection(LineCollection([], colors=palette.INK, linewidths=1.2, alpha=0.6),
+                                            autolim=False)
+        dots = [self.ax.scatter(*x[y == kind].T, s=22, marker=MARKERS[kind], color=COLOURS[kind],
+                                edgecolors="white", linewidths=0.6, zorder=3, label=str(kind))
+                for kind in np.unique(y)]
+        self.artists = [self.image, self.folds, *dots]
+        self.ax.set(xlim=(left, right), ylim=(low, high), aspect="equal")
+        palette.plain(self.ax, title)
+        self.update(net, folds)
+
+    def update(self, source=None, folds=None):
+        """Show what another network, or the same one by now, answers.
+
+        Parameters
+        ----------
+        source : function or Layer, optional
+        folds : pair of ndarray, optional
+            As in `surface`.
+        """
+        self.net = self.net if source is None else source
+        with np.errstate(all="ignore"):  # training may have run away to infinity, and that can be looked at too
+            strength, self.answers = _certainty(np.asarray(self.net(self._points)))
+        colours = np.array([to_rgb(colour) for colour in COLOURS])[self.answers]
+        paper = 1 - 0.55 * strength[:, None] * (1 - colours)
+        self.image.set_data(_square((255 * paper).astype(np.uint8)))
+        self.answers = _square(self.answers)
+        weight, bias = folds or _first_layer(self.net)
+        self.folds.set_segments(self._lines(np.asarray(weight, float), np.asarray(bias, float)))
+
+    def _lines(self, weight, bias):
+        """Where each neuron's input is zero, as an array (lines, 2, 2); a neuron without direction has no line."""
+        length = np.linalg.norm(weight, axis=0)
+        good = (length > 0) & np.isfinite(length) & np.isfinite(bias)
+        normal = weight[:, good] / length[good]
+        foot = -normal * bias[good] / length[good]
+        along = 4 * (self._reach + np.abs(self._points).max()) * np.array([-normal[1], normal[0]])
+        return np.stack([(foot - along).T, (foot + along).T], axis=1)
+
+
+def _certainty(scores):
+    """How sure (0 = cannot decide, 1 = certain) and of what, for each row of scores."""
+    p = np.exp(scores - scores.max(axis=1, keepdims=True))
+    p = np.nan_to_num(p / p.sum(axis=1, keepdims=True))
+    even = 1 / p.shape[1]
+    return np.clip((p.max(axis=1) - even) / (1 - even), 0, 1), p.argmax(axis=1)
+
+
+def _square(values):
+    return values.reshape(GRID, GRID, *values.shape[1:])
+
+
+def _first_layer(net):
+    """Weights and biases that make lines in the plane; none of a mere function."""
+    first = next(iter(getattr(net, "layers", ())), None)
+    weight, bias = getattr(first, "weight", None), getattr(first, "bias", None)
+    if weight is None or len(weight.shape) != 2 or weight.shape[0] != 2:
+        return np.zeros((2, 0)), np.zeros(0)
+    return weight.value, np.zeros(weight.shape[1]) if bias is None else bias.value

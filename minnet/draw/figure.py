@@ -1,0 +1,98 @@
+"""A figure that shows itself in a notebook, and the things drawn in it that can be moved.
+
+`Picture` is a matplotlib Figure without pyplot: no global list keeps it alive, and any thread may draw it.
+`Drawing` is what the functions of this room return: a few artists that follow a network.
+"""
+
+from __future__ import annotations
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from minnet.draw import lecture_mode, png
+
+DPI = 100  # pixels an inch of a desk's sheet
+
+
+class Picture(Figure):
+    """A sheet of paper with rows × columns of Axes.
+
+    Parameters
+    ----------
+    rows, columns : int
+        ``Picture(1, 2).axes`` are two Axes side by side; ``Picture(0, 0)`` is empty.
+    size : (float, float), optional
+        Width and height in inches of 100 pixels; by default 5 × 4 for each Axes.
+    room : Room, optional
+        Where it will be looked at; by default what `mn.lecture` has said last.
+    """
+
+    def __init__(self, rows=1, columns=1, size=None, room=None):
+        size, room = size or (5 * max(columns, 1), 4 * max(rows, 1)), room or lecture_mode.room()
+        # Everything in a figure grows with the dots an inch; that there are fewer inches keeps the sheet's size.
+        super().__init__(figsize=[side * room.sheet / room.ink for side in size], dpi=DPI * room.ink,
+                         layout="constrained", facecolor="white")
+        FigureCanvasAgg(self)
+        if rows and columns:
+            self.subplots(rows, columns)
+
+    def png(self):
+        """The picture as the bytes of a PNG file."""
+        self.canvas.draw()
+        return png.still(self.canvas)
+
+    @property
+    def alt(self):
+        """What it shows, in a sentence, for those who cannot see it: the titles and the axes."""
+        said = []
+        for ax in self.axes:
+            title = next(filter(None, (ax.get_title(loc=side) for side in ("left", "center", "right"))), "")
+            labels = ("across", ax.get_xlabel()), ("up", ax.get_ylabel())
+            axes = ", ".join(f"{name}: {label}" for name, label in labels if label)
+            said.append(" – ".join(filter(None, (title, axes))) or "a picture without words")
+        return f"{len(said)} panel{'s' * (len(said) != 1)}. " + ". ".join(said)
+
+    def _repr_png_(self):
+        return self.png(), {"alt": self.alt}
+
+
+class Drawing:
+    """Artists in an Axes that follow a network.
+
+    Attributes
+    ----------
+    ax : matplotlib.axes.Axes
+    artists : list of Artist
+        Those that ``update`` changes; the rest of the Axes stays as it is.
+    """
+
+    def __init__(self, ax=None, size=None):
+        self._own = Picture(size=size) if ax is None else None  # somebody else's figure is shown by them
+        self.ax = self._own.axes[0] if ax is None else ax
+        self.artists = []
+
+    def update(self, source=None):
+        """Move the artists to the present masks.
+
+        Parameters
+        ----------
+        source : Layer or dict of {path: mask}, optional
+            A network of the same shape, or masks; by default the network that was drawn.
+        """
+        raise NotImplementedError
+
+    def _repr_png_(self):
+        return None if self._own is None else self._own._repr_png_()
+
+
+def weights(net):
+    """The parameters whose numbers are drawn."""
+    found = [param for param in net.params() if param.prunable]
+    if not found:
+        raise ValueError(f"there are no weights to draw in {net!r}")
+    return found
+
+
+def masks_of(source):
+    """``{path: mask or None}`` from a network or from masks."""
+    return source if isinstance(source, dict) else {param.path: param.mask for param in source.params()}

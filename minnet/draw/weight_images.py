@@ -1,0 +1,118 @@
+"""What each neuron of the first layer still looks at: its weights as a small image.
+
+A pixel is blue where brightness excites the neuron, vermilion where it calms it down, white where it hardly
+matters, and grey where the connection has been removed.  Of a convolution, the images are its kernels.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib.colors import to_rgb
+
+from minnet.draw import palette
+from minnet.draw.figure import Drawing, masks_of, weights
+
+LIMIT = 64
+
+
+def masks(net, image_shape=None, ax=None, *, limit=LIMIT, title=None):
+    """Draw the first layer's weights as images, one for each neuron.
+
+    Parameters
+    ----------
+    net : Layer
+    image_shape : tuple of int, optional
+        Shape of a sample, for example ``digits.image_shape``.  By default a square if there is one.
+    ax : matplotlib.axes.Axes, optional
+        By default a new `Picture`.
+    limit : int
+        At most so many neurons are drawn, the first ones.
+    title : str, optional
+
+    Returns
+    -------
+    Mosaic
+    """
+    return WeightImages(net, image_shape, ax, limit=limit, title=title)
+
+
+class WeightImages(Drawing):
+    """Drawn images of neurons.
+
+    Attributes
+    ----------
+    image : AxesImage
+        All tiles in one.
+    drawn, neurons : int
+        How many are drawn, of how many.
+    largest : float
+        The weight that is drawn in full colour; assign another, and ``update`` goes by it.
+    """
+
+    def __init__(self, net, image_shape=None, ax=None, *, limit=LIMIT, title=None):
+        super().__init__(ax, size=(5, 5))
+        self.net = net
+        self._param = weights(net)[0]
+        self._shape = _tile(self._param, image_shape)
+        tiles = self._tiles(self._param.data)
+        self.neurons, self.drawn = self._param.size // math.prod(self._shape), len(tiles[:limit])
+        rows, columns = self._shape
+        self._across = self._best_width()
+        down = -(-self.drawn // self._across)
+        # Four bytes a dot, the last one for "opaque": matplotlib enlarges that several times as fast as three numbers.
+        self._sheet = np.full((down * (rows + 1) - 1, self._across * (columns + 1) - 1, 4), 255, np.uint8)
+        self.largest = float(np.abs(tiles[:limit]).max(initial=0)) or 1.0
+        self.image = self.ax.imshow(self._sheet, interpolation="nearest")
+        self.artists = [self.image]
+        self.ax.set_axis_off()
+        if self.drawn < self.neurons:
+            title = f"{title or ''} ({self.drawn} of {self.neurons} drawn)".strip()
+        if title:
+            self.ax.set_title(title, fontsize=palette.TITLE, color=palette.INK, loc="left")
+        self.update()
+
+    def update(self, source=None):
+        if source is not None and not isinstance(source, dict):
+            self._param = weights(source)[0]
+        mask = masks_of(self.net if source is None else source).get(self._param.path)
+        colours = palette.shades(self._tiles(self._param.data)[: self.drawn] / self.largest)
+        if mask is not None:
+            colours[~self._tiles(mask)[: self.drawn]] = to_rgb(palette.REMOVED)
+        rows, columns = self._shape
+        for place, tile in enumerate(np.rint(255 * colours)):
+            top, left = (place // self._across) * (rows + 1), (place % self._across) * (columns + 1)
+            self._sheet[top : top + rows, left : left + columns, :3] = tile
+        self.image.set_data(self._sheet)
+
+    def _best_width(self):
+        """So many tiles side by side that they become as large as the Axes allows."""
+        rows, columns = (n + 1 for n in self._shape)
+        box = self.ax.get_position()
+        wide, high = self.ax.figure.get_size_inches() * (box.width, box.height)
+
+        def scale(across):
+            return min(wide / (across * columns), high / (-(-self.drawn // across) * rows))
+
+        return max(range(1, self.drawn + 1), key=scale)
+
+    def _tiles(self, array):
+        """The numbers of each neuron, or of each kernel, as (tiles, rows, columns)."""
+        return np.ascontiguousarray(self._param.matrix(array).T).reshape(-1, *self._shape)
+
+
+def _tile(param, image_shape):
+    """Rows and columns of one image."""
+    sizes = dict(zip(param.axes, param.shape, strict=True))
+    if "row" in sizes:
+        return sizes["row"], sizes["col"]
+    inputs = param.matrix(param.data).shape[0]
+    if image_shape is None:
+        side = math.isqrt(inputs)
+        image_shape = (side, side) if side * side == inputs else (1, inputs)
+    image_shape = tuple(image_shape)
+    if math.prod(image_shape) != inputs:
+        raise ValueError(f"the first layer looks at {inputs} values, which do not fill images of shape {image_shape}; "
+                         "pass the shape of your samples, for example digits.image_shape")
+    return (1, *image_shape)[-2:] if len(image_shape) < 3 else (math.prod(image_shape[:-1]), image_shape[-1])

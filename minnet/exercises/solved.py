@@ -1,0 +1,98 @@
+"""What a learner has solved so far: kept in one small file beside the lessons, and shown on the start page.
+
+The file is written only into the folder of the lessons, the one that holds the start page; in any other folder
+nothing is kept.  Git ignores it, and to begin anew one deletes it.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from minnet.files import atomic_write
+
+START = "00_start_here.ipynb"
+FILE = ".progress.json"
+
+
+def note(id):
+    """Remember that an exercise was solved today; where that can't be kept, nothing happens."""
+    kept = _kept()
+    if (Path.cwd() / START).exists() and id not in kept:
+        with suppress(OSError):  # a folder that can't be written must not stand between a learner and the answer
+            atomic_write.put(Path.cwd() / FILE, json.dumps(kept | {id: date.today().isoformat()}, indent=1).encode())
+
+
+def _kept():
+    """{id: day on which it was solved}; a file that is damaged counts as none."""
+    try:
+        found = json.loads((Path.cwd() / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def progress():
+    """Which exercises of each lesson are solved.
+
+    Returns
+    -------
+    Progress
+        Shows itself at the end of a cell.
+    """
+    from minnet.exercises.commands import exercises
+
+    kept, lessons = _kept(), {}
+    for id in sorted(exercises()):
+        lessons.setdefault(id.partition(".")[0], []).append((id, kept.get(id)))
+    return Progress(tuple((number, _notebook(number), tuple(each)) for number, each in lessons.items()))
+
+
+def _notebook(number):
+    """The file of a lesson in this folder, or None."""
+    return next((path.name for path in sorted(Path.cwd().glob(f"{number}_*.ipynb"))), None)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A row for each lesson that has exercises.
+
+    Attributes
+    ----------
+    rows : tuple of (number, file or None, ((exercise, day or None), …))
+    """
+
+    rows: tuple
+
+    @property
+    def solved(self):
+        """How many exercises are solved."""
+        return sum(day is not None for *_, each in self.rows for _, day in each)
+
+    def __repr__(self):
+        lines = [f"{number}  {_title(file)}: " + ", ".join(f"{'✓' if day else '·'} {id}" for id, day in each)
+                 for number, file, each in self.rows]
+        return "\n".join([self._sum(), *lines])
+
+    def _repr_html_(self):
+        rows = []
+        for number, file, each in self.rows:
+            name = html.escape(_title(file))
+            name = f'<a href="{file}">{name}</a>' if file else name
+            marks = ", ".join(f"{'<b>✓</b>' if day else '○'} {id}" for id, day in each)
+            rows.append(f"<tr><td>{number}</td><td style='text-align: left'>{name}</td>"
+                        f"<td style='text-align: left'>{marks}</td></tr>")
+        return (f"<p role='status'>{self._sum()}</p><table style='font-size: 15px'><tr><th>lesson</th><th></th>"
+                f"<th style='text-align: left'>exercises (✓ solved)</th></tr>{''.join(rows)}</table>")
+
+    def _sum(self):
+        return f"{self.solved} of {sum(len(each) for *_, each in self.rows)} exercises solved."
+
+
+def _title(file):
+    """``03_removing_weights.ipynb`` → ``Removing weights``."""
+    return "" if file is None else file.partition("_")[2].removesuffix(".ipynb").replace("_", " ").capitalize()

@@ -1,0 +1,142 @@
+"""The jury: all criteria, asked about the same networks, and what becomes of a network that follows each of them.
+
+Evidence is gathered once; scores, rankings and accuracies are remembered.  So a slider may move over every sparsity,
+and two criteria can be held against each other weight by weight.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minnet.messages import functions_of
+from minnet.nn.evaluation import accuracy
+from minnet.pruning import criteria as rules
+from minnet.pruning import evidence
+from minnet.pruning import scope as scopes
+from minnet.pruning import structure as structures
+from minnet.pruning.iterative import scan
+from minnet.pruning.ranking import Ranking, restore
+from minnet.pruning.units import Units
+
+CRITERIA = tuple(functions_of(rules))
+SCOPES = {"network": scopes.network, "layer": scopes.layer}
+STRUCTURES = {"weights": structures.weights, "neurons": structures.along("out")}
+COMBINE = ("mean", "sum", "l2")
+PERCENT = range(0, 100, 5)
+
+
+class Way(NamedTuple):
+    """How a criterion's scores are used: what falls, against whom, and how a unit's score is made."""
+
+    structure: str = "weights"
+    scope: str = "network"
+    combine: str = "mean"
+
+    def code(self, criterion, percent, train):
+        """The line that does the same to a network called ``net``; ``train`` is how the training data are typed."""
+        arguments = [f"{percent / 100:g}", f"mn.{criterion}"]
+        if self.structure != "weights":
+            arguments.append('structure=mn.along("out")')
+        if self.scope != "network":
+            arguments.append(f"scope=mn.{self.scope}")
+        if self.combine != "mean":
+            arguments.append(f'combine="{self.combine}"')
+        if criterion != "magnitude":
+            arguments.append("rng=0" if criterion == "random" else f"data={train}")
+        return f"mn.prune(net, {', '.join(arguments)})"
+
+
+class CriteriaComparison:
+    """Asks every criterion about the same networks.
+
+    Parameters
+    ----------
+    nets : list of Layer
+        Of the same shape, trained with different dice.  They are copied whole.
+    seen, judged : Split
+        Where evidence comes from, and where accuracy is measured.
+    seed : int
+        Dice of the random criterion and of retraining, one more for each further network.
+    """
+
+    def __init__(self, nets, seen, judged, seed):
+        self.nets = [net.copy() for net in nets]
+        for net in self.nets:
+            restore(net)
+        self.seen, self.judged, self.seed = seen, judged, seed
+        self.whole = [accuracy(net, judged) for net in self.nets]
+        self._scores, self._rankings, self._right, self._curves, self._scans = {}, {}, {}, {}, {}
+
+    @property
+    def layers(self):
+        """The names of the layers that have weights."""
+        return list(Units(self.nets[0], structures.weights, scopes.layer).layer_names.values())
+
+    def structures(self):
+        """The structures of which these networks have units."""
+        return [name for name in STRUCTURES if _has(self.nets[0], STRUCTURES[name])]
+
+    def masks(self, way, criterion, percent, number=0):
+        """What is kept of one network, {path: ndarray of bool}, for all its weights."""
+        there = self._ranking(way, criterion, number)[0].masks(percent / 100)
+        return {p.path: there.get(p.path, np.ones(p.shape, bool)) for p in self.nets[number].params() if p.prunable}
+
+    def right(self, way, criterion, percent):
+        """Accuracy of each network, pruned and not retrained."""
+        key = way, criterion, percent
+        if key not in self._right:
+            found = []
+            for number in range(len(self.nets)):
+                ranking, net = self._ranking(way, criterion, number)
+                ranking.apply(percent / 100)
+                found.append(accuracy(net, self.judged))
+            self._right[key] = found
+        return self._right[key]
+
+    def curve(self, way, criterion):
+        """Accuracy over `PERCENT`, not retrained, a mean over the networks."""
+        key = way, criterion
+        if key not in self._curves:
+            self._curves[key] = np.array([np.mean(self.right(way, criterion, percent)) for percent in PERCENT])
+        return self._curves[key]
+
+    def scanned(self, way, criterion):
+        """Accuracy with each layer pruned alone, a mean over the networks: {layer: array over `PERCENT`}."""
+        key = way.structure, way.combine, criterion
+        if key not in self._scans:
+            every = [scan(*self._ranking(way, criterion, number), self.judged, [each / 100 for each in PERCENT])
+                     for number in range(len(self.nets))]
+            self._scans[key] = {name: np.mean([each[name] for each in every], axis=0) for name in every[0]}
+        return self._scans[key]
+
+    def pruned(self, way, criterion, percent, number):
+        """A copy of one network that follows a criterion; another thread may train it."""
+        net, masks = self.nets[number].copy(), self._ranking(way, criterion, number)[0].masks(percent / 100)
+        for param in net.params():
+            param.mask = masks.get(param.path)
+        return net
+
+    def _ranking(self, way, criterion, number):
+        """The ranking of one network, and the copy on which it writes its masks."""
+        key = way, criterion, number
+        if key not in self._rankings:
+            net = self.nets[number].copy()
+            units = Units(net, STRUCTURES[way.structure], SCOPES[way.scope])
+            self._rankings[key] = Ranking(units, self._asked(criterion, number), way.combine), net
+        return self._rankings[key]
+
+    def _asked(self, criterion, number):
+        """A criterion's score for each weight, {path: array}."""
+        key = criterion, number
+        if key not in self._scores:
+            self._scores[key] = evidence.scores(self.nets[number], criterion, self.seen, self.seed + number)
+        return self._scores[key]
+
+
+def _has(net, structure):
+    try:
+        return bool(structure(net))
+    except ValueError:  # for example no layer but the last
+        return False

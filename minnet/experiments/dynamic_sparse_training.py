@@ -1,0 +1,191 @@
+"""Networks whose connections move while they learn, trained in four ways and remembered moment by moment.
+
+All have as many weights in the end, the same first numbers, the same batches and the same number of steps: a mask that
+stays, two that move (SET and RigL), and one that is pruned little by little from the whole network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from minnet.experiments.iterative_pruning import BATCH
+from minnet.nn.evaluation import accuracy
+from minnet.nn.train import steps
+from minnet.pruning import criteria
+from minnet.pruning import scope as scopes
+from minnet.pruning.layer_sparsity import erdos_renyi
+from minnet.pruning.ranking import prune
+from minnet.pruning.regrowth import drop_fraction, rigl_step, set_step
+from minnet.pruning.schedule import cubic
+
+STATIC, SET, RIGL, GRADUAL = METHODS = ("static", "SET", "RigL", "gradual")
+MOMENTS = 50  # so often a training is looked at
+GRADUALLY = 20  # steps between two prunings of the gradual way
+REMEMBERED = 20  # beginnings of trainings that were never begun
+
+
+class Recipe(NamedTuple):
+    """Everything that a training depends on but the method; ``fraction`` and ``until`` in per cent."""
+
+    final: int
+    fraction: int
+    every: int
+    until: int
+    seed: int
+
+    def of(self, method):
+        """What of it matters for a method."""
+        return self if method in (SET, RIGL) else self._replace(fraction=0, every=0, until=0)
+
+    def __str__(self):
+        return f"{self.final}%  {self.fraction:3}% every {self.every:3}, to {self.until:3}%  seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class TrainingPoint:
+    """How a network stands after so many steps.
+
+    Attributes
+    ----------
+    step : int
+    accuracy : float
+        On the validation data.
+    shape : (int, int)
+        Inputs and neurons of the first layer.
+    places, values : ndarray, (connections,)
+        Which weights of the first layer are in use, as flat indices, and how large they are.
+    kept : int
+        Weights in use, in the whole network.
+    moved : int
+        How many have moved so far, in the whole network.
+    """
+
+    step: int
+    accuracy: float
+    shape: tuple
+    places: np.ndarray
+    values: np.ndarray
+    kept: int
+    moved: int
+
+    @property
+    def links(self):
+        """How many connections each input has, (inputs,)."""
+        return np.bincount(self.places // self.shape[1], minlength=self.shape[0])
+
+    def busiest(self, count):
+        """The neurons with most connections, those first."""
+        return np.argsort(-np.bincount(self.places % self.shape[1], minlength=self.shape[1]), kind="stable")[:count]
+
+    def weights(self, neurons):
+        """Weights of some neurons, (inputs, neurons); NaN where there is no connection."""
+        table = np.full(self.shape, np.nan, np.float32)
+        table.flat[self.places] = self.values
+        return table[:, neurons]
+
+
+class DynamicSparseTraining:
+    """Trains, one step at a time, and remembers.
+
+    Parameters
+    ----------
+    make : function
+        ``make(seed)`` → an untrained network.
+    data : Dataset
+    count : int
+        Steps of every training.
+
+    Attributes
+    ----------
+    courses : dict of {(method, Recipe): list of Moment}
+        As far as they have got.
+    tried : list of Recipe
+        In the order in which they were begun.
+    """
+
+    def __init__(self, make, data, count):
+        self.make, self.data, self.count = make, data, count
+        self.moments = sorted({*range(0, count, max(count // MOMENTS, 1)), count})
+        self.courses, self.tried, self._first = {}, [], {}
+
+    def remember(self, other):
+        """What another nursery has tried, as if it had been here."""
+        self.courses, self.tried = {key: list(course) for key, course in other.courses.items()}, list(other.tried)
+
+    def course(self, method, recipe):
+        """The moments of a training; before it has begun, only the first."""
+        key = method, recipe.of(method)
+        return self.courses.get(key) or [self._beginning(*key)]
+
+    def complete(self, method, recipe):
+        """Whether a training has come to its end."""
+        return len(self.courses.get((method, recipe.of(method)), ())) == len(self.moments)
+
+    def train(self, recipe):
+        """Train in all four ways what is missing; yields (fraction done, what is being done)."""
+        if recipe not in self.tried:
+            self.tried.append(recipe)
+        missing = [method for method in METHODS if not self.complete(method, recipe)]
+        for place, method in enumerate(missing):
+            for step in self._grow(method, recipe.of(method)):
+                yield (place + step / self.count) / len(missing), method
+        yield 1.0, "done"
+
+    def _grow(self, method, recipe):
+        net, moved, course = self._start(method, recipe), 0, []
+        course.append(self._moment(net, 0, 0))
+        self.courses[method, recipe] = course
+        move = _mover(method, recipe, self.count)
+        for step in steps(net, self.data.train, count=self.count, batch=BATCH, rng=recipe.seed):
+            moved += move(net, step.index)
+            if step.index + 1 in self.moments:
+                course.append(self._moment(net, step.index + 1, moved))
+            yield step.index + 1
+
+    def _start(self, method, recipe):
+        net = self.make(recipe.seed)
+        if method != GRADUAL:
+            prune(net, erdos_renyi(net, recipe.final / 100), criteria.random, scope=scopes.layer, rng=recipe.seed)
+        return net
+
+    def _beginning(self, method, recipe):
+        key = method == GRADUAL, recipe.final, recipe.seed
+        if key not in self._first:
+            if len(self._first) == REMEMBERED:
+                del self._first[next(iter(self._first))]
+            self._first[key] = self._moment(self._start(method, recipe), 0, 0)
+        return self._first[key]
+
+    def _moment(self, net, step, moved):
+        weights = [param for param in net.params() if param.prunable]
+        first = weights[0]
+        mask = np.ones(first.shape, bool) if first.mask is None else first.mask
+        places = np.flatnonzero(mask).astype(np.int32)
+        return TrainingPoint(step, accuracy(net, self.data.val), first.shape, places, first.data.flat[places],
+                      sum(param.kept for param in weights), moved)
+
+
+def _mover(method, recipe, count):
+    """What happens to the connections after a step: ``move(net, index)``, and how many have moved."""
+    if method == GRADUAL:
+        level = cubic(recipe.final / 100, start=0.1 * count, stop=0.75 * count)
+
+        def shrink(net, index):
+            if (index + 1) % GRADUALLY == 0 or index + 1 == count:
+                prune(net, erdos_renyi(net, level(index + 1)), scope=scopes.layer)
+            return 0
+        return shrink
+    if method == STATIC:
+        return lambda net, index: 0
+    fraction = drop_fraction(recipe.fraction / 100, stop=recipe.until / 100 * count)
+    dice = np.random.default_rng(recipe.seed)
+
+    def move(net, index):
+        if (index + 1) % recipe.every:
+            return 0
+        part = fraction(index + 1)
+        return set_step(net, part, rng=dice) if method == SET else rigl_step(net, part)
+    return move

@@ -1,0 +1,82 @@
+"""How long does a prediction take, dense and sparse?  A quick, fair measurement for a live sentence.
+
+Both are run in turn, so that a slow moment of the computer is shared, on one core each, and the medians are
+compared.  For figures to quote, use the benchmarks; this one takes a few milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+
+from minnet import sparse
+from minnet.messages import spoken_bytes, spoken_time
+from minnet.pruning.ranking import sparsity
+from minnet.threads import at_most
+
+ROUNDS = 9
+
+
+@dataclass(frozen=True)
+class Time:
+    """One batch, both ways: seconds and bytes."""
+
+    batch: int
+    dense: float
+    sparse: float
+    dense_bytes: int
+    sparse_bytes: int
+    whole: bool = False  # no weight is removed
+
+    def __str__(self):
+        ratio = self.dense / self.sparse
+        if ratio >= 1:
+            verdict = f"sparse is {ratio:.1f}× faster"
+            if self.whole:
+                verdict += ", though nothing is removed yet: it is one call for the whole network, not several a layer"
+        else:
+            verdict = ("sparse is slower here, because each weight that is left also brings its place, "
+                       "and too few are gone to pay for that")
+        return (f"Stored: {spoken_bytes(self.sparse_bytes)} sparse, {spoken_bytes(self.dense_bytes)} dense. "
+                f"Predicting {self.batch} samples on one core: {spoken_time(self.sparse)} sparse, "
+                f"{spoken_time(self.dense)} dense: {verdict}.")
+
+
+class PredictionCost:
+    """Measures a network's prediction of one batch, once for each set of masks."""
+
+    def __init__(self, x, batch=256):
+        self._x = np.ascontiguousarray(x[:batch], np.float32)
+        self._seen = {}
+
+    def forget(self):
+        """The network's numbers have changed."""
+        self._seen.clear()
+
+    def read(self, net):
+        """The `Time` of a network as it is masked now."""
+        key = tuple(None if p.mask is None else p.mask.tobytes() for p in net.params())
+        if key not in self._seen:
+            if len(self._seen) > 500:
+                self._seen.clear()
+            self._seen[key] = self._measure(net)
+        return self._seen[key]
+
+    def _measure(self, net):
+        dense, few = sparse.compile(net, "dense"), sparse.compile(net, "rows")
+        seconds = {dense: [], few: []}
+        with at_most(1):
+            for predict in seconds:
+                predict(self._x)  # the first call warms up
+            for _ in range(ROUNDS):
+                for predict, taken in seconds.items():
+                    start = perf_counter()
+                    predict(self._x)
+                    taken.append(perf_counter() - start)
+        return Time(len(self._x), median(seconds[dense]), median(seconds[few]), dense.nbytes, few.nbytes,
+                    whole=sparsity(net) == 0)
+
+

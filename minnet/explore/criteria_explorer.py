@@ -1,0 +1,419 @@
+"""How to choose?  Two criteria look at the same weights; one sees which of them they disagree about, and who is right.
+
+All criteria are tried at once, on several networks, so that nobody wins by luck.  Train shows what is left of their
+differences when the networks may recover.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ipywidgets as widgets
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from minnet import data as datasets
+from minnet.draw import palette
+from minnet.draw.weight_sheet import WeightSheet
+from minnet.experiments.criteria_comparison import COMBINE, CRITERIA, PERCENT, SCOPES, CriteriaComparison, Way
+from minnet.nn.evaluation import accuracy
+from minnet.nn.layer import Layer
+from minnet.nn.models import mlp
+from minnet.nn.train import fit, steps
+from minnet.widgets.controls import TrainControls, few
+from minnet.widgets.explorer_base import Explorer
+
+BOTH, NEITHER = "#4D4D4D", "#E4E4E4"  # of weights; A and B have their own colours
+TOGETHER, ALONE = "all layers together", "each layer alone"
+RETRAINED_AT = (50, 60, 70, 80, 90)  # percent
+BATCH = 32
+NO_LESSONS = "Retraining needs training data: pass the whole data set, mn.explore.criteria(nets, digits)."
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Everything that is shown.
+
+    Attributes
+    ----------
+    a, b : str
+        The two criteria.
+    percent : int
+        Of the units.
+    kept : dict of {path: (ndarray of bool, ndarray of bool)}
+        What each of them keeps of the first network.
+    whole : list of float
+        Accuracy of each network with all its weights.
+    curves : dict of {criterion: ndarray}
+        Accuracy over `PERCENT`, a mean over the networks.
+    here : dict of {criterion: list of float}
+        Accuracy of each network at this sparsity.
+    retrained : dict of {criterion: {percent: list of float}}
+    alone : dict of {layer: (ndarray, ndarray)} or None
+        Accuracy over `PERCENT` where only this layer is pruned, by each of the two.
+    code, note : str
+    """
+
+    a: str
+    b: str
+    percent: int
+    kept: dict
+    whole: list
+    curves: dict
+    here: dict
+    retrained: dict
+    alone: dict | None
+    code: str
+    note: str
+
+    def count(self, by_a, by_b):
+        """How many weights A keeps or not, and B keeps or not."""
+        return sum(int(((a == by_a) & (b == by_b)).sum()) for a, b in self.kept.values())
+
+
+class CriteriaExplorer(Explorer):
+    """Which weights matter?  Hold criteria against each other: ``mn.explore.criteria([net], digits)``.
+
+    Parameters
+    ----------
+    nets : Layer or list of Layer
+        Trained; they stay as they are.  Several of the same shape, from different dice, show what is luck.
+    data : Dataset or Split
+        Of a whole data set, criteria look at ``.train``, accuracy is measured on ``.val``, and copies are retrained
+        on ``.train``.  A single part serves for both looking and measuring, without retraining.
+    epochs : int
+        How long each copy is retrained.
+    seed : int
+        Dice of the random criterion and of retraining; one more for each further network.
+
+    Attributes
+    ----------
+    jury : Jury
+    retrained : dict of {(Way, criterion, percent): accuracies}
+        Grows while `train` runs, and stays.
+    """
+
+    size = (10, 4.4)
+    recorded = {"b": None, "percent": range(0, 100, 10), "structure": None}
+
+    @staticmethod
+    def example():
+        digits, nets = few(datasets.digits()), [mlp(64, 8, 6, 10, rng=seed) for seed in range(2)]
+        for seed, net in enumerate(nets):
+            fit(net, digits.train, epochs=2, rng=seed, progress=False)
+        return CriteriaExplorer(nets, digits, epochs=1)
+
+    def follow(self, other):
+        self.retrained = dict(other.retrained)
+        super().follow(other)
+
+    def __init__(self, nets, data, *, epochs=10, seed=0):
+        nets = list(nets) if isinstance(nets, (list, tuple)) else [nets]
+        wrong = next((net for net in nets if not isinstance(net, Layer)), None)
+        if wrong is not None or not nets:
+            raise TypeError(f"criteria takes trained networks, got {type(wrong).__name__ if nets else 'none'}; write "
+                            "for example mn.explore.criteria([net], digits)")
+        shapes = [{p.path: p.shape for p in net.params()} for net in nets]
+        if any(shape != shapes[0] for shape in shapes):
+            raise ValueError("the networks differ in shape; criteria compares networks that differ only in their dice")
+        self.data, self.epochs, self.seed = data, epochs, seed
+        self.lessons = getattr(data, "train", None)
+        split = data if self.lessons is None else data.val
+        self.jury = CriteriaComparison(nets, split if self.lessons is None else self.lessons, split, seed)
+        self.retrained = {}
+        self.launcher = TrainControls(self)
+        super().__init__()
+
+    # ---- controls -----------------------------------------------------------------------------------
+
+    def controls(self):
+        wide = {"description_width": "initial"}
+        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
+        choice = {"style": wide, "layout": {"width": "205px"}}
+        return {
+            "a": widgets.Dropdown(options=CRITERIA, value="magnitude", description="A (blue)", **choice),
+            "b": widgets.Dropdown(options=CRITERIA, value="wanda", description="B (orange)", **choice),
+            "percent": widgets.IntSlider(60, PERCENT[0], PERCENT[-1], PERCENT.step, description="Sparsity (% of units)",
+                                         style=wide, layout={"width": "480px", "max_width": "100%"}),
+            "structure": widgets.ToggleButtons(options=self.jury.structures(), description="Units", **toggle),
+            "scope": widgets.ToggleButtons(
+                options=list(SCOPES), description="Scope", **toggle,
+                tooltips=["all units of the network compete", "each layer loses the same fraction"]),
+            "combine": widgets.ToggleButtons(
+                options=COMBINE, description="Score of a unit", **toggle,
+                tooltips=["the mean of its weights' scores", "their sum", "the root of the sum of their squares"]),
+            "curves": widgets.ToggleButtons(
+                options=(TOGETHER, ALONE), description="Curves", **toggle,
+                tooltips=["the whole network is pruned", "one layer is pruned, the others stay whole"]),
+        }
+
+    def rows(self):
+        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
+        buttons = self.launcher.buttons("Retrain all criteria", "Train pruned copies further, in the background: at "
+                                        f"this sparsity, then at {', '.join(map(str, RETRAINED_AT))}%")
+        bar, told = self.launcher.bar, self.launcher.told
+        bar.layout.width, told.layout.width, told.value = "70px", "175px", f"{self.epochs} epochs, seed {self.seed}"
+        if self.lessons is None:
+            buttons[0].disabled = True
+            told.layout.width, told.value = "auto", NO_LESSONS
+        return [
+            widgets.HBox([control["a"], control["b"], control["percent"]], layout=row),
+            widgets.HBox([*(control[name] for name in ("structure", "scope", "combine")), self._reset], layout=row),
+            widgets.HBox([control["curves"], *buttons, bar, told], layout=row),
+            self._message,
+            self._picture,
+            self._sentence,
+        ]
+
+    # ---- from the state to the numbers --------------------------------------------------------------
+
+    def frame(self, state):
+        jury, way, a, b, percent = self.jury, _way(state), state["a"], state["b"], state["percent"]
+        by_a, by_b = (jury.masks(way, each, percent) for each in (a, b))
+        alone = None
+        if state["curves"] == ALONE:
+            scan_a, scan_b = (jury.scanned(way, each) for each in (a, b))
+            alone = {name: (scan_a[name], scan_b[name]) for name in scan_a}
+        train = "data" if self.lessons is None else f"{getattr(self.data, 'name', 'data')}.train"
+        return Frame(
+            a=a, b=b, percent=percent, kept={path: (by_a[path], by_b[path]) for path in by_a}, whole=jury.whole,
+            curves={each: jury.curve(way, each) for each in CRITERIA},
+            here={each: jury.right(way, each, percent) for each in CRITERIA},
+            retrained=self._known(state), alone=alone, code=way.code(a, percent, train), note=_note(state))
+
+    def _known(self, state):
+        """What has been retrained in this way, {criterion: {percent: accuracies}}."""
+        way = _way(state)
+        return {each: {p: self.retrained[way, each, p] for p in PERCENT if (way, each, p) in self.retrained}
+                for each in CRITERIA}
+
+    # ---- the picture --------------------------------------------------------------------------------
+
+    def draw(self, figure):
+        grid = figure.add_gridspec(2, 2, width_ratios=(3.8, 6.2))
+        sheet, of_first = figure.add_subplot(grid[:, 0]), " of the first network" if len(self.jury.nets) > 1 else ""
+        colours = {"both": BOTH, "only A": A, "only B": B, "neither": NEITHER}
+        sheet.legend(handles=[Patch(color=colour, label=name) for name, colour in colours.items()], loc="lower left",
+                     bbox_to_anchor=(0, 1), ncols=4, fontsize=palette.TEXT, frameon=False, borderpad=0, handlelength=1,
+                     handletextpad=0.4, columnspacing=1.2, title=f"Weights{of_first} kept by", title_fontsize=palette.TITLE,
+                     alignment="left")
+        self._curves = Curves(figure.add_subplot(grid[0, 1]), self.jury.layers)
+        self._points = Points(figure.add_subplot(grid[1, 1]), len(self.jury.nets), self.seed)
+        figure.canvas.draw()  # settles the layout, which the sheet fits itself into
+        self._sheet = WeightSheet(self.jury.nets[0], sheet, None, getattr(self.data, "image_shape", None))
+        return [*self._sheet.artists, *self._curves.artists, *self._points.artists]
+
+    def paint(self, frame):
+        self.say(frame.note)
+        palette = np.array([to_rgb(colour) for colour in (NEITHER, A, B, BOTH)])
+        self._sheet.colour({path: palette[by_a + 2 * by_b] for path, (by_a, by_b) in frame.kept.items()})
+        self._curves.update(frame)
+        self._points.update(frame)
+
+    def sentence(self, frame):
+        both, only_a, only_b = frame.count(True, True), frame.count(True, False), frame.count(False, True)
+        total = both + only_a + only_b + frame.count(False, False)
+        said = (f"At <b>{frame.percent}%</b>, both keep {both:,} weights, only A ({frame.a}) {only_a:,}, only B "
+                f"({frame.b}) {only_b:,}: they disagree about <b>{(only_a + only_b) / total:.0%}</b> of all. ")
+        if frame.alone is not None:
+            place = list(PERCENT).index(frame.percent)
+            return said + "With one layer pruned alone: " + "; ".join(
+                f"{name} A <b>{a[place]:.1%}</b>, B <b>{b[place]:.1%}</b>" for name, (a, b) in frame.alone.items()
+            ) + f" (whole {np.mean(frame.whole):.1%})."
+        said += "Accuracy: "
+        for letter, name in (("A", frame.a), ("B", frame.b)):
+            again = frame.retrained[name].get(frame.percent)
+            said += (f"{letter} <b>{np.mean(frame.here[name]):.1%}</b>"
+                     f"{'' if again is None else f' (retrained <b>{np.mean(again):.1%}</b>)'}, ")
+        said += f"dice {np.mean(frame.here['random']):.1%}, whole {np.mean(frame.whole):.1%}. "
+        left = ", ".join(f"{path.removesuffix('.weight')} {a.mean():.0%} | {b.mean():.0%}"
+                         for path, (a, b) in frame.kept.items())
+        return said + f"Kept in each layer, A | B: {left}. <code>{frame.code}</code>"
+
+    # ---- retraining in the background ---------------------------------------------------------------
+
+    def train(self):
+        """Retrain copies for every criterion, in the background; the newest request wins."""
+        if self.lessons is None:
+            self.say(NO_LESSONS)
+            return
+        self.launcher.bar.value = 0
+        self.job.start(self._practice(self.state))
+
+    def _practice(self, state):
+        way, many, count = _way(state), len(self.jury.nets), self.epochs * -(-len(self.lessons.y) // BATCH)
+        levels = dict.fromkeys((state["percent"], *RETRAINED_AT))
+        missing = [(p, each) for p in levels for each in CRITERIA if (way, each, p) not in self.retrained]
+        for done, (percent, criterion) in enumerate(missing):
+            found = []
+            for number in range(many):
+                net = self.jury.pruned(way, criterion, percent, number)
+                for step in steps(net, self.lessons, count=count, batch=BATCH, rng=self.seed + number):
+                    yield (done + (number + step.index / count) / many) / len(missing), f"{percent}%, {criterion}"
+                found.append(accuracy(net, self.jury.judged))
+            self.retrained[way, criterion, percent] = found
+        yield 1.0, "done"
+
+    def rehearse(self):
+        for structure in self.control["structure"].options:
+            self.set(structure=structure)
+            self.train()
+            self.wait()
+        self.reset()
+
+    def progress(self, what):
+        self.launcher.progress(what)
+        if self._known(self.state) != self.shown.retrained or what is None:
+            self.refresh()
+
+
+def _way(state):
+    """A single weight is a unit by itself, however its score is combined."""
+    return Way(state["structure"], state["scope"], "mean" if state["structure"] == "weights" else state["combine"])
+
+
+def _note(state):
+    """What makes no difference, or no sense."""
+    if state["a"] == state["b"]:
+        return f"A and B are both {state['a']}; choose two different criteria to see where they disagree."
+    if state["structure"] == "weights":
+        if "apoz" in (state["a"], state["b"]):
+            return "apoz has one score for all weights of a neuron; choose the units neurons."
+        if state["combine"] != "mean":
+            return "A single weight is a unit by itself: mean, sum and l2 are the same. Choose the units neurons."
+    return ""
+
+
+# ---- Plots -------------------------------------------------------------------------------------------
+
+
+A, B, OTHER = palette.POSITIVE, palette.AMBER, "#BBBBBB"  # A and B are also told apart by how dark they are
+STYLES = ("-", "--", ":", "-.")
+ASIDE = 0.8  # per cent of sparsity: so the diamonds of A and B don't hide each other
+
+
+class Curves:
+    """Accuracy over the sparsity: of the whole network pruned, or of each layer pruned alone.
+
+    Parameters
+    ----------
+    ax : Axes
+    layers : list of str
+
+    Attributes
+    ----------
+    lines, retrained : list
+        Of A and of B.
+    alone : dict of {layer: list of Line2D}
+    artists : list of Artist
+    """
+
+    def __init__(self, ax, layers):
+        palette.plain(ax, "Accuracy (%)")
+        ax.set(xlim=(-2, 97), ylim=(0, 104), xticks=range(0, 101, 20), yticks=range(0, 101, 25))
+        ax.set_xlabel("sparsity (% of units)", fontsize=palette.SMALL)
+        ax.grid(color=palette.GRID, linewidth=0.8)
+        self._here = ax.axvline(0, color=palette.FAINT, linewidth=1)
+        self.others = {name: ax.plot([], [], color=OTHER, linewidth=1)[0] for name in CRITERIA}
+        (self.dice,) = ax.plot([], [], color=palette.FAINT, linewidth=1.5, linestyle="--")
+        self.lines = [ax.plot([], [], color=colour, linewidth=2.4)[0] for colour in (A, B)]
+        self.retrained = [ax.plot([], [], "D", color=colour, markersize=7, markeredgecolor="white")[0]
+                          for colour in (A, B)]
+        self.alone = {name: [ax.plot([], [], color=colour, linestyle=STYLES[i % len(STYLES)], linewidth=2)[0]
+                             for colour in (A, B)] for i, name in enumerate(layers)}
+        self._together = [*self.others.values(), self.dice, *self.lines, *self.retrained]
+        self._styles = _legends(ax, layers)
+        # What a slider moves lies on top, so that nothing else is drawn again.
+        self.artists = [self._styles, *self._together, *(line for pair in self.alone.values() for line in pair),
+                        self._here]
+
+    def update(self, frame):
+        """Show what a `Frame` holds."""
+        self._here.set_xdata([frame.percent] * 2)
+        for name, line in self.others.items():
+            _put(line, PERCENT, 100 * frame.curves[name])
+        _put(self.dice, PERCENT, 100 * frame.curves["random"])
+        for name, line, points, aside in zip((frame.a, frame.b), self.lines, self.retrained, (-ASIDE, ASIDE),
+                                             strict=True):
+            found = frame.retrained[name]
+            _put(line, PERCENT, 100 * frame.curves[name])
+            _put(points, [p + aside for p in found], [100 * np.mean(each) for each in found.values()])
+        for name, pair in self.alone.items():
+            found = (frame.alone or {}).get(name)
+            for i, line in enumerate(pair):
+                _put(line, *([PERCENT, 100 * found[i]] if found else [[], []]))
+        for artist in (*self._together, self._styles):
+            shown = (frame.alone is None) == (artist is not self._styles)
+            if artist.get_visible() != shown:
+                artist.set_visible(shown)
+
+
+class Points:
+    """Accuracy of all criteria at one sparsity: a mark for the mean of the networks, a line for their range.
+
+    Parameters
+    ----------
+    ax : Axes
+    many : int
+        Networks.
+    seed : int
+        Of the dice, of the first.
+
+    Attributes
+    ----------
+    pruned, retrained : (Line2D, LineCollection)
+    artists : list of Artist
+    """
+
+    def __init__(self, ax, many, seed):
+        palette.plain(ax, f"All criteria at this sparsity: accuracy (%), seed {seed}")
+        at = np.arange(len(CRITERIA))
+        ax.set(xlim=(-0.6, len(at) - 0.4), ylim=(0, 104), yticks=range(0, 101, 25), xticks=at)
+        ax.set_xticklabels(CRITERIA)
+        ax.tick_params(axis="x", length=0, labelsize=palette.SMALL - 1)  # so that the longest name has room
+        ax.grid(color=palette.GRID, linewidth=0.8, axis="y")
+        self._bands = [ax.bar([0], [103], 0.92, color=colour, alpha=0.22)[0] for colour in (A, B)]
+        self.pruned, self.retrained = (
+            (ax.plot([], [], marker, color=colour, markerfacecolor=face, markersize=7, label=name, linestyle="")[0],
+             ax.add_collection(LineCollection([], colors=colour, linewidths=2), autolim=False))
+            for marker, colour, face, name in (("o", palette.INK, "white", "pruned"),
+                                               ("D", palette.AFTER, palette.AFTER, "and retrained")))
+        ax.legend(handles=[self.pruned[0], self.retrained[0]], loc="upper center", bbox_to_anchor=(0.5, -0.13),
+                  title=f"mean and range of {many} networks:" if many > 1 else None, ncols=2, fontsize=palette.SMALL,
+                  title_fontsize=palette.SMALL, frameon=False, handletextpad=0.2, columnspacing=1.2, borderpad=0)
+        self.artists = [*self._bands, *reversed(self.pruned), *reversed(self.retrained)]
+
+    def update(self, frame):
+        """Show what a `Frame` holds."""
+        for band, name in zip(self._bands, (frame.a, frame.b), strict=True):
+            if band.get_x() != (x := CRITERIA.index(name) - 0.46):
+                band.set_x(x)
+        again = {name: found[frame.percent] for name, found in frame.retrained.items() if frame.percent in found}
+        for (marks, ranges), found, aside in ((self.pruned, frame.here, -0.14), (self.retrained, again, 0.14)):
+            at = [CRITERIA.index(name) + aside for name in found]
+            marks.set_data(at, [100 * np.mean(each) for each in found.values()])
+            ranges.set_segments([[(x, 100 * min(each)), (x, 100 * max(each))]
+                                 for x, each in zip(at, found.values(), strict=True)])
+
+
+def _put(line, x, y):
+    """New points for a line; one that has them already need not be drawn again."""
+    if not (np.array_equal(line.get_xdata(), x) and np.array_equal(line.get_ydata(), y)):
+        line.set_data(x, y)
+
+
+def _legends(ax, layers):
+    """What colours mean, above the Axes; returned is what line styles mean, where each layer is pruned alone."""
+    keys = [("A", A, "-", ""), ("B", B, "-", ""), ("dice", palette.FAINT, "--", ""), ("others", OTHER, "-", ""),
+            ("retrained", palette.INK, "", "D")]  # fmt: skip
+    keys = [Line2D([], [], color=colour, linestyle=style, marker=mark, label=name, markersize=5)
+            for name, colour, style, mark in keys]
+    names = [Line2D([], [], color=palette.INK, linestyle=STYLES[i % len(STYLES)], label=f"only {name} pruned")
+             for i, name in enumerate(layers)]
+    how = {"fontsize": palette.SMALL, "frameon": False, "borderpad": 0, "handlelength": 1.6}
+    ax.add_artist(ax.legend(handles=keys, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(keys), columnspacing=1,
+                            handletextpad=0.4, **how))
+    return ax.legend(handles=names, loc="lower left", labelspacing=0.25, **how)

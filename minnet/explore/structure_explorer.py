@@ -1,0 +1,340 @@
+"""What to remove?  A ladder from the single weight to the whole layer, on several networks.
+
+The same fraction of units falls on every rung.  What that costs in accuracy, what it really takes out of the
+memory, and what a prediction then takes in time, is seen side by side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ipywidgets as widgets
+import numpy as np
+
+from minnet import data as datasets
+from minnet.draw import palette
+from minnet.draw.weight_sheet import WeightSheet
+from minnet.experiments.pruning_granularity import (
+    BATCH,
+    GRANULARITIES,
+    RUNGS,
+    SCOPES,
+    Granularity,
+    PruningGranularity,
+    Tried,
+    size,
+)
+from minnet.nn.layer import Layer
+from minnet.nn.models import mlp, residual_mlp
+from minnet.nn.train import fit, steps
+from minnet.pruning.compaction import compact, stored
+from minnet.widgets.controls import few
+from minnet.widgets.explorer_base import Explorer
+
+PERCENT = range(0, 100, 5)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Everything that is shown.
+
+    Attributes
+    ----------
+    rung : Rung
+    percent : int
+        Of the units.
+    masks, there : dict of {path: ndarray of bool}
+        Kept weights, and those that `compact` still stores.
+    here : Tried
+    numbers, left : int
+        Of the whole network, and of the compact one.
+    middle : tuple or None
+        A layer that lost inputs and outputs: (name, fraction of inputs, of outputs, of weights).
+    report : str
+        What `compact` says.
+    dense : float
+        Accuracy of the whole network.
+    curve : dict of {percent: accuracy}
+        Of this rung, without retraining.
+    ladder : list of Tried or None
+        All rungs at this sparsity, None where there is no such unit.
+    retrained : list of float or None
+    bytes : dict
+    seconds : dict of {way: Timing}
+    code, note : str
+    """
+
+    rung: Granularity
+    percent: int
+    masks: dict
+    there: dict
+    here: Tried
+    numbers: int
+    left: int
+    middle: tuple | None
+    report: str
+    dense: float
+    curve: dict
+    ladder: list
+    retrained: list
+    bytes: dict
+    seconds: dict
+    code: str
+    note: str
+
+
+class StructureExplorer(Explorer):
+    """Remove weights, blocks, neurons or whole layers: ``mn.explore.structure({"dense": net}, digits)``.
+
+    Parameters
+    ----------
+    nets : Layer or dict of {name: Layer}
+        Trained; they stay as they are.
+    data : Dataset or Split
+        Of a whole data set, accuracy is measured on ``.val`` and copies are retrained on ``.train``.
+    epochs : int
+        How long each copy is retrained.
+    seed : int
+        Dice of retraining.
+
+    Attributes
+    ----------
+    net, small : Layer
+        The pruned copy that is shown, and what `compact` makes of it.
+    retrained : dict of {(network, scope, rung, percent): accuracy}
+        Grows while `retrain` runs, and stays.
+    """
+
+    size = (10, 4.8)
+    measured = ("seconds",)
+    recorded = {"rung": None, "percent": range(0, 100, 10), "network": None}
+
+    @staticmethod
+    def example():
+        digits = few(datasets.digits())
+        nets = {"dense": mlp(64, 12, 8, 10, rng=0), "residual": residual_mlp(width=8, blocks=2, rng=0)}
+        for net in nets.values():
+            fit(net, digits.train, epochs=2, rng=0, progress=False)
+        return StructureExplorer(nets, digits, epochs=1)
+
+    def follow(self, other):
+        self.retrained = dict(other.retrained)
+        super().follow(other)
+
+    def __init__(self, nets, data, *, epochs=10, seed=0):
+        nets = {"network": nets} if isinstance(nets, Layer) else dict(nets)
+        for name, net in nets.items():
+            if not isinstance(net, Layer):
+                raise TypeError(f"structure takes networks, got {name!r}: {type(net).__name__}; write for example "
+                                'mn.explore.structure({"dense": net}, digits)')
+        if not nets:
+            raise ValueError('structure needs at least one network, for example {"dense": net}')
+        self.data, self.epochs, self.seed = data, epochs, seed
+        self.split = data.val if hasattr(data, "val") else data
+        self.train = getattr(data, "train", None)
+        self.bench = PruningGranularity(nets, self.split)
+        self.nets = self.bench.nets
+        self.retrained = {}
+        self._drawn = next(iter(self.nets))
+        self._report = widgets.HTML(layout={"min_height": "110px", "flex": "0 0 330px"})
+        super().__init__()
+
+    # ---- controls -----------------------------------------------------------------------------------
+
+    def controls(self):
+        wide = {"description_width": "initial"}
+        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
+        rung = widgets.SelectionSlider(options=list(RUNGS), description="Remove", style=wide,
+                                       layout={"width": "520px", "max_width": "100%"})
+        rung.add_class("minnet-wide")
+        return {
+            "rung": rung,
+            "percent": widgets.IntSlider(50, PERCENT[0], PERCENT[-1], PERCENT.step, description="Sparsity (% of units)",
+                                         style=wide, layout={"width": "520px", "max_width": "100%"}),
+            "network": widgets.ToggleButtons(options=list(self.nets), description="Network", **toggle),
+            "scope": widgets.ToggleButtons(
+                options=list(SCOPES), description="Scope", **toggle,
+                tooltips=["all units of the network compete", "each layer loses the same fraction"]),
+        }
+
+    def told(self):
+        return [*super().told(), self._report]
+
+    def rows(self):
+        self._bar = widgets.IntProgress(0, 0, len(GRANULARITIES), layout={"width": "160px"})
+        self._told = widgets.HTML(layout={"width": "260px"})
+        self._retrain = self.button("Retrain every rung here", self.retrain,
+                                    "Train copies further at this sparsity, one for each rung")
+        self._cancel = self.button("Cancel", self.job.cancel, "Stop retraining; finished points stay")
+        self._cancel.disabled = True
+        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
+        if self.train is None:
+            self._retrain.disabled = True
+            self._told.layout.width = "auto"
+            self._told.value = "Retraining needs training data: pass the whole data set, not one part of it."
+        return [
+            widgets.HBox([control["rung"], control["network"]], layout=row),
+            widgets.HBox([control["percent"], control["scope"], self._reset], layout=row),
+            self._message,
+            self._picture,
+            widgets.HBox([self._retrain, self._cancel, self._bar, self._told], layout=row),
+            widgets.HBox([self._sentence, self._report], layout={"grid_gap": "24px"}),
+        ]
+
+    # ---- from the state to the numbers --------------------------------------------------------------
+
+    def frame(self, state):
+        if state["network"] != self._drawn:
+            self._drawn = state["network"]
+            self.begin()
+        rung, percent, where = RUNGS[state["rung"]], state["percent"], (state["network"], state["scope"])
+        bench, whole = self.bench, self.nets[state["network"]]
+        self.net = bench.pruned(*where, rung, percent)
+        self.small, there = compact(self.net), stored(self.net)
+        bytes, seconds = bench.cost(*where, rung, percent, self.small)
+        curve = {each: bench.tried(*where, rung, each) for each in PERCENT}
+        return Frame(
+            rung=rung, percent=percent,
+            masks={p.path: np.ones(p.shape, bool) if p.mask is None else p.mask for p in self.net.params()},
+            there=there, here=bench.tried(*where, rung, percent) or bench.tried(*where, GRANULARITIES[0], 0),
+            dense=bench.tried(*where, GRANULARITIES[0], 0).accuracy,
+            numbers=size(whole), left=size(self.small), middle=_middle(self.net, there), report=self.small.report,
+            curve={each: tried.accuracy for each, tried in curve.items() if tried is not None},
+            ladder=[bench.tried(*where, each, percent) for each in GRANULARITIES],
+            retrained=[self.retrained.get((*where, each.name, percent)) for each in GRANULARITIES],
+            bytes=bytes, seconds=seconds, code=rung.call(percent, state["scope"]), note=self._note(state, rung),
+        )
+
+    def _note(self, state, rung):
+        """What cannot be done, or the empty string."""
+        if not self.bench.has(state["network"], state["scope"], rung):
+            return f"Nothing is removed: {rung.missing}."
+        if rung.short == "layers" and state["scope"] == "layer":
+            return "Here each branch competes only with itself: all stay, or all go. Choose the scope network."
+        if rung.scope is None:
+            return ""
+        fall = round(4 * state["percent"] / 100)
+        if 25 * fall != state["percent"]:
+            return f"Of 4 neighbours only whole ones can go: {state['percent']}% becomes {fall} of 4, {25 * fall}%."
+        return ("Here the 4 neighbours compete with each other, so Scope makes no difference."
+                if state["scope"] == "layer" else "")
+
+    # ---- the picture --------------------------------------------------------------------------------
+
+    def draw(self, figure):
+        grid = figure.add_gridspec(2, 2, width_ratios=(5.4, 4.6), height_ratios=(1, 1.1))
+        sheet = figure.add_subplot(grid[:, 0])
+        figure.canvas.draw()  # settles the layout, which the sheet fits itself into
+        self._sheet = WeightSheet(self.nets[self._drawn], sheet, "Weights: coloured kept, grey masked, white deleted")
+        ax = figure.add_subplot(grid[0, 1])
+        palette.plain(ax, "Accuracy (%)")
+        ax.set(xlim=(-2, 97), ylim=(0, 104), xticks=range(0, 101, 20), yticks=range(0, 101, 25))
+        ax.set_xlabel("sparsity (% of units)", fontsize=palette.TEXT)
+        ax.grid(color=palette.GRID, linewidth=0.8)
+        (self._line,) = ax.plot([], [], color=palette.INK, linewidth=2)
+        (self._point,) = ax.plot([], [], "o", color=palette.INK, markersize=10, markerfacecolor=palette.YELLOW)
+        ax = figure.add_subplot(grid[1, 1])
+        palette.plain(ax, "All rungs at this sparsity (%)")
+        at = np.arange(len(GRANULARITIES))
+        ax.set(xlim=(-0.6, len(GRANULARITIES) - 0.4), ylim=(0, 104), yticks=range(0, 101, 25), xticks=at)
+        ax.set_xticklabels([rung.short for rung in GRANULARITIES])
+        ax.tick_params(axis="x", labelsize=palette.SMALL, length=0)
+        ax.grid(color=palette.GRID, linewidth=0.8, axis="y")
+        ax.set_axisbelow(True)
+        self._here = ax.bar([0], [103], 0.95, color=palette.YELLOW, alpha=0.35)[0]
+        self._bars = ax.bar(at, 0 * at, 0.62, color=palette.SKY, label="numbers left in memory")
+        (self._before,) = ax.plot([], [], "o", color=palette.INK, markerfacecolor="white", markersize=7,
+                                  label="accuracy, pruned")
+        (self._after,) = ax.plot([], [], "D", color=palette.AFTER, markersize=7, label="and retrained")
+        self._none = [ax.text(x, 3, "none", ha="center", va="bottom", fontsize=palette.SMALL, color=palette.FAINT,
+                              rotation=90) for x in at]
+        ax.legend(handles=[self._bars, self._before, self._after], loc="upper center", bbox_to_anchor=(0.5, -0.14),
+                  ncols=3, fontsize=palette.SMALL, frameon=False, handletextpad=0.3, columnspacing=1.0, handlelength=1.0)
+        return [*self._sheet.artists, self._line, self._point, self._here, *self._bars, *self._none, self._before,
+                self._after]
+
+    def paint(self, frame):
+        self.say(frame.note)
+        self._sheet.update(frame.masks, frame.there)
+        self._line.set_data(list(frame.curve), [100 * right for right in frame.curve.values()])
+        self._point.set_data([frame.percent], [100 * frame.here.accuracy])
+        self._here.set_x(GRANULARITIES.index(frame.rung) - 0.475)
+        for bar, word, tried in zip(self._bars, self._none, frame.ladder, strict=True):
+            bar.set_height(0 if tried is None else 100 * tried.left)
+            word.set_visible(tried is None)
+        there = [(i, tried.accuracy) for i, tried in enumerate(frame.ladder) if tried is not None]
+        self._before.set_data([i for i, _ in there], [100 * a for _, a in there])
+        done = [(i, a) for i, a in enumerate(frame.retrained) if a is not None]
+        self._after.set_data([i for i, _ in done], [100 * a for _, a in done])
+        self._report.value = ("<p style='font-size: 15px'><code>mn.compact</code> says:</p>"
+                              f"<pre style='font-size: 13px; line-height: 1.3'>{frame.report}</pre>")
+
+    def sentence(self, frame):
+        tried, seconds, bytes = frame.here, frame.seconds, frame.bytes
+        again = frame.retrained[GRANULARITIES.index(frame.rung)]
+        after = "" if again is None else f", retrained <b>{again:.1%}</b>"
+        said = (f"<code>{frame.code}</code> masks <b>{tried.masked:.0%}</b> of the weights; <code>mn.compact</code> "
+                f"deletes <b>{1 - tried.left:.0%}</b> of the numbers ({frame.numbers:,} → {frame.left:,}). ")
+        if frame.middle is not None:
+            name, rows, columns, part = frame.middle
+            said += (f"In {name}, {rows:.0%} of the inputs and {columns:.0%} of the outputs are gone: "
+                     f"1 − {1 - rows:.2f} · {1 - columns:.2f} = {part:.0%} of its weights. ")
+        return said + (
+            f"Accuracy: <b>{tried.accuracy:.1%}</b>, whole {frame.dense:.1%}{after}. "
+            f"Bytes: whole {bytes['whole']:,}, compact {bytes['compact']:,}, compiled {bytes['sparse']:,}; "
+            f"for {BATCH} samples whole {_time(seconds['whole'])}, compact {_time(seconds['compact'])}, "
+            f"compiled {_time(seconds['sparse'])}.")
+
+    # ---- retraining in the background ---------------------------------------------------------------
+
+    def retrain(self):
+        """Retrain copies at this sparsity, one for each rung, in the background; the newest request wins."""
+        if self.train is None:
+            self.say("Retraining needs training data: pass the whole data set, mn.explore.structure(nets, digits).")
+            return
+        self.job.start(self._practice(self.state))
+
+    def _practice(self, state):
+        where, count = (state["network"], state["scope"]), self.epochs * -(-len(self.train.y) // 32)
+        for done, rung in enumerate(GRANULARITIES):
+            if self.bench.has(*where, rung):
+                net = self.bench.pruned(*where, rung, state["percent"])
+                for step in steps(net, self.train, count=count, rng=self.seed):
+                    yield done + step.index / count
+                self.retrained[(*where, rung.name, state["percent"])] = self.bench.right(net)
+            yield done + 1
+
+    def rehearse(self):
+        self.retrain()
+        self.wait()
+
+    def progress(self, what):
+        running = what is not None
+        self._cancel.disabled = not running
+        if running:
+            self._bar.value = int(what)
+            self._told.value = f"retraining: {int(what)} of {len(GRANULARITIES)} rungs"
+        else:
+            self._told.value = (f"retrained for {self.epochs} epoch{'s' * (self.epochs != 1)}, seed {self.seed}"
+                                if self._bar.value == len(GRANULARITIES) else "stopped")
+        state = self.state
+        known = [self.retrained.get((state["network"], state["scope"], rung.name, state["percent"])) for rung in GRANULARITIES]
+        if known != self.shown.retrained or not running:
+            self.refresh()
+
+
+def _middle(net, there):
+    """A weight that lost inputs and outputs: what of each, and of their product."""
+    for param in net.params():
+        if param.prunable and "in" in param.axes and "out" in param.axes:
+            still = there[param.path]
+            lost = [1 - still.any(axis=tuple(i for i, a in enumerate(param.axes) if a != axis)).mean()
+                    for axis in ("in", "out")]
+            if min(lost) > 0 and max(lost) < 1:
+                return param.path.removesuffix(".weight"), *lost, 1 - still.mean()
+    return None
+
+
+def _time(timing):
+    seconds = timing.median
+    return f"{1e3 * seconds:.2f} ms" if seconds >= 1e-3 else f"{1e6 * seconds:.0f} µs"

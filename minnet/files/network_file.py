@@ -1,0 +1,251 @@
+"""Save a network and load it again: one safetensors file with the architecture in its header.
+
+The header names each layer and its constructor's arguments, so loading runs constructors of known layers and
+nothing else (no pickle).  Numbers that are pruned are not written: of a pruned parameter the file holds one
+bit for each place, and the numbers that are left.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+
+import numpy as np
+
+from minnet.files.safetensors_format import FormatError, parse, read, write
+from minnet.messages import closest
+from minnet.nn.layer import Layer
+
+__all__ = ["FormatError", "load", "save"]
+
+VERSION = "1"
+DEEPEST = 64  # layers within layers
+MOST_VISITS = 20_000  # steps that constructors may take through their inner layers; a shared layer counts each time
+
+
+def save(net, path):
+    """Write a network to a file, all of it or nothing.
+
+    Parameters
+    ----------
+    net : Layer
+    path : str or path
+        By custom it ends in ``.safetensors``.  A file that is there is replaced.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the network holds something that a file can't: then there is no file that could not be loaded.
+    OSError
+        If the file can't be written; then what was there is still there.
+
+    Notes
+    -----
+    To load is also to cut (`minnet.cut`): the masks come back as they were, but the numbers under them were not
+    written, so `restore` refuses.  Gradients are not saved.
+    """
+    if not isinstance(net, Layer):
+        raise TypeError(f"save takes a network first and then a path, got {type(net).__name__}; write save(net, path)")
+    description = _describe(net)
+    params = net.params()
+    twin = _build(parse(description), limit=sum(p.size for p in params)).params()
+    if [(p.path, p.shape) for p in twin] != [(p.path, p.shape) for p in params]:
+        raise ValueError("built again from its constructors' arguments, this network has other parameters; a layer "
+                         "must keep each argument as an attribute of the same name, and own its parameters alone")
+    if len({p.dtype for p in params}) > 1:
+        raise TypeError("all parameters of a network share one number type; write net.astype('float32') first")
+    arrays = {}
+    for param in params:
+        if param.mask is None:
+            arrays[param.path] = param.data
+        else:
+            arrays[f"{param.path}/kept"] = param.data[param.mask]
+            arrays[f"{param.path}/mask"] = np.packbits(param.mask)
+    write(path, arrays, {"minnet": VERSION, "architecture": description})
+
+
+def load(path):
+    """Read a network that `save` has written.
+
+    The file may come from anywhere: it can't run code, and can't claim more memory than some ten times its size.
+
+    Returns
+    -------
+    Layer
+        With the same layers, numbers, number type and masks, and so the same predictions.  Pruned entries of
+        ``data`` are 0.
+
+    Raises
+    ------
+    FormatError
+        A ValueError: the file was cut or changed, is of another kind, or has a layer that is not known here.  A
+        layer of your own must be defined before you load it.
+    OSError
+        If there is no such file.
+    """
+    arrays, metadata = read(path)
+    try:
+        if metadata.get("minnet") != VERSION:
+            raise FormatError("it holds no network of minnet, or one of a newer version; known is version " + VERSION)
+        bits = 8 * sum(array.nbytes for array in arrays.values())  # a parameter costs at least one bit an entry
+        net = _build(parse(metadata.get("architecture", "")), limit=bits)
+        _fill(net.params(), dict(arrays))
+    except (FormatError, RecursionError) as problem:
+        raise FormatError(f"{path}: {problem}") from problem
+    return net
+
+
+# ---- the architecture as text ---------------------------------------------------------------------------
+
+
+def _describe(net):
+    """All layers as JSON, inner ones first; a layer names its inner layers by their numbers, so a shared one is one."""
+    table, numbers = [], {}
+
+    def number(layer):
+        if id(layer) not in numbers:
+            config = {name: plain(value, layer, name) for name, value in layer.config().items()}
+            numbers[id(layer)] = len(table)
+            table.append({"layer": type(layer).__name__, "config": config})
+        return numbers[id(layer)]
+
+    def plain(value, layer, name):
+        if isinstance(value, Layer):
+            return {"layer": number(value)}
+        if isinstance(value, (list, tuple)):
+            inside = [plain(v, layer, name) for v in value]
+            return inside if isinstance(value, list) else {"tuple": inside}
+        value = value.item() if isinstance(value, np.generic) else value
+        if value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value)):
+            return value
+        raise TypeError(f"{type(layer).__name__} has {name}={value!r}, which can't be saved; arguments of a layer are "
+                        "numbers, texts, layers, or lists of these")
+
+    number(net)
+    return json.dumps({"layers": table}, separators=(",", ":"), allow_nan=False)
+
+
+class _Blank(np.random.Generator):
+    """Dice that always fall on zero: a constructor gets its arrays, if they are no larger than they may be."""
+
+    def __init__(self, limit):
+        super().__init__(np.random.PCG64(0))
+        self.limit = limit
+
+    def normal(self, loc=0.0, scale=1.0, size=None):
+        shape = np.atleast_1d(1 if size is None else size).tolist()
+        if math.prod(shape) > self.limit:
+            raise FormatError(f"a parameter of shape {tuple(shape)} is larger than the file")
+        return np.broadcast_to(0.0, shape)  # takes no memory
+
+    def uniform(self, low=0.0, high=1.0, size=None):
+        return self.normal(size=size)
+
+    def standard_normal(self, size=None, dtype=np.float64, out=None):
+        return self.normal(size=size)
+
+    def random(self, size=None, dtype=np.float64, out=None):
+        return self.normal(size=size)
+
+
+def _build(description, limit):
+    """The network that was described, with ``limit`` the most numbers that it may hold, all zero."""
+    table = description.get("layers")
+    if set(description) != {"layers"} or not isinstance(table, list) or not table:
+        raise FormatError("the architecture is not a list of layers")
+    dice = _Blank(limit)
+    built, visits, depths, held = [], [], [], 0
+    for entry in table:
+        if not isinstance(entry, dict) or set(entry) != {"layer", "config"} or not isinstance(entry["config"], dict):
+            raise FormatError("each layer of the architecture needs its name and its config, and no more")
+        inner = []
+        config = {name: _value(value, built, inner, max(limit, 1 << 20)) for name, value in entry["config"].items()}
+        # Before anything walks through them: a few shared layers could unfold into billions.
+        visits.append(1 + sum(visits[i] for i in inner))
+        depths.append(1 + max((depths[i] for i in inner), default=0))
+        if sum(visits) > MOST_VISITS or depths[-1] > DEEPEST:
+            raise FormatError(f"its layers are nested deeper than {DEEPEST} or unfold into more than {MOST_VISITS}")
+        built.append(_construct(entry["layer"], config, dice))
+        held += sum(param.size for param in built[-1].own_params().values())
+        if held > limit:
+            raise FormatError("the layers hold more numbers than the file")
+    return built[-1]
+
+
+def _value(value, built, inner, largest):
+    """A constructor's argument from its JSON form; the numbers of the layers that it names go to ``inner``."""
+    if isinstance(value, list):
+        return [_value(v, built, inner, largest) for v in value]
+    if isinstance(value, dict):
+        (kind, content), *more = value.items() or [(None, None)]
+        if not more and kind == "tuple" and isinstance(content, list):
+            return tuple(_value(v, built, inner, largest) for v in content)
+        if not more and kind == "layer" and type(content) is int and 0 <= content < len(built):
+            inner.append(content)
+            return built[content]
+        raise FormatError(f"an argument of a layer is neither a value nor an earlier layer: {str(value)[:60]}")
+    if isinstance(value, int) and abs(value) > largest:
+        raise FormatError(f"a layer has the argument {str(value)[:20]}, too large for this file")
+    return value
+
+
+def _construct(kind, config, dice):
+    if not isinstance(kind, str) or kind not in Layer.registry:
+        raise FormatError(f"the layer {str(kind)[:60]!r} is not known; define it before you load."
+                          + closest(str(kind)[:60], sorted(Layer.registry)))
+    make = Layer.registry[kind]
+    signature = inspect.signature(make)
+    if unknown := set(config) - set(signature.parameters) | {"rng"} & set(config):
+        raise FormatError(f"{kind} takes no argument {min(unknown)[:60]!r} from a file")
+    given = {"rng": dice, **config}
+    given = inspect.BoundArguments(signature, {name: given[name] for name in signature.parameters if name in given})
+    try:
+        return make(*given.args, **given.kwargs)
+    except FormatError:
+        raise
+    except Exception as problem:  # whatever a constructor says to wrong arguments, the file is to blame
+        raise FormatError(f"{kind} can't be built as the file says: {problem or type(problem).__name__}") from problem
+
+
+# ---- the numbers ----------------------------------------------------------------------------------------
+
+
+def _fill(params, arrays):
+    """Give each parameter its numbers and its mask, and leave no array over."""
+    kinds = set()
+    for param in params:
+        path, shape = param.path, param.shape
+        if path in arrays:
+            data, mask = arrays.pop(path), None
+        elif f"{path}/kept" in arrays and f"{path}/mask" in arrays:
+            kept = arrays.pop(f"{path}/kept")
+            mask = _mask(arrays.pop(f"{path}/mask"), shape, path)
+            if kept.shape != (np.count_nonzero(mask),):
+                raise FormatError(f"the mask of {path} leaves {np.count_nonzero(mask)} numbers, "
+                                  f"and the file holds {kept.shape}")
+            data = np.zeros(shape, kept.dtype)
+            data[mask] = kept
+        else:
+            raise FormatError(f"the numbers of {path} are missing")
+        if data.shape != shape or data.dtype.kind != "f":
+            raise FormatError(f"{path} should be floating-point numbers of shape {shape}, and is {data.dtype} "
+                              f"{data.shape}")
+        kinds.add(data.dtype)
+        param._data = np.array(data, data.dtype.newbyteorder("="), order="C")
+        param.mask = mask
+        param.cut()  # what was pruned was not written, so it can't be restored
+    if arrays:
+        raise FormatError(f"no parameter is called {min(arrays)[:60]!r}")
+    if len(kinds) > 1:
+        raise FormatError(f"its numbers are of several types, {sorted(map(str, kinds))}")
+
+
+def _mask(bits, shape, path):
+    size = math.prod(shape)
+    if bits.dtype != np.uint8 or bits.shape != (-(-size // 8),):
+        raise FormatError(f"the mask of {path} should be {-(-size // 8)} bytes, and is {bits.dtype} {bits.shape}")
+    every = np.unpackbits(bits).astype(bool)
+    if every[size:].any():
+        raise FormatError(f"the mask of {path} goes on behind its end")
+    return every[:size].reshape(shape)

@@ -1,0 +1,46 @@
+"""Small helpers with names and words: what was passed, what was expected, what to type instead."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+from numbers import Real
+
+
+def closest(word, known):
+    """`` Did you mean 'x'?`` with the nearest known word, and the list of all."""
+    known = [str(k) for k in known]
+    near = difflib.get_close_matches(str(word), known, n=1, cutoff=0.5)
+    return (f" Did you mean {near[0]!r}?" if near else "") + f" There are: {', '.join(known)}."
+
+
+def fraction(value, name="sparsity"):
+    """Return ``value`` as a float if it is a fraction between 0 and 1, else say what it should have been."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} is a number between 0 and 1, got {value!r} ({type(value).__name__}); "
+                        "write for example 0.9")
+    value = float(value)
+    if not 0 <= value <= 1:
+        hint = f"; did you mean {value / 100:g}?" if 1 < value <= 100 else "; write for example 0.9"
+        said = "NaN" if math.isnan(value) else f"{value:g}"
+        raise ValueError(f"{name} is a fraction between 0 and 1, got {said}{hint}")
+    return value
+
+
+def functions_of(module):
+    """The public functions that a module defines, as {name: function}."""
+    return {name: f for name, f in vars(module).items()
+            if inspect.isfunction(f) and f.__module__ == module.__name__ and not name.startswith("_")}
+
+
+def spoken_time(seconds):
+    """``3.2 ms``, with a blank that does not break."""
+    number, unit = (1e3 * seconds, "ms") if seconds >= 0.9995e-3 else (1e6 * seconds, "µs")
+    return f"{number:,.0f}\N{NO-BREAK SPACE}{unit}" if number >= 999.5 else f"{number:.3g}\N{NO-BREAK SPACE}{unit}"
+
+
+def spoken_bytes(n):
+    """``12.5 KB``, with a blank that does not break."""
+    number, unit = (n / 1024, "KB") if n < 1e6 else (n / 1024**2, "MB")
+    return f"{number:.1f}\N{NO-BREAK SPACE}{unit}"

@@ -1,0 +1,128 @@
+"""*How often*: prune and retrain in one go, or in many rounds at the same cost.
+
+The loop is the course's own: prune a little, let the network recover, prune again.  Everything that
+distinguishes one-shot pruning, iterative pruning and lottery tickets is an argument.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minnet.nn.checkpoint import rewind
+from minnet.nn.evaluation import accuracy, pair
+from minnet.nn.train import steps
+from minnet.pruning.ranking import prune, rank, sparsity
+from minnet.pruning.schedule import geometric
+from minnet.pruning.scope import layer
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of `iterate`: ``accuracy`` is None where no validation data were given."""
+
+    index: int
+    sparsity: float
+    loss: float
+    accuracy: float | None
+
+
+def iterate(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, batch=32, rewind_to=None,
+            validation=None, rng=None, **how):
+    """Train → prune → retrain, again and again.
+
+    The retraining budget is fixed: ``epochs`` in all, shared equally by the rounds, so that one round and
+    twenty can be compared fairly.  Three ways to retrain are known by name:
+
+    - *fine-tuning*: an optimiser with a small constant rate;
+    - *learning-rate rewinding*: one with the schedule of the first training, which starts anew each round
+      (Renda et al. 2020);
+    - *weight rewinding*: ``rewind_to=mn.snapshot(net)``, taken at or near the start of training: the numbers
+      return to it after each pruning, the masks stay (Frankle & Carbin 2019).
+
+    Parameters
+    ----------
+    net : Layer
+        Trained; changed in place.
+    data : data
+        To retrain on.
+    rounds : int
+    final : float
+        Sparsity after the last round; each round removes the same fraction of what is left.
+    epochs : float
+        Of retraining, all rounds together.
+    optimiser, batch
+        As in `steps`.
+    rewind_to : snapshot, optional
+    validation : data, optional
+    rng : numpy.random.Generator, seed or None
+    **how
+        ``criterion``, ``structure``, ``scope`` and ``combine``, as in `prune`.
+
+    Yields
+    ------
+    Round
+    """
+    for done in step_by_step(net, data, rounds=rounds, final=final, epochs=epochs, optimiser=optimiser, batch=batch,
+                             rewind_to=rewind_to, validation=validation, rng=rng, **how):
+        if isinstance(done, Round):
+            yield done
+
+
+def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, batch=32, rewind_to=None,
+                 validation=None, rng=None, **how):
+    """`iterate` in slow motion, so that it can be watched, and stopped, within a round.
+
+    Yields
+    ------
+    Step or Round
+        Every step of training, and each round when it is done.
+    """
+    rng = np.random.default_rng(rng)
+    budget = round(epochs * -(-len(pair(data)[0]) // batch))
+    for index, wanted in enumerate(geometric(final, rounds)):
+        prune(net, wanted, data=data, rng=rng, **how)
+        if rewind_to is not None:
+            rewind(net, rewind_to)
+        count, losses = budget * (index + 1) // rounds - budget * index // rounds, []
+        for step in steps(net, data, optimiser, count=count, batch=batch, rng=rng):
+            losses.append(step.loss)
+            yield step
+        yield Round(index, sparsity(net), float(np.mean(losses[-20:])) if losses else float("nan"),
+                    None if validation is None else accuracy(net, validation))
+
+
+def sensitivity(net, data, sparsities=(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99), *, validation=None, **how):
+    """Accuracy when each layer is pruned alone: which layers bear it, and which do not?
+
+    Parameters
+    ----------
+    net : Layer
+        Left as it is.
+    data : data
+        For criteria that look at data.
+    sparsities : sequence of float
+    validation : data, optional
+        To measure on; by default ``data``.
+    **how
+        ``criterion``, ``structure``, ``combine`` and ``rng``, as in `rank`.
+
+    Returns
+    -------
+    dict of {layer: list of float}
+        The accuracy at each sparsity.
+    """
+    twin = net.copy()
+    return scan(rank(twin, scope=layer, data=data, **how), twin, data if validation is None else validation, sparsities)
+
+
+def scan(ranking, net, data, sparsities):
+    """`sensitivity` of a network that is ranked already; its masks are changed."""
+    found = {}
+    for name in ranking.units.layer_names.values():
+        found[name] = []
+        for wanted in sparsities:
+            ranking.apply({name: wanted})
+            found[name].append(accuracy(net, data))
+    return found

@@ -1,0 +1,67 @@
+"""How a network's sparsity is shared out among its layers.
+
+`mn.prune` takes one number for all layers, or a dict with one for each; these functions make such dicts.
+"""
+
+from __future__ import annotations
+
+from minnet.messages import fraction
+
+
+def erdos_renyi(net, sparsity):
+    """Let small layers keep more: density ∝ (n_in + n_out) / (n_in · n_out).
+
+    Mocanu et al. 2018; for convolutions with the window's sides in both sums (Evci et al. 2020).  A layer
+    whose share exceeds all it has is left whole, and the others make up for it.
+
+    Parameters
+    ----------
+    net : Layer
+    sparsity : float
+        Of the whole network.
+
+    Returns
+    -------
+    dict of {layer: float}
+    """
+    to_keep = 1 - fraction(sparsity)
+    layers = {}
+    for param in net.params():
+        if param.prunable:
+            size, sides = layers.get(name := param.path.rpartition(".")[0], (0, 0))
+            layers[name] = size + param.size, sides + sum(param.shape)
+    left = to_keep * sum(size for size, _ in layers.values())
+    density = dict.fromkeys(layers, 1.0)
+    open_ones = set(layers)
+    while open_ones:
+        share = left / sum(layers[name][1] for name in open_ones)
+        full = {name for name in open_ones if share * layers[name][1] >= layers[name][0]}
+        if not full:
+            for name in open_ones:
+                density[name] = share * layers[name][1] / layers[name][0]
+            break
+        left -= sum(layers[name][0] for name in full)
+        open_ones -= full
+    return {name: 1 - density[name] for name in layers}
+
+
+def tolerated(scan, sparsities, drop=0.02):
+    """For each layer the largest sparsity at which the network, otherwise whole, loses at most ``drop``.
+
+    Parameters
+    ----------
+    scan : dict of {layer: list of float}
+        From `sensitivity`, with the accuracy of the whole network first (sparsity 0).
+    sparsities : sequence of float
+        Those of the scan.
+    drop : float
+        In accuracy, 0 to 1.
+
+    Returns
+    -------
+    dict of {layer: float}
+    """
+    if sparsities[0] != 0:
+        raise ValueError(f"the scan has to begin with sparsity 0, the whole network; it begins with {sparsities[0]}")
+    return {name: max(s for s, a in zip(sparsities, found, strict=True) if a >= found[0] - drop)
+            for name, found in scan.items()}

@@ -1,0 +1,217 @@
+"""The steps of a predictor: a run of dense layers, a layer's own forward, and what stands between them.
+
+(A run of image layers is in `image_run.py`.) Every step is called with a batch and returns one. `formats` (a dict),
+`nbytes` and `explain()` (a list of sentences) say what it does, and a predictor only has to collect them.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+
+from minnet.nn.layers import Flatten, Sequential
+from minnet.sparse.cost_model import choose
+from minnet.sparse.idle_neurons import frozen, shrink
+from minnet.sparse.naive_csr import NaiveLayer
+from minnet.sparse.packing import pack_network
+from minnet.sparse.single_sample_kernel import predict_one
+from minnet.sparse.tile_kernel import MANY, predict_few, predict_many
+
+FLOAT32 = np.dtype(np.float32)
+FEW = 16                # up to so many samples go through the kernel for eight at a time
+# Multiplications in one call of a kernel: about 0.05 s, so that an interrupt or another thread need not wait for long.
+LONGEST = {"kernels": 2e9, "csr": 5e7, "dense": 2e9}
+
+
+def chunk_for(work, way):
+    """How many samples to predict in one call, when each takes so many multiplications."""
+    return max(64, int(LONGEST[way] / max(work, 1)) // 64 * 64)
+
+
+class Reshape:
+    """Gives each sample the shape that a Sequential asks for, with its own words if that is impossible."""
+
+    formats, nbytes = {}, 0
+
+    def __init__(self, sequential):
+        self.shape = sequential.input_shape
+        self.fit = Sequential(input_shape=self.shape)._fit
+
+    def __call__(self, x):
+        return x if x.shape[1:] == self.shape else self.fit(x)
+
+    def explain(self):
+        return []
+
+
+class FlattenStep:
+    """Every sample as one row of numbers."""
+
+    formats, nbytes = {}, 0
+
+    def __call__(self, x):
+        return Flatten().forward(x)[0]
+
+    def explain(self):
+        return []
+
+
+class Shortcut:
+    """A residual layer: what its branch computes, in steps of its own, is added to what goes past."""
+
+    def __init__(self, path, steps):
+        self.path, self.steps = path, steps
+        self.formats = {inner: name for step in steps for inner, name in step.formats.items()}
+        self.nbytes = sum(step.nbytes for step in steps)
+
+    def __call__(self, x):
+        extra = x
+        for step in self.steps:
+            extra = step(extra)
+        if extra.shape != x.shape:
+            raise ValueError(f"the branch of {self.path or 'a Residual'} must answer in the shape of its input, "
+                             f"{x.shape}, got {extra.shape}")
+        return x + extra
+
+    def explain(self):
+        return [sentence for step in self.steps for sentence in step.explain()]
+
+
+class OwnForward:
+    """A layer that isn't compiled: its own forward, on a copy of the numbers that are left."""
+
+    def __init__(self, path, layer):
+        self.path, self.layer = path, frozen(layer)
+        self.heads = [attention.heads for attention in (layer, self.layer) if hasattr(attention, "heads")]
+        self.formats = {path or type(layer).__name__.lower(): "shrunken" if len(set(self.heads)) > 1 else "own"}
+        self.nbytes = sum(param.data.nbytes for param in self.layer.params())
+
+    def __call__(self, x):
+        return np.ascontiguousarray(self.layer(x), np.float32)
+
+    def explain(self):
+        name = f"{self.path or 'The network'} ({type(self.layer).__name__})"
+        if "shrunken" in self.formats.values():
+            return [f"{name} keeps {self.heads[1]} of its {self.heads[0]} heads; the others are left out, and its own "
+                    "forward computes what is left."]
+        return [f"{name} is computed by its own forward, which minnet.sparse doesn't compile."]
+
+
+class DenseRun:
+    """Dense layers that follow each other: one call for all of them.
+
+    For each kind of batch (a single sample, a few, many) the run goes either through the kernels, with the weights that
+    are left, or through NumPy's dense product with all of them, whichever should be faster.
+    """
+
+    def __init__(self, linears, format, fit=None):
+        self.fit = fit
+        self.inputs, self.outputs = linears[0].weight.shape[0], linears[-1].weight.shape[1]
+        self.linears = linears = shrink(linears) if format == "auto" else linears
+        self.plan = plan = choose(linears, format)
+        self.formats = {linear.path: name for linear, name in zip(linears, plan.formats, strict=True)}
+        stored, ways = [], {}
+        if "dense" in plan.ways:
+            dense = [(linear.weight, linear.bias, linear.relu) for linear in linears]
+            ways["dense"] = (partial(_product, dense),) * 3
+            stored += [array for linear in linears for array in (linear.weight, linear.bias)]
+        if "csr" in plan.ways:
+            naive = [NaiveLayer(linear.weight, linear.bias, linear.relu) for linear in linears]
+            ways["csr"] = (partial(_in_turn, naive),) * 3
+            stored += naive
+        if "kernels" in plan.ways:
+            packed = pack_network([(linear.weight, linear.bias, linear.relu, name)
+                                   for linear, name in zip(linears, plan.formats, strict=True)])
+            self._arrays = packed.arrays
+            ways["kernels"] = (_one(self.outputs, *packed.arrays), self._sparse_few, self._sparse_many)
+            stored.append(packed)
+        self.nbytes = sum(part.nbytes for part in stored)
+        self._one, self._few, self._many = (ways[way][i] for i, way in enumerate(plan.ways))
+        multiplied = sum(linear.weight.size if plan.ways[2] == "dense" else np.count_nonzero(linear.weight)
+                         for linear in linears)
+        self._chunk = chunk_for(multiplied, plan.ways[2])
+
+        self.run = self._run()
+
+    def __call__(self, x):
+        return self.run(x)
+
+    def _run(self):
+        """Predict, as a function that remembers its variables: it finds them faster than a method finds attributes.
+
+        For a single sample that counts: the kernel itself takes some three microseconds.
+        """
+        inputs, one, few, many, chunk, other = (
+            self.inputs, self._one, self._few, self._many, self._chunk, self._other_shape)
+
+        def run(x):
+            shape = x.shape
+            if len(shape) != 2 or shape[1] != inputs:
+                return other(x)
+            n = shape[0]
+            if n <= FEW:
+                return one(x) if n == 1 else few(x)
+            if n <= chunk:
+                return many(x)
+            return np.concatenate([run(x[first:first + chunk]) for first in range(0, n, chunk)])
+        return run
+
+    def _other_shape(self, x):
+        """Images are flattened if the network says so. Otherwise all axes but the last one stay, as in `Dense`."""
+        if self.fit is not None:
+            x = self.fit(x)
+        if x.ndim < 2 or x.shape[-1] != self.inputs:
+            advice = "pass a batch, for example x[None] for one sample" if x.ndim < 2 else (
+                f"give it {self.inputs} features")
+            raise ValueError(f"{self.linears[0].path or 'this layer'} expects an input of shape (..., {self.inputs}), "
+                             f"got {x.shape}; {advice}.")
+        return self(x.reshape(math.prod(x.shape[:-1]), self.inputs)).reshape(*x.shape[:-1], self.outputs)
+
+    def _sparse_few(self, x):
+        y = np.empty((len(x), self.outputs), FLOAT32)
+        predict_few.call(x, y, *self._arrays)
+        return y
+
+    def _sparse_many(self, x):
+        y = np.empty((len(x), self.outputs), FLOAT32)
+        rest = len(x) % MANY
+        if 0 < rest <= MANY // 2 and predict_few.compiled:      # a last tile that would be half empty
+            predict_few.call(x[-rest:], y[-rest:], *self._arrays)
+            x, y = x[:-rest], y[:-rest]
+            predict_many.call(x, y, *self._arrays)
+            return y.base
+        predict_many.call(x, y, *self._arrays)
+        return y
+
+    def explain(self):
+        return [f"{linear.path or 'The layer'} ({linear.before.shape[0]} → {linear.before.shape[1]}) {reason}"
+                for linear, reason in zip(self.linears, self.plan.reasons, strict=True)]
+
+
+def _one(outputs, values, columns, groups, biases, layers):
+    """The way through the kernels for a single sample (a function, as in `DenseRun._run`)."""
+    shape = 1, outputs
+
+    def predict(x):
+        y = np.empty(shape, FLOAT32)
+        predict_one.call(x, y, values, columns, groups, biases, layers)
+        return y
+    return predict
+
+
+def _product(layers, x):
+    """NumPy's dense products, for layers given as (weight, bias, relu)."""
+    for weight, bias, relu in layers:
+        x = x @ weight
+        x += bias
+        if relu:
+            np.maximum(x, 0, out=x)
+    return x
+
+
+def _in_turn(layers, x):
+    for layer in layers:
+        x = layer(x)
+    return x

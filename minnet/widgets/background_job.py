@@ -1,0 +1,158 @@
+"""Long work beside the learner: one background thread, with progress, cancel, and the latest request winning.
+
+The work is a generator.  Each ``yield`` is a place where it may be told to stop, so nothing is ever torn
+apart in the middle of a step, and what it yields is its progress.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from time import monotonic, sleep
+
+from minnet.threads import ALL_BUT_ONE, at_most
+
+INTERVAL = 0.1  # seconds between two reports: each of them keeps the browser busy for a while
+SWITCH = 0.0005  # seconds after which work gives way to another thread that waits, instead of Python's 0.005
+GENTLE = 1.0  # seconds after `rest` in which the work may have to rest again: until then it goes gently,
+BREAKS = 3  # with a break after each step, so many times as long as the step
+PYTHONS = sys.getswitchinterval()
+
+
+class Job:
+    """Runs one generator at a time in the background.
+
+    Parameters
+    ----------
+    report : function
+        ``report(progress)`` is called in the background thread with what the work yields, at most 10 times a
+        second, and always with its last; ``report(None)`` once the thread has nothing left to do.
+    gate : threading.Event, optional
+        The work makes no step while it is cleared; so whoever answers a learner's hand has the computer for
+        itself.
+
+    Attributes
+    ----------
+    error : Exception or None
+        What ended the latest work before its time.
+    """
+
+    def __init__(self, report=lambda progress: None, gate=None):
+        self._report, self._gate = report, gate
+        self._lock = threading.Lock()
+        self._work = self._thread = None
+        self._rests_until = self._gentle_until = self._break_until = 0.0
+        self.error = None
+
+    @property
+    def running(self):
+        """Whether there is work that nobody has cancelled."""
+        return self._work is not None
+
+    def start(self, work):
+        """Run a generator; one that is still running stops at its next step and is forgotten."""
+        with self._lock:
+            self._work, self.error = work, None
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="minnet job", daemon=True)
+                self._thread.start()
+
+    def cancel(self):
+        """Stop at the next step."""
+        with self._lock:
+            self._work = None
+
+    def rest(self, seconds):
+        """Make no step for a while, and then go gently at first: just now the computer is needed elsewhere."""
+        self._rests_until = monotonic() + seconds
+        self._gentle_until = monotonic() + GENTLE
+
+    def wait(self, timeout=None):
+        """Wait until the work is done, and raise the error that ended it, if any.
+
+        Returns
+        -------
+        bool
+            False if there is still something to do after ``timeout`` seconds.
+        """
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+            if thread.is_alive():
+                return False
+        if self.error is not None:
+            raise self.error
+        return True
+
+    def close(self, timeout=5):
+        """Cancel, and wait for the thread to end."""
+        self.cancel()
+        thread = self._thread
+        if thread not in (None, threading.current_thread()):
+            thread.join(timeout)
+
+    def _run(self):
+        sys.setswitchinterval(SWITCH)
+        try:
+            with at_most(ALL_BUT_ONE):  # one core is for the browser
+                self._run_all()
+        finally:
+            sys.setswitchinterval(PYTHONS)
+
+    def _run_all(self):
+        while (work := self._next()) is not None:
+            try:
+                self._follow(work)
+            except Exception as error:
+                with self._lock:
+                    if self._work is work:
+                        self.error = error
+            finally:
+                work.close()
+                with self._lock:
+                    if self._work is work:
+                        self._work = None
+
+    def _next(self):
+        """The work to do; without any, the thread says goodbye."""
+        while (work := self._work) is None:
+            self._report(None)
+            with self._lock:
+                if self._work is None:
+                    self._thread = None
+                    return None
+        return work
+
+    def _follow(self, work):
+        reported, progress, told = -INTERVAL, None, True
+        for progress in self._paced(work):
+            told = False
+            if self._work is not work:
+                return
+            if monotonic() - reported >= INTERVAL:
+                self._report(progress)
+                reported, told = monotonic(), True
+        if not told and self._work is work:
+            self._report(progress)
+
+    def _paced(self, work):
+        """The steps of the work, each as soon as it may be made, until somebody wants another."""
+        while self._work is work:
+            if self._may_go_on():
+                start = monotonic()
+                try:
+                    progress = next(work)
+                except StopIteration:
+                    return
+                now = monotonic()
+                self._break_until = min(now + BREAKS * (now - start), self._gentle_until)
+                yield progress
+
+    def _may_go_on(self):
+        """Wait a moment where the work has to; False if it still has to."""
+        if self._gate is not None and not self._gate.wait(0.1):
+            return False
+        left = max(self._rests_until, self._break_until) - monotonic()
+        if left > 0:
+            sleep(min(left, 0.1))
+        return left <= 0

@@ -1,0 +1,283 @@
+"""The base of all explorers: controls → state → numbers → picture, and what every one of them owes its users.
+
+An explorer says which controls it has, computes every number that is shown from their state (`frame`, which
+touches no widget), and puts the numbers into artists that already exist (`paint`).  Everything else is here:
+the quick picture, the spoken sentence, messages, Reset, background jobs, and closing.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+from contextlib import ExitStack, contextmanager
+
+import ipywidgets as widgets
+
+from minnet.draw import Picture, lecture_mode
+from minnet.messages import closest
+from minnet.widgets import html_export
+from minnet.widgets.background_job import Job
+from minnet.widgets.canvas import Canvas
+from minnet.widgets.controls import dress
+
+BROWSER = 0.1  # seconds in which a background job leaves the computer to the browser, after each move of a hand
+
+
+class Explorer:
+    """Controls, a picture and a sentence that always agree.
+
+    A subclass sets what it needs and then calls ``super().__init__()``.  It defines
+
+    - ``controls()`` → {name: widget with a value}, or rows of them
+    - ``draw(figure)`` → the moving artists, after drawing everything into the figure
+    - ``frame(state)`` → every number that is shown; it reads no widget
+    - ``paint(frame)``: puts the numbers into the artists
+    - ``sentence(frame)`` → the same for those who listen
+    - ``example()`` → a small one of its kind, for the tests that try every kind in `registry`
+
+    Attributes
+    ----------
+    state : dict of {control: value}
+    shown : object
+        The frame that is shown.
+    job : Job
+        For work in the background; ``progress(what)`` is told how far it is.
+    errors : list of Exception
+        What went wrong in callbacks, where Jupyter would only log it.
+    """
+
+    registry = {}  # every kind of explorer by the name of its class
+    size = (10, 5.6)  # inches of 100 pixels
+    measured = ()  # fields of the frame that a clock gave: they are not the same a second time
+    recorded = None  # what `save_html` records: {control: how many places, or which, or None for all}
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        Explorer.registry[cls.__name__] = cls
+
+    def __init__(self):
+        self._lock = threading.RLock()
+        self._gate = threading.Event()
+        self._gate.set()
+        self._quiet, self._posed = False, None
+        self.errors = []
+        self._room = lecture_mode.room()
+        self.buttons = []
+        self.job = Job(self._progress, self._gate)
+        self.control = self.controls()
+        self._start = self.state
+        self._picture = widgets.Image(format="png",
+                                      layout={"width": f"{100 * self.size[0]:.0f}px", "max_width": "100%"})
+        self._sentence = widgets.HTML(layout={"min_height": "100px"})
+        self._message = widgets.HTML(layout={"min_height": "24px"})
+        self._message.add_class("minnet-message")
+        self._reset = self.button("Reset", self.reset, "Put everything back to where it was when the explorer opened")
+        self.begin()
+        self.widget = dress(widgets.VBox(self.rows()), self._room)
+        for control in self.control.values():
+            control.observe(self._moved, "value")
+
+    # ---- what a subclass fills in -------------------------------------------------------------------
+
+    def controls(self):
+        """The controls by name; each has a ``value``."""
+        raise NotImplementedError
+
+    def draw(self, figure):
+        """Draw everything once; return the artists that will move, bottom first."""
+        raise NotImplementedError
+
+    def frame(self, state):
+        """Every number that is shown in this state."""
+        raise NotImplementedError
+
+    def paint(self, frame):
+        """Put the numbers into the artists."""
+        raise NotImplementedError
+
+    def sentence(self, frame):
+        """What the picture shows, in words (HTML)."""
+        raise NotImplementedError
+
+    @staticmethod
+    def example():
+        """A small explorer of this kind that opens in well under a second: a tiny network, few samples."""
+        raise NotImplementedError("this explorer has no example: write, under @staticmethod, def example(): "
+                                  "return MyExplorer(a tiny network, few(mn.data.digits())), with few from "
+                                  "minnet.widgets.controls")
+
+    def follow(self, other):
+        """Become what another explorer of this kind is.  Where more than the controls decides what is shown, as
+        what was trained or cut before, a subclass takes that over too."""
+        self.set(**other.state)
+
+    def progress(self, what):
+        """The background job has got so far (None: it rests); called in its thread."""
+
+    def told(self):
+        """The widgets whose words belong to the picture, from top to bottom."""
+        return [self._message, self._sentence]
+
+    def rows(self):
+        """The widgets from top to bottom."""
+        controls = widgets.HBox([*self.control.values(), self._reset], layout={"flex_flow": "row wrap"})
+        return [controls, self._message, self._picture, self._sentence]
+
+    # ---- the way from a control to the picture ------------------------------------------------------
+
+    @property
+    def state(self):
+        """The present value of every control."""
+        return self._posed or {name: control.value for name, control in self.control.items()}
+
+    def set(self, **values):
+        """Move controls as a hand would, all at once: ``explorer.set(sparsity=90)``."""
+        for name in values:
+            if name not in self.control:
+                raise ValueError(f"no control {name!r}." + closest(name, self.control))
+        with self._silently():
+            for name, value in values.items():
+                self.control[name].value = value
+        self.refresh()
+
+    def reset(self):
+        """Put all controls back to where they stood at first."""
+        self.say("")
+        self.set(**self._start)
+
+    def begin(self):
+        """Draw the figure from the start: at the opening, and when the subject itself has changed."""
+        with self._lock:
+            figure = Picture(0, 0, size=self.size, room=self._room)
+            self._screen = Canvas(figure, self.draw(figure))
+        self.refresh()
+
+    def refresh(self):
+        """Compute, paint and say the present state."""
+        self._gate.clear()  # a background job waits while we answer
+        try:
+            with self._lock:
+                self.shown = self.frame(self.state)
+                self.paint(self.shown)
+                self._png = self._screen.png()
+                if self._posed is None:
+                    self._picture.value = self._png
+                self._sentence.value = f'<p role="status" aria-live="polite">{self.sentence(self.shown)}</p>'
+        finally:
+            self._gate.set()
+
+    def say(self, message):
+        """A message beside the controls: what cannot be done, and what to do instead."""
+        self._message.value = f'<p role="alert">{message}</p>' if message else ""
+
+    def _moved(self, change):
+        if not self._quiet:
+            self.job.rest(BROWSER)
+            self.say("")
+            self._careful(self.refresh)
+            self.job.rest(BROWSER)  # it has taken its time
+
+    def _progress(self, what):
+        self._careful(self.progress, what)
+
+    def _careful(self, act, *arguments):
+        """Do something in a callback.  An error there would only be logged: keep it and say it."""
+        try:
+            act(*arguments)
+        except Exception as error:
+            self.errors.append(error)
+            self.say(f"Something went wrong: {type(error).__name__}: {error}")
+            raise
+
+    @contextmanager
+    def _silently(self):
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
+
+    def button(self, label, act, tooltip=""):
+        """A button that acts when it is pressed."""
+        button = widgets.Button(description=label, tooltip=tooltip, layout={"width": "auto"})
+        button.on_click(lambda _: self._careful(act))
+        self.buttons.append(button)
+        return button
+
+    @contextmanager
+    def undisturbed(self):
+        """``with explorer.undisturbed() as pose:``: inside, ``pose(sparsity=90)`` shows any state, while no control
+        moves and the browser is told nothing; afterwards everything is as it was."""
+        def pose(**values):
+            self._posed = {**before, **values}
+            self.refresh()
+
+        before = self.state
+        with self._lock, ExitStack() as held:
+            for widget in all_inside(self.widget):
+                held.enter_context(widget.hold_sync())
+            try:
+                yield pose
+            finally:
+                self._posed = None
+                self.refresh()
+
+    # ---- in a notebook ------------------------------------------------------------------------------
+
+    def wait(self, timeout=None):
+        """Wait for the background job; False if it is still running after ``timeout`` seconds."""
+        return self.job.wait(timeout)
+
+    def close(self):
+        """End the job and take away the widgets; the last picture stays in the notebook's file."""
+        self.job.close()
+        for widget in all_inside(self.widget):
+            for part in (widget, widget.layout, getattr(widget, "style", None)):
+                if part is not None:
+                    part.close()
+        self._screen.close()
+
+    @property
+    def in_hall(self):
+        """Whether it was opened in lecture mode."""
+        return self._room is lecture_mode.HALL
+
+    def save_html(self, path, title=None):
+        """Save it as one page, at most 5 MB, in which the controls still work: no kernel, no network.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in ``.html``.
+        title : str, optional
+        """
+        html_export.save(self, path, title)
+
+    def rehearse(self):
+        """Do what a visitor of a saved page would want to have been done, for example train; wait for its end."""
+
+    def savefig(self, path, **options):
+        """Save the present picture in print quality, ``explorer.savefig("figure.pdf")``; options as matplotlib's."""
+        with self._lock:
+            self._screen.figure.savefig(path, **options)
+
+    def png(self):
+        """The present picture as the bytes of a PNG file."""
+        return self._png
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = self.widget._repr_mimebundle_(**kwargs) or {}
+        data, rest = bundle if isinstance(bundle, tuple) else (bundle, {})
+        # Where no kernel answers (an exported page, a preview), the picture is still there.
+        return {**data, "image/png": base64.b64encode(self.png()).decode(), "text/plain": repr(self)}, rest
+
+    def __repr__(self):
+        said = ", ".join(f"{name}={value!r}" for name, value in self._start.items())
+        return f"{type(self).__name__}({said})"
+
+
+def all_inside(widget):
+    """A widget and all its descendants."""
+    for child in getattr(widget, "children", ()):
+        yield from all_inside(child)
+    yield widget
