@@ -51,9 +51,9 @@ globals().update(Layer.registry)
 for _module in (_criteria, _structure, _scope, _schedule):
     globals().update(_functions_of(_module))
 
-_ROOMS = {"data", "measure", "routing", "sparse", "draw", "explore"}
+_ROOMS = {"data", "measure", "routing", "sparse", "draw", "experiments", "explore", "widgets"}
 _LAZY = {"check": "exercises", "hint": "exercises", "solution": "exercises", "progress": "exercises",
-         "checkup": "machine", "from_torch": "bridge", "to_torch": "bridge", "lecture": "draw.hall"}
+         "checkup": "system_check", "from_torch": "pytorch", "to_torch": "pytorch", "lecture": "draw.lecture_mode"}
 
 
 def __getattr__(name):
@@ -65,5 +65,5 @@ def __getattr__(name):
 
 
 def __dir__():
-    hidden = {"annotations", "files", "importlib", "nn", "pruning", "store", "tensorfile", "words"}
+    hidden = {"annotations", "files", "importlib", "messages", "nn", "pruning"}
     return sorted({n for n in globals() if not n.startswith("_")} - hidden | _ROOMS | set(_LAZY))

@@ -1,4 +1,4 @@
-"""Holds the order of the house: imports go down only, and heavy libraries stay in the rooms that need them.
+"""Holds the layers of the package: imports go down only, and slow libraries stay where they are needed.
 
 The files are read, not run, so that an import hidden inside a function counts as well.
 """
@@ -11,24 +11,27 @@ import pytest
 
 from tests.notebooks import ROOT
 
-# The floor of a module or of a whole room; the longest name that fits decides. A new file in a room needs no entry.
-FLOORS = {
-    "minnet.messages": 0, "minnet.files.atomic_write": 0, "minnet.nn.param": 0,
+# The layer of a module or of a whole package; the longest name that fits decides. A new file in a package needs no entry.
+LAYERS = {
+    "minnet.messages": 0, "minnet.threads": 0, "minnet.files.atomic_write": 0, "minnet.nn.param": 0,
     "minnet.nn": 1, "minnet.data": 1, "minnet.routing": 1,
     "minnet.nn.flat_params": 2, "minnet.nn.lr": 2, "minnet.nn.models": 2, "minnet.nn.optim": 2, "minnet.nn.train": 2,
-    "minnet.formats": 2, "minnet.measure": 2, "minnet.files.safetensors_format": 2, "minnet.files.network_file": 2, "minnet.pytorch": 2,
+    "minnet.formats": 2, "minnet.measure": 2, "minnet.files": 2, "minnet.pytorch": 2,
     "minnet.pruning": 3,
     "minnet.draw": 4, "minnet.sparse": 4,
-    "minnet.explore": 5, "minnet.exercises": 5, "minnet.system_check": 5, "minnet.jupyter_nodelay": 5,
-    "minnet": 6,  # minnet/__init__.py, which opens every room
+    "minnet.experiments": 5, "minnet.widgets": 5, "minnet.system_check": 5, "minnet.jupyter_nodelay": 5,
+    "minnet.explore": 6, "minnet.exercises": 6,
+    "minnet": 7,  # minnet/__init__.py, which opens every package
 }
-# Rooms on one floor that don't know each other.
-STRANGERS = [{"minnet.draw", "minnet.sparse"}, {"minnet.nn", "minnet.data"}, {"minnet.explore", "minnet.exercises"}]
-# Libraries that are slow to load, and the only rooms that may ask for them.
+# Packages that don't know each other.
+INDEPENDENT = [{"minnet.draw", "minnet.sparse"}, {"minnet.nn", "minnet.data"}, {"minnet.explore", "minnet.exercises"},
+               {"minnet.experiments", "minnet.widgets"}, {"minnet.experiments", "minnet.draw"}]
+# Libraries that are slow to load, and the only packages that may ask for them.
 HEAVY = {
     "numba": {"minnet.sparse"}, "llvmlite": {"minnet.sparse"},
-    "matplotlib": {"minnet.draw", "minnet.explore"},
-    "ipywidgets": {"minnet.explore", "minnet.exercises"}, "IPython": {"minnet.explore", "minnet.exercises"},
+    "matplotlib": {"minnet.draw", "minnet.widgets", "minnet.explore"},
+    "ipywidgets": {"minnet.widgets", "minnet.explore", "minnet.exercises"},
+    "IPython": {"minnet.widgets", "minnet.explore", "minnet.exercises"},
     "sklearn": {"minnet.data"},
     "jupyter_server": {"minnet.jupyter_nodelay"},
     "scipy": set(), "torch": {"minnet.pytorch"},
@@ -44,13 +47,13 @@ FILES = {module_name(path): path for path in sorted((ROOT / "minnet").rglob("*.p
 
 
 def place(module):
-    """The entry of FLOORS that a module belongs to."""
-    names = [name for name in FLOORS if module == name or (name != "minnet" and module.startswith(name + "."))]
-    assert names, f"{module} stands on no floor: say in FLOORS which one"
+    """The entry of LAYERS that a module belongs to."""
+    names = [name for name in LAYERS if module == name or (name != "minnet" and module.startswith(name + "."))]
+    assert names, f"{module} is in no layer: say in LAYERS which one"
     return max(names, key=len)
 
 
-def room(module):
+def package_of(module):
     return ".".join(module.split(".")[:2])
 
 
@@ -71,16 +74,16 @@ def imports(module):
 
 @pytest.mark.parametrize("module", [name for name in FILES if name != "minnet"])
 def test_imports_go_down_only(module):
-    floor = FLOORS[place(module)]
+    layer = LAYERS[place(module)]
     for other in imports(module):
-        if room(other).startswith("minnet"):
-            there = FLOORS[place(other)]
-            assert there <= floor, f"{module} (floor {floor}) imports {other} (floor {there})"
-            if room(module) != room(other):
-                assert {room(module), room(other)} not in STRANGERS, f"{module} must not know {other}"
-        for library, rooms in HEAVY.items():
+        if package_of(other).startswith("minnet"):
+            there = LAYERS[place(other)]
+            assert there <= layer, f"{module} (layer {layer}) imports {other} (layer {there})"
+            if package_of(module) != package_of(other):
+                assert {package_of(module), package_of(other)} not in INDEPENDENT, f"{module} must not know {other}"
+        for library, packages in HEAVY.items():
             if other.split(".")[0] == library:
-                assert room(module) in rooms, f"{module} imports {library}; only {sorted(rooms)} may"
+                assert package_of(module) in packages, f"{module} imports {library}; only {sorted(packages)} may"
 
 
 def test_import_minnet_loads_no_heavy_library():
