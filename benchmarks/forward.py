@@ -13,7 +13,7 @@ stand the goals that the project set itself, with the worst figure of the run fo
 
 What limits the speed
 ---------------------
-A multiplication needs a weight and an input. With a tile of samples (see `minnet.sparse.tile_kernel`) both are loaded from
+A multiplication needs a weight and an input. With a tile of samples (see `minnet.sparse.tile_kernel`) both come from
 the fastest cache, and a core loads about as many numbers per cycle as it multiplies. An unstructured kernel loads an
 input for each weight, and now and then weights and columns too, so it keeps the multipliers busy for about 0.85 of the
 time; blocks, which use an input four times, come up to 1.0. The higher the sparsity, the more of the time goes into

@@ -11,7 +11,7 @@ import pytest
 
 from tests.notebooks import ROOT
 
-# The layer of a module or of a whole package; the longest name that fits decides. A new file in a package needs no entry.
+# The layer of a module or of a package; the longest name that fits decides. A new file in a package needs no entry.
 LAYERS = {
     "minnet.messages": 0, "minnet.threads": 0, "minnet.files.atomic_write": 0, "minnet.nn.param": 0,
     "minnet.nn": 1, "minnet.data": 1, "minnet.routing": 1,

@@ -150,12 +150,14 @@ class AttentionMaps(Drawing):
         for row in range(len(self.maps)):
             left, top = self._corner(row, 0)
             self.ax.text(left - 6, top - 3, "asks:", fontsize=palette.SMALL, color=palette.FAINT, ha="right")
-            found += [self.ax.text(left - 6, top + y, "", fontsize=palette.SMALL, color=palette.INK, ha="right", va="center")
+            found += [self.ax.text(left - 6, top + y, "", fontsize=palette.SMALL, color=palette.INK, ha="right",
+                                   va="center")
                       for y in middle]
         last = len(self.maps) - 1
         for column in range(len(self.maps[last])):
             left, top = self._corner(last, column, asking=self._tokens)
-            found += [self.ax.text(left + x, top + 4, "", fontsize=palette.SMALL, color=palette.INK, ha="center", va="top")
+            found += [self.ax.text(left + x, top + 4, "", fontsize=palette.SMALL, color=palette.INK, ha="center",
+                                   va="top")
                       for x in middle]
         self.ax.text(LEFT - 6, top + 4, "is asked:", fontsize=palette.SMALL, color=palette.FAINT, ha="right", va="top")
         self.ax.text(LEFT, top + 4 + 1.25 * LINE, "A row adds up to 1: white is 0, full blue is 1.",

@@ -13,7 +13,8 @@ from matplotlib.colors import to_rgb
 from minnet.draw import palette
 from minnet.draw.figure import Drawing
 
-COLOURS = (palette.POSITIVE, palette.NEGATIVE, palette.AFTER, palette.ROSE, palette.AMBER, palette.SKY, palette.YELLOW, palette.INK)
+COLOURS = (palette.POSITIVE, palette.NEGATIVE, palette.AFTER, palette.ROSE, palette.AMBER, palette.SKY, palette.YELLOW,
+           palette.INK)
 MARKERS = "os^DvPX*"  # nobody has to tell colours apart
 GRID = 101
 

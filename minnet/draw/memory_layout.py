@@ -112,7 +112,8 @@ class MemoryLayout(Drawing):
         self.ax.add_patch(Rectangle((x, y), cell.width, 1, facecolor=colour, edgecolor=palette.FAINT,
                                     linewidth=0.6 if cell.width >= 1 else 0.2))
         if cell.text and cell.width >= 1:
-            self.ax.text(x + cell.width / 2, y + 0.54, cell.text, fontsize=palette.SMALL, color=palette.INK, ha="center",
+            self.ax.text(x + cell.width / 2, y + 0.54, cell.text, fontsize=palette.SMALL, color=palette.INK,
+                         ha="center",
                          va="center")
 
 

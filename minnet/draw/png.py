@@ -2,7 +2,7 @@
 
 A picture that moves is packed anew at each move.  One byte a pixel instead of three takes half the time to pack and
 a third of the way to the browser; and 256 colours are enough, since everything is drawn with a few inks
-(`minnet.draw.palette`) on white: what is seen besides them are their tints, and what two of them make where lines cross.
+(`minnet.draw.palette`) on white: what is seen besides are their tints, and what two of them make where lines cross.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from minnet.draw import palette
 WHITE = "white"
 # Two colours, and how many steps lead from the first to the second, which is one of them.
 _WAYS = [
-    ("black", palette.INK, 4), (palette.INK, palette.FAINT, 8), (palette.FAINT, palette.REMOVED, 9), (palette.REMOVED, palette.GRID, 5),
+    ("black", palette.INK, 4), (palette.INK, palette.FAINT, 8), (palette.FAINT, palette.REMOVED, 9), (palette.REMOVED,
+                                                                                                      palette.GRID, 5),
     (palette.GRID, WHITE, 4),
     *[(colour, WHITE, 24) for colour in (palette.POSITIVE, palette.NEGATIVE)],
     *[(colour, WHITE, 14) for colour in (palette.AFTER, palette.ROSE, palette.AMBER, palette.SKY, palette.PURPLE)],
     *[(colour, WHITE, 8) for colour in (palette.YELLOW, palette.WINE)],
     *[(colour, palette.INK, 8) for colour in (palette.POSITIVE, palette.NEGATIVE)],
-    *[(colour, palette.INK, 4) for colour in (palette.AFTER, palette.ROSE, palette.AMBER, palette.SKY, palette.PURPLE, palette.YELLOW, palette.WINE)],
+    *[(colour, palette.INK, 4) for colour in (palette.AFTER, palette.ROSE, palette.AMBER, palette.SKY, palette.PURPLE,
+                                              palette.YELLOW, palette.WINE)],
 ]
 # Where two inks meet: the pair, how much of the second, and how strong the mixture is on white.
 _MEETINGS = [

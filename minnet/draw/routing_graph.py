@@ -104,7 +104,8 @@ class RoutingGraph(Drawing):
             ax.text(1.08 * x, 1.0, name, ha="left" if x < 0 else "right", fontsize=palette.TITLE, color=palette.INK)
         if legend:
             lines = [Line2D([], [], color=colour, linewidth=3, label=kind) for kind, colour in reversed(KINDS.items())]
-            ax.legend(handles=lines, loc="lower center", ncols=2, fontsize=palette.SMALL, frameon=False, borderaxespad=0,
+            ax.legend(handles=lines, loc="lower center", ncols=2, fontsize=palette.SMALL, frameon=False,
+                      borderaxespad=0,
                       handlelength=1.4, columnspacing=1.2, borderpad=0)
         ax.set(xlim=(-1.1, 1.1), ylim=(-1.36 if legend else -1.06, 1.1), aspect="equal")
         ax.axis("off")

@@ -133,7 +133,7 @@ class HeadAblation:
         return accuracy(net, self.split, batch=BATCH)
 
     def worth(self, off, net=None):
-        """The `AblationResult` with these units off: of a network that was retrained so, or just pruned.  Computed once."""
+        """The `AblationResult` with these units off: retrained like that, or just pruned. Computed once."""
         key = off, net
         if key not in self._worth:
             net = net or self.pruned(off)

@@ -142,7 +142,8 @@ class AgesExplorer(Explorer):
             ax.text(_squeezed(age), level, text, fontsize=palette.TEXT, color=palette.INK, va="center", ha=side)
         ax.legend(loc="lower left", fontsize=palette.TEXT, frameon=False)
         self._here = ax.axvline(0, color=palette.INK, linewidth=1, linestyle=":")
-        (self._point,) = ax.plot([], [], "o", color=palette.INK, markersize=11, markerfacecolor=palette.YELLOW, zorder=4)
+        (self._point,) = ax.plot([], [], "o", color=palette.INK, markersize=11, markerfacecolor=palette.YELLOW,
+                                 zorder=4)
         return self._here, self._point
 
     def paint(self, frame):

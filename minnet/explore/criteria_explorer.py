@@ -198,7 +198,8 @@ class CriteriaExplorer(Explorer):
         colours = {"both": BOTH, "only A": A, "only B": B, "neither": NEITHER}
         sheet.legend(handles=[Patch(color=colour, label=name) for name, colour in colours.items()], loc="lower left",
                      bbox_to_anchor=(0, 1), ncols=4, fontsize=palette.TEXT, frameon=False, borderpad=0, handlelength=1,
-                     handletextpad=0.4, columnspacing=1.2, title=f"Weights{of_first} kept by", title_fontsize=palette.TITLE,
+                     handletextpad=0.4, columnspacing=1.2, title=f"Weights{of_first} kept by",
+                     title_fontsize=palette.TITLE,
                      alignment="left")
         self._curves = Curves(figure.add_subplot(grid[0, 1]), self.jury.layers)
         self._points = Points(figure.add_subplot(grid[1, 1]), len(self.jury.nets), self.seed)

@@ -401,7 +401,8 @@ class Curves:
         for line, name in zip(self.lines[1::2], ("dropout", "pruned"), strict=True):
             line.set_label(name)
         self._here = ax.axvline(1, 0.02, 0.97, color=palette.INK, linewidth=1)
-        ax.legend(handles=[*self.lines[1::2], given], loc="lower center", fontsize=palette.SMALL, frameon=False, ncols=3)
+        ax.legend(handles=[*self.lines[1::2], given], loc="lower center", fontsize=palette.SMALL, frameon=False,
+                  ncols=3)
         self.artists = [*self.lines, self._here]
 
     def update(self, frame):

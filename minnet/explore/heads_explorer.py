@@ -204,7 +204,8 @@ class HeadsExplorer(Explorer):
     def draw(self, figure):
         grid = figure.add_gridspec(1, 2, width_ratios=(7.2, 2.8))
         sheet = figure.add_subplot(grid[0])
-        sheet.set_title("What each head looks at, and points lost if it goes too", fontsize=palette.TITLE, color=palette.INK,
+        sheet.set_title("What each head looks at, and points lost if it goes too", fontsize=palette.TITLE,
+                        color=palette.INK,
                         loc="left")
         ax = figure.add_subplot(grid[1])
         palette.plain(ax, "Accuracy (%)")
@@ -213,7 +214,8 @@ class HeadsExplorer(Explorer):
         ax.set_xlabel("heads removed", fontsize=palette.TEXT)
         ax.grid(color=palette.GRID, linewidth=0.8)
         (self._line,) = ax.plot([], [], "-", color=palette.INK, linewidth=2, label="by this ranking")
-        (self._point,) = ax.plot([], [], "o", color=palette.INK, markersize=12, markerfacecolor=palette.YELLOW, label="now")
+        (self._point,) = ax.plot([], [], "o", color=palette.INK, markersize=12, markerfacecolor=palette.YELLOW,
+                                 label="now")
         (self._after,) = ax.plot([], [], "D", color=palette.AFTER, markersize=6, label="retrained")
         ax.legend(fontsize=palette.SMALL, frameon=False, loc="lower left")
         figure.canvas.draw()  # settles the layout, which the maps fit themselves into

@@ -159,7 +159,8 @@ class IterationsExplorer(Explorer):
         ax.set_xticklabels(self._layers)
         ax.minorticks_off()
         self._bars = ax.bar(at, 0 * at + 1e-3, 0.6, color=palette.POSITIVE)
-        self._counts = [ax.text(x, 1, "", ha="center", va="bottom", fontsize=palette.SMALL, color=palette.INK) for x in at]
+        self._counts = [ax.text(x, 1, "", ha="center", va="bottom", fontsize=palette.SMALL,
+                                color=palette.INK) for x in at]
         ax = figure.add_subplot(grid[:, 1])
         palette.plain(ax, f"Accuracy on the validation data (%), seeds {', '.join(map(str, self.kitchen.seeds))}")
         kept = (100, 50, 20, 10, 5, 2, 1)
@@ -175,7 +176,8 @@ class IterationsExplorer(Explorer):
         (self._dice,) = ax.plot([], [], color=palette.FAINT, linewidth=2, linestyle="--", marker="x", markersize=5)
         (self._line,) = ax.plot([], [], color=palette.INK, linewidth=2.4, marker="o", markersize=5)
         (self._scratch,) = ax.plot([], [], color=palette.AFTER, linewidth=2.5, marker="D", markersize=8, markevery=[1])
-        self._names = [ax.text(0, 0, "", fontsize=palette.SMALL, color=palette.INK, va="center", ha="left", clip_on=True)
+        self._names = [ax.text(0, 0, "", fontsize=palette.SMALL, color=palette.INK, va="center", ha="left",
+                               clip_on=True)
                        for _ in range(len(COLOURS) + 1)]
         ax.legend(handles=[self._line, self._dice, self._scratch],
                   labels=["this recipe", "dice choose instead", "same mask, from scratch"],

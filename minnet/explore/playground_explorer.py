@@ -349,11 +349,13 @@ class Points:
         ax.set_xlabel("weights kept (%)", fontsize=palette.TEXT)
         ax.grid(color=palette.GRID, linewidth=0.8)
         self._whole = ax.axhline(-9, color=palette.FAINT, linewidth=1, linestyle=":")
-        self._name = ax.text(KEPT[-1], 0, "whole network", fontsize=palette.SMALL, color=palette.FAINT, ha="right", va="top")
+        self._name = ax.text(KEPT[-1], 0, "whole network", fontsize=palette.SMALL, color=palette.FAINT, ha="right",
+                             va="top")
         (self._tried,) = ax.plot([], [], "o", color=palette.AFTER, markersize=7)
         (self._other,) = ax.plot([], [], "s", color=BESIDE, markersize=10, markerfacecolor="none", markeredgewidth=2)
         (self._point,) = ax.plot([], [], "o", color=palette.INK, markersize=10, markerfacecolor=palette.YELLOW)
-        self._numbers = [ax.text(0, 0, "", fontsize=palette.SMALL, color=palette.INK, va="top", ha="center", clip_on=True)
+        self._numbers = [ax.text(0, 0, "", fontsize=palette.SMALL, color=palette.INK, va="top", ha="center",
+                                 clip_on=True)
                          for _ in range(MOST)]
         _legend(ax, [self._point, self._tried, self._other], ["this recipe", "tried", "beside it"], handletextpad=0.1)
         self.artists = [self._whole, self._name, self._tried, self._other, *self._numbers, self._point]

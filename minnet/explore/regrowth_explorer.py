@@ -199,7 +199,8 @@ class RegrowthExplorer(Explorer):
         ax = figure.add_subplot(grid[1, 2])
         self._wasted = self._curves(ax, "Connections at white dots (%)", (0, max(10, 140 * self._empty.mean())))
         ax.set_xlabel("steps", fontsize=palette.TEXT)
-        self._right["RigL"].axes.legend(loc="lower right", fontsize=palette.SMALL, frameon=False, ncols=2, columnspacing=1,
+        self._right["RigL"].axes.legend(loc="lower right", fontsize=palette.SMALL, frameon=False, ncols=2,
+                                        columnspacing=1,
                                         handlelength=1.6)
         self._here = [each["RigL"].axes.axvline(0, color=palette.INK, linewidth=1, linestyle=":")
                       for each in (self._right, self._wasted)]

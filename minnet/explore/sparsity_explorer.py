@@ -236,7 +236,8 @@ class SparsityExplorer(Explorer):
         ax.set_ylabel("accuracy (%)", fontsize=palette.TEXT)
         ax.grid(color=palette.GRID, linewidth=0.8)
         (self._line,) = ax.plot([], [], color=palette.INK, linewidth=2, label="pruned")
-        (self._after,) = ax.plot([], [], color=palette.AFTER, linewidth=2, marker="o", markersize=5, label="and retrained")
+        (self._after,) = ax.plot([], [], color=palette.AFTER, linewidth=2, marker="o", markersize=5,
+                                 label="and retrained")
         (self._point,) = ax.plot([], [], "o", color=palette.INK, markersize=10, markerfacecolor=palette.YELLOW)
         self._here = ax.axvline(0, color=palette.INK, linewidth=1, linestyle=":")
         ax.legend(handles=[self._line, self._after], loc="lower left", fontsize=palette.SMALL, frameon=False)

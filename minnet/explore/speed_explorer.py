@@ -314,7 +314,8 @@ class Sizes:
             even = scales.break_even(name)
             if even is not None:
                 ax.plot([even], [100], "D", color=colour, markersize=5)
-        ax.plot([50], [100 * scales.half / scales.dense], "*", color=palette.INK, markersize=9, label="2:4", linestyle="")
+        ax.plot([50], [100 * scales.half / scales.dense], "*", color=palette.INK, markersize=9, label="2:4",
+                linestyle="")
         ax.legend(loc="upper right", fontsize=palette.SMALL, frameon=False, labelspacing=0.2, borderaxespad=0.1)
         self._here = ax.axvline(0, color=palette.INK, linewidth=1, linestyle=":")
         (self._points,) = ax.plot([], [], "o", color=palette.INK, markersize=6, markerfacecolor=HERE)
@@ -349,7 +350,8 @@ class Roofline:
         self._names = [ax.text(0, 1, "", fontsize=palette.SMALL, color=palette.FAINT, clip_on=True) for _ in range(4)]
         self._points = {name: ax.plot([], [], MARKS[name], color=COLOURS[name], markersize=8, markeredgewidth=2)[0]
                         for name in (NAIVE, SPARSE, BLOCKS)}
-        ax.legend(handles=list(self._points.values()), labels=list(self._points), loc="lower right", fontsize=palette.SMALL,
+        ax.legend(handles=list(self._points.values()), labels=list(self._points), loc="lower right",
+                  fontsize=palette.SMALL,
                   frameon=False, labelspacing=0.3, borderaxespad=0.1)
         self.artists = [self._cache, self._memory, self._dense, *self._names, *self._points.values()]
 

@@ -249,7 +249,8 @@ class StructureExplorer(Explorer):
         self._none = [ax.text(x, 3, "none", ha="center", va="bottom", fontsize=palette.SMALL, color=palette.FAINT,
                               rotation=90) for x in at]
         ax.legend(handles=[self._bars, self._before, self._after], loc="upper center", bbox_to_anchor=(0.5, -0.14),
-                  ncols=3, fontsize=palette.SMALL, frameon=False, handletextpad=0.3, columnspacing=1.0, handlelength=1.0)
+                  ncols=3, fontsize=palette.SMALL, frameon=False, handletextpad=0.3, columnspacing=1.0,
+                  handlelength=1.0)
         return [*self._sheet.artists, self._line, self._point, self._here, *self._bars, *self._none, self._before,
                 self._after]
 
@@ -318,7 +319,8 @@ class StructureExplorer(Explorer):
             self._told.value = (f"retrained for {self.epochs} epoch{'s' * (self.epochs != 1)}, seed {self.seed}"
                                 if self._bar.value == len(GRANULARITIES) else "stopped")
         state = self.state
-        known = [self.retrained.get((state["network"], state["scope"], rung.name, state["percent"])) for rung in GRANULARITIES]
+        known = [self.retrained.get((state["network"], state["scope"], rung.name,
+                                     state["percent"])) for rung in GRANULARITIES]
         if known != self.shown.retrained or not running:
             self.refresh()
 

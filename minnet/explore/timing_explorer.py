@@ -204,7 +204,8 @@ class TimingExplorer(Explorer):
         ax.set_xticklabels(self._layers)
         ax.minorticks_off()
         self._bars = ax.bar(at, 0 * at + 1e-3, 0.6, color=palette.POSITIVE)
-        self._counts = [ax.text(x, 1, "", ha="center", va="bottom", fontsize=palette.SMALL, color=palette.INK) for x in at]
+        self._counts = [ax.text(x, 1, "", ha="center", va="bottom", fontsize=palette.SMALL,
+                                color=palette.INK) for x in at]
 
     def _curves(self, ax):
         """The whole network, other plans, and the range and the mean of this one."""

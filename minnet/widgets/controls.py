@@ -15,7 +15,8 @@ from minnet.data import Split
 from minnet.draw import lecture_mode, palette
 from minnet.nn.layer import Layer
 
-COLOURS = (palette.POSITIVE, palette.NEGATIVE, palette.ROSE, palette.SKY, palette.AMBER, palette.WINE)  # of the recipes in a picture
+# Of the recipes in a picture.
+COLOURS = (palette.POSITIVE, palette.NEGATIVE, palette.ROSE, palette.SKY, palette.AMBER, palette.WINE)
 
 
 class TrainControls:

@@ -76,7 +76,8 @@ class ControlValues:
     def coarser(self):
         """The same with every second place, the present one and both ends among them."""
         kept = sorted({*range(self.start % 2, len(self.values), 2), self.start, 0, len(self.values) - 1})
-        return ControlValues(self.name, self.label, tuple(self.values[i] for i in kept), tuple(self.said[i] for i in kept),
+        return ControlValues(self.name, self.label, tuple(self.values[i] for i in kept),
+                             tuple(self.said[i] for i in kept),
                     kept.index(self.start), self.slides)
 
 

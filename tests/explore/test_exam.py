@@ -33,5 +33,6 @@ class Net:
     (Net([0, 1, 1, 0, 0], [0.3, 0.3, 0.3, 0, 0]), Net([1, 0, 0, 1, 1]), 0),    # none that both recognise
 ])
 def test_the_signal_to_open_with_is_chosen_from_the_networks(net, pruned, opened):
-    exam = Measurements(Dataset("five", *[Split(SIGNALS, CLASSES)] * 3, image_shape=(1,), class_names=("0", "1")), seed=0)
+    exam = Measurements(Dataset("five", *[Split(SIGNALS, CLASSES)] * 3, image_shape=(1,), class_names=("0", "1")),
+                        seed=0)
     assert exam.telling(net, pruned, np.random.default_rng) == opened
