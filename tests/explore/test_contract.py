@@ -172,9 +172,12 @@ def test_a_saved_page_shows_what_the_explorer_shows(kind, explorer, tmp_path, mo
                 assert page.words(place) == [each.value for each in explorer.told()]
 
 
+DIALS_OF = html_export.dials_of  # as it is where no test has replaced it
+
+
 def coarse(explorer):
     """The grid of an explorer, with three places of each of the first two controls."""
-    dials = html_export.dials_of(explorer)[:2]
+    dials = DIALS_OF(explorer)[:2]
     while any(len(each.values) > 3 for each in dials):
         dials = [each.coarser() if len(each.values) > 3 else each for each in dials]
     return dials

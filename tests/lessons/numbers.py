@@ -56,7 +56,7 @@ _NUMBER = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|(?<![\w.,])
 _NOT_MEASURED = [
     r"```.*?```", r"`[^`]*`", r"\$\$.*?\$\$", r"\$[^$]*\$",     # code, formulas
     r"<[^>]*>", r"\]\([^)]*\)", r"\[\d+\]",                      # links, references to sources
-    r"\*한국어.*?\*", r"^# .*$", r"^\s*\d+\. ",                   # Korean lines, titles, numbered lists
+    r"\*한국어.*?\*", r"^# [^\n]*$", r"^\s*\d+\. ",                   # Korean lines, titles, numbered lists
     r"(?i)\b(?:lessons?|steps?|exercise|part|figure|table) \d+(?: (?:and|to|or) \d+)?",
     r"\b(?:about )?\d+ minutes\b", r"\b(?:1[89]|20)\d\d\b",       # what a lesson takes, years
 ]

@@ -214,19 +214,18 @@ def test_the_opening_signal_is_known_to_both_and_the_dice_make_it_doubtful(lesso
 
 
 def test_dice_that_choose_once_cost_more(lesson, runs, claim):
-    """Task 4: as they are, before training on, the criterion's choice costs less than that of dice."""
+    """Task 4: before training on, random pruning costs accuracy, and dropout, which brings everything back, does not.
+
+    Random neurons don't always cost more than the weakest ones: in a young network that depends on the seed.
+    """
     for structure in ("weights", "neurons"):
-        new = {}
-        for criterion in ("magnitude", "random"):
-            lesson.run(f"twins.set(structure='{structure}', criterion='{criterion}')")
-            new[criterion] = lesson.value("twins.shown.pruning.moment.new")
-            assert lesson.value("twins.shown.dropout.moment.new == twins.shown.start.new")
-        claim.every(new["magnitude"] - new["random"], above=0)
+        lesson.run(f"twins.set(structure='{structure}', criterion='random')")
+        assert lesson.value("twins.shown.dropout.moment.new == twins.shown.start.new")
+        claim.every(lesson.value("twins.shown.start.new - twins.shown.pruning.moment.new"), above=0.01)
     lesson.run("twins.reset()")
     for structure in (mn.weights, mn.along("out")):
-        weakest, random = (runs.lost(runs.young, structure=structure, criterion=criterion)
-                           for criterion in (mn.magnitude, mn.random))
-        claim.every(random - weakest, above=0)
+        claim.every(runs.lost(runs.young, structure=structure, criterion=mn.random), above=0.01)
+    claim.every(runs.lost(runs.young, criterion=mn.random) - runs.lost(runs.young), above=0.05)
 
 
 # ---- other seeds ----------------------------------------------------------------------------------------
@@ -316,12 +315,12 @@ def test_train_both_shows_it(lesson, claim):
 def test_dice_left_on_are_worse_and_differ(lesson, runs, claim):
     right = lesson.value("right")
     assert len(set(right)) > 1
-    claim.every(lesson.value("mn.accuracy(dropped, new)") - max(right), above=0)
+    claim.every(lesson.value("mn.accuracy(dropped, new)") - max(right), above=0.02)
     claim.every(lesson.value("several"), above=0.2)
     x, y = runs.signals.val.x, runs.signals.val.y
     noisy = [np.mean(net.forward(x, np.random.default_rng(seed))[0].argmax(axis=1) == y)
              for net, seed in zip(runs.fifth, SEEDS, strict=True)]
-    claim.every(runs.new(runs.fifth) - noisy, above=0)
+    claim.every(runs.new(runs.fifth) - noisy, above=0.02)
 
 
 def test_random_pruning_costs_much_more(lesson, runs, claim):
@@ -337,7 +336,7 @@ def test_who_learned_with_neurons_missing_minds_less(lesson, runs, claim):
     claim.every((a0 - a1) - (b0 - b1), above=0)
     none, fifth = (runs.lost(nets, draws=10, criterion=mn.random, structure=mn.along("out"))
                    for nets in (runs.none, runs.fifth[:3]))
-    claim.every(none - fifth, above=0)
+    claim.median(none - fifth, above=0.005)
 
 
 def learns_again(plain, signals):

@@ -7,6 +7,7 @@ import pytest
 
 import minnet as mn
 from minnet.nn.flat_params import Flat
+from tests.closeness import tolerance
 from tests.nn.trials import MODELS, remove_some
 
 RECIPES = {
@@ -67,8 +68,8 @@ def test_hundred_steps_as_torch(name, masked):
     for param, tensor in zip(trial.net.params(), theirs, strict=True):
         kept = np.ones(param.shape, bool) if param.mask is None else param.mask
         expected = tensor.detach().numpy()[kept]
-        allowed = 1e-5 * np.abs(expected) + 1e-6  # a number may pass close by zero
-        worst = max(worst, float((np.abs(param.data[kept] - expected) / allowed).max()))
+        allowed = tolerance(param.data, expected)
+        worst = max(worst, float(np.abs(param.data[kept] - expected).max() / allowed))
     print(f"\n{name:12s} {'masked' if masked else 'dense ':6s} worst gap {worst:.3f} of the tolerance")
     assert worst <= 1
 
