@@ -16,7 +16,49 @@ from pathlib import Path
 
 from tests.notebooks import ROOT
 
+L00, L01, L02 = (f"tests/lessons/test_{name}.py" for name in (
+    "00_start_here", "01_synapses", "02_a_network_from_scratch"))
+L03, L07, L08, L09 = (f"tests/lessons/test_{name}.py" for name in (
+    "03_removing_weights", "07_how_to_choose", "08_when", "09_how_often"))
+
 MUTATIONS = [  # (file, what stands there once, what replaces it, the test that has to fail)
+    # random pruning in place of the smallest magnitude
+    (L03, "    before = [pruned(net, 0.9) for net in nets]",
+     "    before = [pruned(net, 0.9, criterion=mn.random, rng=0) for net in nets]",
+     "test_retraining_brings_most_of_it_back"),
+    (L03, "for criterion in (mn.magnitude, mn.random, largest_first)]",
+     "for criterion in (mn.random, mn.random, largest_first)]",
+     "test_magnitude_beats_dice_and_the_largest_carry_the_network"),
+    (L09, "return [in_rounds(net, digits, 5, seed) for seed, net in nets.items()]",
+     "return [in_rounds(net, digits, 5, seed, criterion=mn.random) for seed, net in nets.items()]",
+     "test_twenty_are_no_better_than_five"),
+    # and the smallest magnitude in place of random pruning
+    (L08, 'right(trials, criterion="dice")', 'right(trials, criterion="magnitude")',
+     "test_step_5_dice_that_choose_little_by_little_are_still_dice"),
+    (L09, "in_rounds(net, digits, 1, seed, criterion=mn.random)",
+     "in_rounds(net, digits, 1, seed, criterion=mn.magnitude)",
+     "test_after_one_cut_dice_do_as_well_because_they_leave_no_bottleneck"),
+    # the gradient alone in place of the Hessian's diagonal; a trained network in place of a young one
+    (L07, 'race("obd", 0.5) - race("magnitude", 0.5), above=0)',
+     'race("gradient", 0.5) - race("magnitude", 0.5), above=0)', "test_curvature_and_wanda_beat_magnitude"),
+    (L07, "make(digits, seed, epochs=3)", "make(digits, seed, epochs=40)",
+     "test_while_there_is_a_slope_taylor_beats_magnitude"),
+    # no retraining; no rewinding; no L1 penalty
+    (L07, "            if epochs:", "            if False:", "test_with_retraining_the_differences_shrink"),
+    (L09, "in_rounds(nets[seed], digits, rounds, seed, rewind_to=start)", "in_rounds(nets[seed], digits, rounds, seed)",
+     "test_rewinding_in_twenty_short_rounds_fails"),
+    (L03, "optimiser=mn.SGD(0.05, momentum=0.9, l1=0.003))", "optimiser=mn.SGD(0.05, momentum=0.9))",
+     "test_plain_training_leaves_no_zero_and_l1_does"),
+    # evidence from other data than those that judge; always eight neurons; no messages
+    (L07, "data=(digits.val.x[seen], digits.val.y[seen]))", "data=(digits.train.x[seen], digits.train.y[seen]))",
+     "test_evidence_from_the_data_that_judge_flatters"),
+    (L02, "net = mn.models.mlp(2, hidden, 2, rng=seed)", "net = mn.models.mlp(2, 8, 2, rng=seed)",
+     "test_two_lines_leave_a_gap_three_can_close_and_eight_always_do"),
+    (L01, "    fast, even, slow = (arriving(rate, seeds=OTHER_SEEDS) for rate in RATES)",
+     "    fast, even, slow = (arriving(rate, messages=0, seeds=OTHER_SEEDS) for rate in RATES)",
+     "test_with_other_seeds_too"),
+    (L00, "        mn.prune(net, 0.9)\n        pruned = mn", "        mn.prune(net, 0.3)\n        pruned = mn",
+     "test_most_is_lost_at_once_and_most_comes_back"),
 ]
 
 

@@ -22,13 +22,14 @@ import runpy
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
 
 NAME = "MINNET_ROUNDING"
 PRODUCTS = "dot", "matmul"
 KERNELS = "narrow_forward", "wide_forward", "narrow_back", "wide_back"
 
-_FLOATS = {np.dtype(np.float32): (np.uint32, 0x9E3779B1, 30), np.dtype(np.float64): (np.uint64, 0x9E3779B97F4A7C15, 62)}
+_FLOATS = {np.dtype(np.float32): (np.uint32, 0x9E3779B1), np.dtype(np.float64): (np.uint64, 0x9E3779B97F4A7C15)}
 
 
 class Rounding:
@@ -44,20 +45,32 @@ class Rounding:
         self.seed = seed
         rng = np.random.default_rng(seed)
         self._factors = {dtype: kind(factor ^ (int(rng.integers(2**29)) << 1))
-                         for dtype, (kind, factor, _) in _FLOATS.items()}
+                         for dtype, (kind, factor) in _FLOATS.items()}
 
     def __call__(self, product):
         """Round an array in place and return it; a single number comes back as a new one."""
         if not isinstance(product, np.ndarray):
             return self(np.array([product]))[0] if getattr(product, "dtype", None) in _FLOATS else product
         if product.dtype in _FLOATS and product.size:
-            kind, _, shift = _FLOATS[product.dtype]
-            bits = product.view(kind)
-            draw = (bits & kind(2 ** (8 * kind().itemsize - 1) - 1)) * self._factors[product.dtype] >> kind(shift)
-            draw[(bits & kind(0xFF)) == 0] = 1      # a short number, such as 0, 2 or 0.75, is exact everywhere
-            bits += (draw + kind(1)) >> kind(1)     # of the four draws one goes down, two stay, one goes up
-            bits -= kind(1)
+            bits = product.view(_FLOATS[product.dtype][0])
+            flat = bits.T if bits.flags.f_contiguous else bits
+            if not flat.flags.c_contiguous:
+                flat = np.ascontiguousarray(bits)
+            _move(flat.reshape(-1), self._factors[product.dtype], np.uint64(8 * bits.itemsize))
+            if flat.base is not product and not np.shares_memory(flat, product):
+                bits[...] = flat
         return product
+
+
+@numba.njit(nogil=True, cache=True)
+def _move(bits, factor, width):
+    """Of four draws, made from the number's own bits without the sign, one goes down, two stay and one goes up."""
+    one, whole = np.uint64(1), ~np.uint64(0) >> (np.uint64(64) - width)
+    for place in range(len(bits)):
+        number = np.uint64(bits[place])
+        if number & np.uint64(0xFF):     # else it is short, such as 0, 2 or 0.75, and exact everywhere
+            draw = (((number & (whole >> one)) * np.uint64(factor)) & whole) >> (width - np.uint64(2))
+            bits[place] = number + ((draw + one) >> one) - one
 
 
 def seed():
