@@ -62,7 +62,7 @@ class Rounding:
         return product
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True)
 def _move(bits, factor, width):
     """Of four draws, made from the number's own bits without the sign, one goes down, two stay and one goes up."""
     one, whole = np.uint64(1), ~np.uint64(0) >> (np.uint64(64) - width)

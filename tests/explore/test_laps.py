@@ -123,7 +123,7 @@ def test_larger_batches_repeat_the_samples_and_the_naive_loop_may_take_a_part(ne
             def predict(x, name=name, runner=runner):
                 seen.setdefault(name, []).append(len(x))
                 return runner.predict(x)
-            yield name, made.Runner(predict, runner.density, runner.building)
+            yield name, made.Backend(predict, runner.density, runner.building)
 
     laps.runners.ready = watched
     list(laps.run(0, 128, ()))
@@ -142,7 +142,7 @@ def test_a_part_is_counted_for_the_whole_batch(net, monkeypatch):
     def predict(x):
         clock[0] += 1
 
-    laps.runners.ready = lambda part, names=None: ((name, made.Runner(predict, 1.0, 0.0)) for name in names)
+    laps.runners.ready = lambda part, names=None: ((name, made.Backend(predict, 1.0, 0.0)) for name in names)
     list(laps.run(0, 12, ()))
     assert laps.rounds_at[0, 12] == ({name: 2.0 if name == NAIVE else 1.0 for name in laps.runners.names},)
 

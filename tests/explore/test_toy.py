@@ -45,6 +45,6 @@ def test_what_it_says_is_so_and_is_saved(kind, tmp_path):
     assert 0 < kept < 200 and f"{kept} of 200 weights" in explorer._sentence.value
     explorer.save_html(tmp_path / "page.html")
     page = Page(tmp_path / "page.html")
-    assert len(page.places) == 21 and "<title>What falls below a threshold</title>" in page.text
+    assert len(page.places) == 21 and "<title>Which weights reach a threshold</title>" in page.text
     assert len({page.words(place)[1] for place in page.places}) == 21
     explorer.close()

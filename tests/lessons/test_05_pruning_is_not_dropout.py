@@ -55,7 +55,7 @@ def test_the_signals(lesson):
 
 
 def test_the_clean_digits_are_those_of_the_recipe_and_all_signals_share_one_scale(lesson):
-    lesson.run("from minnet.data import signals as recipe; strokes = recipe.STROKES")
+    lesson.run("from minnet.data import mnist1d_signals as recipe; strokes = recipe.STROKES")
     assert lesson.value("strokes.tolist() == STROKES.tolist()") and lesson.value("list(STROKES.shape)") == [10, 12]
     assert lesson.value("float(abs(signals.train.x[:4]).max())") < 4
     assert lesson.value("[list(ax.get_ylim()) for ax in sheet.axes[4:]]") == [[-4, 4]] * 4

@@ -31,7 +31,7 @@ with warnings.catch_warnings(record=True) as caught:
         x = np.random.default_rng(n).normal(size=(n, 12)).astype(np.float32)
         assert_close(compile(layer, "{format}")(x), layer(x))
 warned = sum("NUMBA_CACHE_DIR" in str(warning.message) for warning in caught)
-print(warned, sum(naive.multiply.ready().stats.cache_hits.values()) if "{format}" == "csr" else 0)
+print(warned, sum(naive_csr.multiply.ready().stats.cache_hits.values()) if "{format}" == "csr" else 0)
 """
 
 
