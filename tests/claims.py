@@ -26,7 +26,7 @@ class Claim:
     """The claims of one test; the fixture `claim`.
 
     Each method takes one number for each seed (or a single one), and the bounds between which the sentence puts it. A
-    number on a bound is inside.
+    number on a bound is inside, but for a bound of 0: where nothing differs there is no effect.
     """
 
     def __init__(self, test):
@@ -39,7 +39,7 @@ class Claim:
     def median(self, values, above=-math.inf, below=math.inf):
         """The median of the numbers lies between the bounds."""
         middle = np.median(np.asarray(values, float))
-        self._check("median", values, above, below, lambda inside: above <= middle <= below)
+        self._check("median", values, above, below, lambda inside: _inside(middle, above, below))
 
     def most(self, values, above=-math.inf, below=math.inf, share=0.9):
         """At least this share of the numbers lies between the bounds."""
@@ -52,9 +52,15 @@ class Claim:
                  "above": above, "below": below, **more}
         _write(found)
         assert values.size and np.isfinite(values).all(), f"a claim about {values}"
-        assert holds((above <= values) & (values <= below)), (
+        assert holds(_inside(values, above, below)), (
             f"claim {self.count} ({form}) does not hold: {_numbers(values)}, and the sentence says "
             + bounds(above, below, "at least", "at most"))
+
+
+def _inside(values, above, below):
+    low = values > above if above == 0 else values >= above
+    high = values < below if below == 0 else values <= below
+    return low & high
 
 
 def bounds(above, below, least="≥", most="≤"):

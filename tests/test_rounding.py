@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.claims import Claim, margin
+from tests.claims import FOLDER, Claim, margin
 from tests.notebooks import ROOT
 from tests.rounding import Rounding, _Products
 
@@ -76,13 +76,15 @@ def test_products_are_found_wherever_they_stand_but_not_in_what_numba_compiles()
     assert rewritten(kernel) == kernel
 
 
-def test_a_claim_holds_or_says_what_it_found():
+def test_a_claim_holds_or_says_what_it_found(monkeypatch):
+    monkeypatch.delenv(FOLDER, raising=False)
     claim = Claim("here")
     claim.every([1, 2, 3], above=1, below=3)
     claim.median([0, 2, 9], above=2, below=2)
     claim.most([*[1] * 9, -1], above=0)
     for wrong in (lambda: claim.every([1, 2, 3], above=1.5), lambda: claim.median([0, 2, 9], above=2.1),
-                  lambda: claim.most([*[1] * 8, -1, -1], above=0)):
+                  lambda: claim.most([*[1] * 8, -1, -1], above=0), lambda: claim.every([1, 0], above=0),
+                  lambda: claim.median([-1, 0, 1], below=0)):
         with pytest.raises(AssertionError, match="does not hold"):
             wrong()
     with pytest.raises(AssertionError, match="nan"):

@@ -181,7 +181,7 @@ def test_half_of_the_heads_go(lesson, nets, sequences, claim):
     whole, pruned, retrained = numbers(printed(lesson, "half"))
     claim.every(whole - pruned, above=10)
     claim.every(whole - retrained, below=1)
-    lesson.run("from minnet.draw.attention_maps import gone as gone_now")
+    lesson.run("from minnet.nn.attention import gone as gone_now")
     assert lesson.value("sum(int(heads.sum()) for heads in gone_now(half))") == 4
     lost = []
     for net in nets:
