@@ -4,6 +4,7 @@
 #   make lab LAB_ARGS="--no-browser --port 9999"    any option of `jupyter lab`
 #   make lab LESSON=lessons/03_removing_weights.ipynb
 #   make test TEST_ARGS="tests/nn -x"               any option of pytest
+#   make test-all                                   also the other lessons, long walks and fresh processes
 #   make computers                                  the claims of the lessons, as other processors would round them
 #   make handouts                                   a page for each explorer, that needs no Jupyter, in handouts/
 
@@ -18,17 +19,20 @@ ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # Sliders answer up to 40 ms sooner; minnet/jupyter_nodelay.py says why.
 PROMPT := --ServerApp.kernel_websocket_connection_class=minnet.jupyter_nodelay.Prompt
 
-.PHONY: help lab test computers lint bench handouts clean
+.PHONY: help lab test test-all computers lint bench handouts clean
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
-	@echo 'Targets: lab  test  computers  lint  bench  handouts  clean'
+	@echo 'Targets: lab  test  test-all  computers  lint  bench  handouts  clean'
 
 lab: $(VENV)/lab.stamp
 	$(PY) -m jupyterlab $(ROOT) $(PROMPT) --LabApp.default_url='/lab/tree/$(LESSON)' $(LAB_ARGS)
 
 test: $(VENV)/test.stamp
 	$(PY) -m pytest -n 2 $(TEST_ARGS)
+
+test-all: $(VENV)/test.stamp
+	$(PY) -m pytest -n 2 -m "" $(TEST_ARGS)
 
 computers: $(VENV)/test.stamp
 	OPENBLAS_NUM_THREADS=1 $(PY) -m tests.computers

@@ -48,7 +48,7 @@ def run(name, arguments, folder):
     for old in claims.glob("*.jsonl"):
         old.unlink()
     start = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", "pytest", "-n", "2", "-q", "-rfE", *arguments], text=True,
+    done = subprocess.run([sys.executable, "-m", "pytest", "-n", "2", "-q", "-rfE", "-m", "", *arguments], text=True,
                           env=os.environ | COMPUTERS[name] | {FOLDER: str(claims)}, capture_output=True, check=False)
     failed = re.findall(r"^(?:FAILED|ERROR) (\S+(?: .*)?)$", done.stdout, re.MULTILINE)
     passed = re.search(r"(\d+) passed", done.stdout)

@@ -26,11 +26,18 @@ def rng():
     return np.random.default_rng(0)
 
 
+DAILY = "00", "03"  # the lessons that `make test` runs; pyproject.toml says what else it leaves to `make test-all`
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
 def pytest_collection_modifyitems(items):
-    """``-m claims`` selects what a lesson says of trained networks: every test that uses the fixture `claim`."""
+    """Mark what a lesson says of trained networks as `claims`, and what belongs to the other lessons as `lessons`."""
     for item in items:
         if "claim" in getattr(item, "fixturenames", ()):
             item.add_marker("claims")
+        lesson = re.search(r"tests/lessons/.*?(\d\d)_", item.nodeid)
+        if lesson and lesson[1] not in DAILY and "_slips" not in item.nodeid:
+            item.add_marker("lessons")
 
 
 @pytest.fixture

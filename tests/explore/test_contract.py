@@ -30,7 +30,7 @@ import minnet.explore
 from minnet.explore import Explorer
 from minnet.widgets import html_export
 from tests.explore.pages import Page
-from tests.explore.walking import KINDS, MOVES, OPENED, THOROUGH, WALK, Walk, hands
+from tests.explore.walking import KINDS, MOVES, OPENED, SHORT, THOROUGH, WALK, Walk, hands
 from tests.notebooks import ROOT
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -65,14 +65,15 @@ def test_every_explorer_is_tried():
     assert len(KINDS) >= 5
 
 
+@pytest.mark.parametrize("walks, moves", [(1, SHORT), pytest.param(MOVES // WALK, WALK, marks=pytest.mark.walks)])
 @every_kind
-def test_a_random_walk_over_all_controls(kind):
+def test_a_random_walk_over_all_controls(kind, walks, moves):
     walk = type(kind.__name__, (Walk,), {"kind": kind})
     run_state_machine_as_test(walk, settings=settings(
-        max_examples=MOVES // WALK, stateful_step_count=WALK, suppress_health_check=list(HealthCheck),
+        max_examples=walks, stateful_step_count=moves, suppress_health_check=list(HealthCheck),
         phases=[Phase.generate]))  # a walk takes seconds: to look for a shorter one that fails would take hours
     print(f"{kind.__name__}: {walk.walked} moves")
-    assert walk.walked >= MOVES / 2  # the others were on something that was disabled just then
+    assert walk.walked >= walks * moves / 2  # the others were on something that was disabled just then
 
 
 @every_kind

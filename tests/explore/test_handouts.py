@@ -8,6 +8,8 @@ import pytest
 from minnet.explore import handouts
 from tests.notebooks import LESSONS, ROOT
 
+pytestmark = pytest.mark.processes
+
 CELLS = [
     ("markdown", "title", "# 7 · A *small* lesson\n\nIts aims."),
     ("code", "make", "import minnet as mn\ndigits = mn.data.digits()\nnet = mn.models.mlp(64, 8, 10, rng=0)"),

@@ -22,6 +22,7 @@ KINDS = [kind for kind in Explorer.registry.values() if kind.__module__.startswi
 # MINNET_THOROUGH=1 makes 2,000 moves with every explorer, and opens and closes 50 of them (an hour instead of minutes).
 THOROUGH = os.environ.get("MINNET_THOROUGH") == "1"
 MOVES, WALK = (2000, 50) if THOROUGH else (60, 30)
+SHORT = 12  # moves of the walk that `make test` takes
 EVERY = 10  # so many comparisons until another one is opened to compare with
 OPENED = 50 if THOROUGH else 3
 

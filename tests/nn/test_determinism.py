@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import minnet as mn
 from tests.nn.trials import MODELS, batch_for
+
+pytestmark = pytest.mark.processes
 
 SCRIPT = """
 import hashlib

@@ -15,6 +15,8 @@ import pytest
 
 from tests.notebooks import ROOT
 
+pytestmark = pytest.mark.processes
+
 # Prints two numbers: how many warnings spoke of the cache, and how many kernels came from it.
 PREDICT = """
 import warnings
