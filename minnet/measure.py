@@ -142,7 +142,7 @@ def multiply_adds(net, x=None):
 
 def _heads_left(attention):
     """Heads whose answer still arrives anywhere: some of their v and of their out are kept."""
-    alive = [np.ones(p.shape, bool) if p.mask is None else p.mask for p in (attention.v, attention.out)]
+    alive = [p.kept_mask for p in (attention.v, attention.out)]
     return int(np.count_nonzero(alive[0].any(axis=(0, 2)) & alive[1].any(axis=(1, 2))))
 
 

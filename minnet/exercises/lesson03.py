@@ -78,7 +78,7 @@ def _other_weights_removed(weights):
     if [p.shape for p in weights] != [(64, 32), (32, 16), (16, 10)]:
         return "That is another network; prune a copy of the first one of this lesson: `mine = net.copy()`."
     sizes = np.concatenate([np.abs(p.data).ravel() for p in weights])
-    stays = np.concatenate([np.ones(p.size, bool) if p.mask is None else p.mask.ravel() for p in weights])
+    stays = np.concatenate([p.kept_mask.ravel() for p in weights])
     if sizes[stays].min() >= sizes[~stays].max():
         return None
     if np.allclose([p.kept / p.size for p in weights], 0.1, atol=0.006):

@@ -164,7 +164,7 @@ def cost(cost):
 
 def _same(param, data):
     """Where a weight is in use, it has this number."""
-    used = np.ones(param.shape, bool) if param.mask is None else param.mask
+    used = param.kept_mask
     return np.array_equal(param.value[used], data[used])
 
 

@@ -21,7 +21,7 @@ def without(net, *heads):
     attention = [part for _, part in trial.walk() if isinstance(part, Attention)]
     for layer, head in heads:
         out = attention[layer - 1].out
-        mask = np.ones(out.shape, bool) if out.mask is None else out.mask.copy()
+        mask = out.kept_mask.copy()
         mask[head - 1] = False
         out.mask = mask
     return trial

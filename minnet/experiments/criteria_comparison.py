@@ -17,7 +17,7 @@ from minnet.pruning import evidence
 from minnet.pruning import scope as scopes
 from minnet.pruning import structure as structures
 from minnet.pruning.iterative import scan
-from minnet.pruning.ranking import Ranking, restore
+from minnet.pruning.ranking import Ranking, restore, set_masks
 from minnet.pruning.units import Units
 
 CRITERIA = tuple(functions_of(rules))
@@ -113,10 +113,7 @@ class CriteriaComparison:
 
     def pruned(self, way, criterion, percent, number):
         """A copy of one network that follows a criterion; another thread may train it."""
-        net, masks = self.nets[number].copy(), self._ranking(way, criterion, number)[0].masks(percent / 100)
-        for param in net.params():
-            param.mask = masks.get(param.path)
-        return net
+        return set_masks(self.nets[number].copy(), self._ranking(way, criterion, number)[0].masks(percent / 100))
 
     def _ranking(self, way, criterion, number):
         """The ranking of one network, and the copy on which it writes its masks."""

@@ -17,6 +17,7 @@ from minnet.nn.checkpoint import snapshot
 from minnet.nn.layer import Pointwise
 from minnet.nn.layers import Dense, Dropout, Sequential
 from minnet.nn.train import accuracy
+from minnet.pruning.ranking import set_masks
 
 # ---- Dense layers ------------------------------------------------------------------------------------
 
@@ -40,8 +41,8 @@ def on_disk(net, path):
 def write(net, masks):
     """These masks, and none where none is named."""
     for param in net.params():
-        mask = masks.get(param.path)
-        param.mask = None if mask is None or mask.all() else mask
+        param.mask = None
+    set_masks(net, masks)
 
 
 def between(widths, active):

@@ -162,7 +162,7 @@ class DynamicSparseTraining:
     def _moment(self, net, step, moved):
         weights = [param for param in net.params() if param.prunable]
         first = weights[0]
-        mask = np.ones(first.shape, bool) if first.mask is None else first.mask
+        mask = first.kept_mask
         places = np.flatnonzero(mask).astype(np.int32)
         return TrainingPoint(step, accuracy(net, self.data.val), first.shape, places, first.data.flat[places],
                       sum(param.kept for param in weights), moved)

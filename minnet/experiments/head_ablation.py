@@ -17,7 +17,7 @@ from minnet.nn.attention import Attention, gone
 from minnet.nn.evaluation import accuracy
 from minnet.pruning import criteria
 from minnet.pruning.compaction import compact
-from minnet.pruning.ranking import rank, restore
+from minnet.pruning.ranking import rank, restore, set_masks
 from minnet.pruning.structure import along, branches
 from minnet.threads import at_most
 
@@ -121,10 +121,7 @@ class HeadAblation:
 
     def pruned(self, off):
         """A copy of the network with these units off."""
-        net, masks = self.net.copy(), self.masks(off)
-        for param in net.params():
-            param.mask = masks[param.path]
-        return net
+        return set_masks(self.net.copy(), self.masks(off))
 
     # ---- what follows -------------------------------------------------------------------------------
 
@@ -145,8 +142,7 @@ class HeadAblation:
 
     def _without(self, net, layer, head):
         """Accuracy if nobody hears this head any more."""
-        before = layer.out.mask
-        mask = np.ones(layer.out.shape, bool) if before is None else before.copy()
+        before, mask = layer.out.mask, layer.out.kept_mask.copy()
         mask[head] = False
         try:
             layer.out.mask = mask

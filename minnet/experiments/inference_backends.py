@@ -20,7 +20,7 @@ from minnet.formats import COO, CSR, NM, Bitmap, Blocks
 from minnet.nn.layers import Dense
 from minnet.pruning import structure
 from minnet.pruning.compaction import compact
-from minnet.pruning.ranking import rank, restore, sparsity
+from minnet.pruning.ranking import rank, restore, set_masks, sparsity
 from minnet.pruning.scope import layer, network, window
 from minnet.pytorch import to_torch
 
@@ -159,11 +159,7 @@ class Backends:
             yield name, Backend(BUILD[name](net), left / self.weights, perf_counter() - start)
 
     def _masked(self, masks):
-        net = self.whole.copy()
-        for param in net.params():
-            mask = masks.get(param.path)
-            param.mask = None if mask is None or mask.all() else mask
-        return net
+        return set_masks(self.whole.copy(), masks)
 
     def _smaller(self, few):
         """A dense network with fewer neurons in each layer, and about as many weights as are left in `few`."""

@@ -13,10 +13,11 @@ import numpy as np
 
 from minnet.nn.checkpoint import snapshot
 from minnet.nn.evaluation import accuracy
-from minnet.nn.train import steps
+from minnet.nn.train import steps, steps_for
 from minnet.pruning import criteria
 from minnet.pruning import scope as scopes
 from minnet.pruning.iterative import Round, step_by_step
+from minnet.pruning.ranking import set_masks
 
 SCOPES = {"network": scopes.network, "layer": scopes.layer}
 RETRAINING = ("fine-tune", "rewind", "none")
@@ -107,7 +108,7 @@ class IterativePruning:
 
     def __init__(self, make, data, seeds, epochs):
         self.make, self.data, self.seeds = make, data, tuple(seeds)
-        self.per_epoch = -(-len(data.train.y) // BATCH)
+        self.per_epoch = steps_for(data.train, 1, BATCH)
         self.first = epochs * self.per_epoch
         self.tried, self._whole = {}, {}
 
@@ -149,9 +150,7 @@ class IterativePruning:
         for seed in self.seeds:
             yield from self._rounds(self._whole[seed][0].copy(), recipe, seed, "dice", criteria.random)
         for seed, mask in zip(self.seeds, masks, strict=True):
-            net = self.make(seed + 1000)  # other dice: the same mask on an untrained network
-            for param in net.params():
-                param.mask = mask[param.path]
+            net = set_masks(self.make(seed + 1000), mask)  # another seed: the same mask on an untrained network
             count = self.first + self.budget(recipe)
             for _ in steps(net, self.data.train, count=count, batch=BATCH, rng=seed):
                 yield f"from scratch, seed {seed}"

@@ -12,7 +12,7 @@ from minnet.nn.evaluation import accuracy
 from minnet.nn.optim import Adam
 from minnet.nn.train import steps
 from minnet.pruning.criteria import random
-from minnet.pruning.ranking import prune
+from minnet.pruning.ranking import prune, set_masks
 from minnet.pruning.schedule import geometric
 from minnet.pruning.scope import layer
 
@@ -80,8 +80,7 @@ class LotteryTickets:
         if start == "random mask":
             prune(net, self.levels[number], random, scope=layer, rng=self.seed)
         elif start != "dense":
-            for param in net.params():
-                param.mask = self.masks[number].get(param.path)
+            set_masks(net, self.masks[number])
         return net
 
     def accuracies(self, start):

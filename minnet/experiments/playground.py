@@ -16,10 +16,10 @@ from minnet.experiments.pruning_granularity import BATCH, price
 from minnet.messages import spoken_bytes, spoken_time
 from minnet.nn.evaluation import evaluate
 from minnet.nn.layer import Layer
-from minnet.nn.train import steps
+from minnet.nn.train import steps, steps_for
 from minnet.pruning.compaction import compact, stored
 from minnet.pruning.iterative import step_by_step
-from minnet.pruning.ranking import prune, rank
+from minnet.pruning.ranking import prune, rank, set_masks
 from minnet.pruning.schedule import cubic
 
 # ---- Outcomes ----------------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ def appraise(net, whole, split):
     return Outcome(
         sum(p.kept for p in weights), sum(p.size for p in weights), found.accuracy, found.per_class,
         *price(whole, small, split.x),
-        {p.path: np.ones(p.shape, bool) if p.mask is None else p.mask for p in weights}, stored(net))
+        {p.path: p.kept_mask for p in weights}, stored(net))
 
 
 def told(outcome):
@@ -205,7 +205,7 @@ class Recipe(NamedTuple):
 
     def learn(self, net, data):
         """Train a network with all its weights, in place; yields the fraction done."""
-        count = self.subject.epochs * -(-len(data.train) // self.subject.batch)
+        count = steps_for(data.train, self.subject.epochs, self.subject.batch)
         for step in steps(net, data.train, count=count, batch=self.subject.batch, rng=self.seed):
             yield (step.index + 1) / count
 
@@ -289,9 +289,7 @@ class Playground:
         ranking = self._rankings[key]
         if isinstance(ranking, str):
             return ranking
-        net = dense.copy()
-        for path, mask in ranking.masks(recipe.percent / 100).items():
-            next(param for param in net.params() if param.path == path).mask = mask
+        net = set_masks(dense.copy(), ranking.masks(recipe.percent / 100))
         return self._outcome(recipe, net, (key, recipe.percent))
 
     def _rank(self, recipe):

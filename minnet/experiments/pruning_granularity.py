@@ -15,7 +15,7 @@ from minnet.nn.evaluation import accuracy
 from minnet.pruning import scope as scopes
 from minnet.pruning import structure as structures
 from minnet.pruning.compaction import compact
-from minnet.pruning.ranking import rank, restore, sparsity
+from minnet.pruning.ranking import rank, restore, set_masks, sparsity
 from minnet.threads import at_most
 
 BATCH = 64
@@ -94,12 +94,7 @@ class PruningGranularity:
     def pruned(self, network, scope, rung, percent):
         """A copy of a network with so many per cent of the units removed, if it has any."""
         net, ranking = self.nets[network].copy(), self._ranking(network, scope, rung)
-        if ranking is not None:
-            masks = ranking.masks(percent / 100)
-            for param in net.params():
-                if param.path in masks:
-                    param.mask = masks[param.path]
-        return net
+        return net if ranking is None else set_masks(net, ranking.masks(percent / 100))
 
     def tried(self, network, scope, rung, percent):
         """The `Tried` of a rung without retraining; None where there is no such unit.  Computed once."""

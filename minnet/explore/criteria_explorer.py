@@ -22,7 +22,7 @@ from minnet.experiments.criteria_comparison import COMBINE, CRITERIA, PERCENT, S
 from minnet.nn.evaluation import accuracy
 from minnet.nn.layer import Layer
 from minnet.nn.models import mlp
-from minnet.nn.train import fit, steps
+from minnet.nn.train import fit, steps, steps_for
 from minnet.widgets.controls import TrainControls, few
 from minnet.widgets.explorer_base import Explorer
 
@@ -245,7 +245,7 @@ class CriteriaExplorer(Explorer):
         self.job.start(self._practice(self.state))
 
     def _practice(self, state):
-        way, many, count = _way(state), len(self.jury.nets), self.epochs * -(-len(self.lessons.y) // BATCH)
+        way, many, count = _way(state), len(self.jury.nets), steps_for(self.lessons, self.epochs, BATCH)
         levels = dict.fromkeys((state["percent"], *RETRAINED_AT))
         missing = [(p, each) for p in levels for each in CRITERIA if (way, each, p) not in self.retrained]
         for done, (percent, criterion) in enumerate(missing):

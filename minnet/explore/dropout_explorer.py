@@ -40,7 +40,7 @@ from minnet.experiments.dropout_comparison import (
 from minnet.nn.checkpoint import rewind
 from minnet.nn.layers import Sequential
 from minnet.nn.models import mlp
-from minnet.nn.train import fit, steps
+from minnet.nn.train import fit, steps, steps_for
 from minnet.pruning import criteria, structure
 from minnet.pruning.compaction import compact
 from minnet.pruning.ranking import cut, rank, sparsity
@@ -112,7 +112,7 @@ class DropoutExplorer(Explorer):
             weakref.finalize(self, shutil.rmtree, folder, True)
         self.folder = Path(folder)
         self._widths = [dense(self._net)[0].n_in, *[layer.n_out for layer in dense(self._net)]]
-        self._per_epoch = -(-len(data.train) // BATCH)
+        self._per_epoch = steps_for(data.train, 1, BATCH)
         self.small, self.records = None, {}
         self._exam, self._firsts, self._rankings = Measurements(data, seed), {}, {}
         self._twin, self._pruned = with_dropout(self._net.copy(), 0.5), self._net.copy()  # they follow the controls

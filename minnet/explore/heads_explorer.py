@@ -20,7 +20,7 @@ from minnet.messages import spoken_time
 from minnet.nn.attention import Attention, gone, patterns
 from minnet.nn.models import tiny_transformer
 from minnet.nn.optim import Adam
-from minnet.nn.train import fit, steps
+from minnet.nn.train import fit, steps, steps_for
 from minnet.widgets.controls import few
 from minnet.widgets.explorer_base import Explorer
 
@@ -253,7 +253,7 @@ class HeadsExplorer(Explorer):
         self.job.start(self._practice(off, net))
 
     def _practice(self, off, net):
-        count = self.epochs * -(-len(self.data.train) // 32)
+        count = steps_for(self.data.train, self.epochs)
         for step in steps(net, self.data.train, self.optimiser, count=count, rng=self.seed):
             yield (step.index + 1) / count
         with self._lock:

@@ -17,10 +17,10 @@ from minnet import draw
 from minnet.draw import palette
 from minnet.experiments.prediction_cost import PredictionCost
 from minnet.nn.models import mlp
-from minnet.nn.train import accuracy, fit, steps
+from minnet.nn.train import accuracy, fit, steps, steps_for
 from minnet.pruning import criteria
 from minnet.pruning import scope as scopes
-from minnet.pruning.ranking import rank, restore, sparsity
+from minnet.pruning.ranking import rank, restore, set_masks, sparsity
 from minnet.widgets.controls import few
 from minnet.widgets.explorer_base import Explorer
 
@@ -172,7 +172,7 @@ class SparsityExplorer(Explorer):
             self.begin()
         if not (self._untouched and state["sparsity"] == self._opened):
             self._untouched = False
-            self._write(self._masks(state, state["sparsity"] / 100))
+            set_masks(self.net, self._masks(state, state["sparsity"] / 100))
         weights = [param for param in self.net.params() if param.prunable]
         return Frame(
             sparsity=sparsity(self.net),
@@ -199,13 +199,10 @@ class SparsityExplorer(Explorer):
         if recipe not in self._curves:
             copy, curve = self._dense.copy(), []
             for percent in range(101):
-                _write(copy, self._masks(state, percent / 100))
+                set_masks(copy, self._masks(state, percent / 100))
                 curve.append(accuracy(copy, self.split))
             self._curves[recipe] = np.array(curve)
         return self._curves[recipe]
-
-    def _write(self, masks):
-        _write(self.net, masks)
 
     def _remember(self):
         """Keep the network's numbers: rankings and curves belong to them."""
@@ -275,10 +272,9 @@ class SparsityExplorer(Explorer):
         self.job.start(self._practice(self._dense.copy(), masks, self.retrained[_recipe(state)], state["seed"]))
 
     def _practice(self, dense, masks, points, seed):
-        count = self.epochs * -(-len(self.train.y) // 32)
+        count = steps_for(self.train, self.epochs)
         for done, (percent, chosen) in enumerate(masks.items()):
-            copy = dense.copy()
-            _write(copy, chosen)
+            copy = set_masks(dense.copy(), chosen)
             for step in steps(copy, self.train, count=count, rng=seed):
                 yield done + step.index / count
             points[percent] = accuracy(copy, self.split)
@@ -305,10 +301,3 @@ class SparsityExplorer(Explorer):
 def _recipe(state):
     """What a ranking depends on."""
     return state["criterion"], state["scope"], state["seed"]
-
-
-def _write(net, masks):
-    for param in net.params():
-        if param.path in masks:
-            mask = masks[param.path]
-            param.mask = None if mask.all() else mask

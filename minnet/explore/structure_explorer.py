@@ -26,7 +26,7 @@ from minnet.experiments.pruning_granularity import (
 )
 from minnet.nn.layer import Layer
 from minnet.nn.models import mlp, residual_mlp
-from minnet.nn.train import fit, steps
+from minnet.nn.train import fit, steps, steps_for
 from minnet.pruning.compaction import compact, stored
 from minnet.widgets.controls import few
 from minnet.widgets.explorer_base import Explorer
@@ -195,7 +195,7 @@ class StructureExplorer(Explorer):
         curve = {each: bench.tried(*where, rung, each) for each in PERCENT}
         return Frame(
             rung=rung, percent=percent,
-            masks={p.path: np.ones(p.shape, bool) if p.mask is None else p.mask for p in self.net.params()},
+            masks={p.path: p.kept_mask for p in self.net.params()},
             there=there, here=bench.tried(*where, rung, percent) or bench.tried(*where, GRANULARITIES[0], 0),
             dense=bench.tried(*where, GRANULARITIES[0], 0).accuracy,
             numbers=size(whole), left=size(self.small), middle=_middle(self.net, there), report=self.small.report,
@@ -296,7 +296,7 @@ class StructureExplorer(Explorer):
         self.job.start(self._practice(self.state))
 
     def _practice(self, state):
-        where, count = (state["network"], state["scope"]), self.epochs * -(-len(self.train.y) // 32)
+        where, count = (state["network"], state["scope"]), steps_for(self.train, self.epochs)
         for done, rung in enumerate(GRANULARITIES):
             if self.bench.has(*where, rung):
                 net = self.bench.pruned(*where, rung, state["percent"])

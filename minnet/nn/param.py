@@ -84,6 +84,11 @@ class Param:
             new.flags.writeable = False
         self._mask, self._ones = new, None if new is None else new.astype(self.dtype)
 
+    @property
+    def kept_mask(self):
+        """Which of the numbers are kept: the mask, or True everywhere."""
+        return np.ones(self.shape, bool) if self._mask is None else self._mask
+
     def cut(self):
         """Erase what is masked, for good."""
         if self._mask is not None:

@@ -84,6 +84,11 @@ def steps(net, data, optimiser=None, *, count, batch=32, rng=None, loss=cross_en
     return run_steps(lambda: _dense(net, optimiser or Adam(3e-3), loss), x, y, count, batch, rng)
 
 
+def steps_for(data, epochs, batch=32):
+    """How many updates a number of epochs takes; the last batch of each may be smaller."""
+    return epochs * -(-len(pair(data)[0]) // batch)
+
+
 def checked(net, data, count, batch, loss):
     """``(x, y)``, after everything that `steps` is asked for has been looked at, and before anything has changed."""
     the_network(net)
@@ -161,7 +166,7 @@ def fit(net, data, *, epochs=10, batch=32, optimiser=None, rng=None, validation=
     """
     if patience is not None and validation is None:
         raise ValueError("patience needs validation=…, the data whose accuracy it watches")
-    per_epoch = -(-len(pair(data)[0]) // batch)
+    per_epoch = steps_for(data, 1, batch)
     history, best, losses = History(), (-1.0, 0), []
     run = steps(net, data, optimiser, count=epochs * per_epoch, batch=batch, rng=rng, loss=loss)
     for step in _bar(run, epochs * per_epoch, progress):

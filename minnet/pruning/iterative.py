@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from minnet.nn.checkpoint import rewind
-from minnet.nn.evaluation import accuracy, pair
-from minnet.nn.train import steps
+from minnet.nn.evaluation import accuracy
+from minnet.nn.train import steps, steps_for
 from minnet.pruning.ranking import prune, rank, sparsity
 from minnet.pruning.schedule import geometric
 from minnet.pruning.scope import layer
@@ -80,7 +80,7 @@ def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, b
         Every step of training, and each round when it is done.
     """
     rng = np.random.default_rng(rng)
-    budget = round(epochs * -(-len(pair(data)[0]) // batch))
+    budget = round(steps_for(data, epochs, batch))
     for index, wanted in enumerate(geometric(final, rounds)):
         prune(net, wanted, data=data, rng=rng, **how)
         if rewind_to is not None:

@@ -72,6 +72,21 @@ def rank(net, criterion=criteria.magnitude, structure=structures.weights, scope=
     return Ranking(Units(net, structure, scope), evidence.scores(net, criterion, data, rng), combine)
 
 
+def set_masks(net, masks):
+    """Mask a network in place and return it.
+
+    Parameters
+    ----------
+    masks : dict of {path: ndarray of bool, or None}
+        As `Ranking.masks` gives them, True = kept. A parameter that is not named stays as it is.
+    """
+    for param in net.params():
+        if param.path in masks:
+            mask = masks[param.path]
+            param.mask = None if mask is None or mask.all() else mask
+    return net
+
+
 def restore(net):
     """Bring back everything that was removed: all masks are cleared.
 

@@ -141,7 +141,7 @@ class _Kept:
             self.dense.params, self.dense.split(np.arange(len(self.dense.data), dtype=np.int32)), strict=True)}
         weights, columns, lengths, biases, kept = [], [], [], [], []
         for layer, _ in self.layers:
-            mask = np.ones(layer.weight.shape, bool) if layer.weight.mask is None else layer.weight.mask
+            mask = layer.weight.kept_mask
             outputs, inputs = np.nonzero(mask.T)
             weights.append(places[id(layer.weight)][inputs, outputs])
             columns.append(inputs.astype(np.int32))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
+from minnet.nn.train import steps_for
 from tests.closeness import assert_close
 from tests.nn.trials import KINDS, remove_some, shake
 
@@ -237,3 +238,9 @@ def test_two_threads_predict_with_one_network():
 def test_wrong_arguments_are_named(wrong, match):
     with pytest.raises(ValueError, match=match):
         wrong()
+
+
+def test_steps_for_counts_the_smaller_last_batch():
+    data = np.zeros((70, 2)), np.zeros(70, int)
+    assert [steps_for(data, epochs) for epochs in (0, 1, 3)] == [0, 3, 9]
+    assert steps_for(data, 2, batch=100) == 2

@@ -11,6 +11,7 @@ import minnet as mn
 from minnet.messages import functions_of
 from minnet.pruning import evidence
 from minnet.pruning import structure as structures_file
+from minnet.pruning.ranking import set_masks
 
 from . import trials
 from .trials import NETS, SCOPES, Slow, cases, masks_of, removed_weights, small_net, some_net
@@ -280,3 +281,15 @@ def test_a_unit_that_no_group_holds_never_falls():
         net = small_net(0)
         mn.prune(net, s, scope=first_layers)
         assert masks_of(net)["dense3.weight"].all() and removed_weights(net) in (round(0.5 * 171), 171, 108)
+
+
+def test_masks_are_set_by_path_and_others_stay():
+    net = mn.models.mlp(4, 6, 3, rng=0)
+    first, second = (param for param in net.params() if param.prunable)
+    kept, other = np.arange(24).reshape(4, 6) % 2 == 0, np.arange(18).reshape(6, 3) > 4
+    second.mask = other
+    assert set_masks(net, {first.path: kept, "no such weight": kept}) is net
+    assert np.array_equal(first.mask, kept) and np.array_equal(second.mask, other)
+    set_masks(net, {first.path: np.ones((4, 6), bool), second.path: None})
+    assert first.mask is None and second.mask is None
+    assert first.kept_mask.all() and first.kept_mask.shape == (4, 6)
