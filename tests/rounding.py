@@ -53,12 +53,10 @@ class Rounding:
             return self(np.array([product]))[0] if getattr(product, "dtype", None) in _FLOATS else product
         if product.dtype in _FLOATS and product.size:
             bits = product.view(_FLOATS[product.dtype][0])
-            flat = bits.T if bits.flags.f_contiguous else bits
-            if not flat.flags.c_contiguous:
-                flat = np.ascontiguousarray(bits)
-            _move(flat.reshape(-1), self._factors[product.dtype], np.uint64(8 * bits.itemsize))
-            if flat.base is not product and not np.shares_memory(flat, product):
-                bits[...] = flat
+            rows = bits.T if bits.flags.f_contiguous else bits
+            flat = rows.ravel()     # a view where the numbers lie next to each other, else a copy
+            _move(flat, self._factors[product.dtype], np.uint64(8 * bits.itemsize))
+            rows[...] = flat.reshape(rows.shape)
         return product
 
 

@@ -40,9 +40,7 @@ def on_disk(net, path):
 
 def write(net, masks):
     """These masks, and none where none is named."""
-    for param in net.params():
-        param.mask = None
-    set_masks(net, masks)
+    set_masks(net, {param.path: masks.get(param.path) for param in net.params()})
 
 
 def between(widths, active):
