@@ -1,7 +1,7 @@
-"""The jury: all criteria, asked about the same networks, and what becomes of a network that follows each of them.
+"""All criteria, compared on the same networks: what each of them keeps, and what the accuracy is then.
 
-Evidence is gathered once; scores, rankings and accuracies are remembered.  So a slider may move over every sparsity,
-and two criteria can be held against each other weight by weight.
+Evidence is gathered once, and scores, rankings and accuracies are kept.  So a slider may move over every sparsity, and
+two criteria can be compared weight by weight.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 
 from minnet.messages import functions_of
 from minnet.nn.evaluation import accuracy
+from minnet.nn.train import steps, steps_for
 from minnet.pruning import criteria as rules
 from minnet.pruning import evidence
 from minnet.pruning import scope as scopes
@@ -25,10 +26,12 @@ SCOPES = {"network": scopes.network, "layer": scopes.layer}
 STRUCTURES = {"weights": structures.weights, "neurons": structures.along("out")}
 COMBINE = ("mean", "sum", "l2")
 PERCENT = range(0, 100, 5)
+RETRAINED_AT = (50, 60, 70, 80, 90)  # percent
+BATCH = 32
 
 
 class Way(NamedTuple):
-    """How a criterion's scores are used: what falls, against whom, and how a unit's score is made."""
+    """How a criterion's scores are used: which units are removed, which of them compete, how a unit is scored."""
 
     structure: str = "weights"
     scope: str = "network"
@@ -49,25 +52,41 @@ class Way(NamedTuple):
 
 
 class CriteriaComparison:
-    """Asks every criterion about the same networks.
+    """Prunes the same networks by every criterion, and retrains them.
 
     Parameters
     ----------
     nets : list of Layer
-        Of the same shape, trained with different dice.  They are copied whole.
-    seen, judged : Split
-        Where evidence comes from, and where accuracy is measured.
+        Of the same shape, trained from different seeds.  They are copied, without masks.
+    data : Dataset or Split
+        Of a whole data set, evidence is gathered and copies are retrained on ``.train``, accuracy is measured on
+        ``.val``.  A single part serves for evidence and accuracy, without retraining.
+    epochs : int
+        How long each copy is retrained.
     seed : int
-        Dice of the random criterion and of retraining, one more for each further network.
+        Of the random criterion and of retraining; one more for each further network.
+
+    Attributes
+    ----------
+    train : Split or None
+    split : Split
+        What accuracy is measured on.
+    whole : list of float
+        Accuracy of each network with all its weights.
+    retrained : dict of {(Way, criterion, percent): accuracies}
+        Grows while `retrain` runs, and stays.
     """
 
-    def __init__(self, nets, seen, judged, seed):
+    def __init__(self, nets, data, *, epochs=10, seed=0):
         self.nets = [net.copy() for net in nets]
         for net in self.nets:
             restore(net)
-        self.seen, self.judged, self.seed = seen, judged, seed
-        self.whole = [accuracy(net, judged) for net in self.nets]
-        self._scores, self._rankings, self._right, self._curves, self._scans = {}, {}, {}, {}, {}
+        self.data, self.epochs, self.seed = data, epochs, seed
+        self.train = getattr(data, "train", None)
+        self.split = data if self.train is None else data.val
+        self.whole = [accuracy(net, self.split) for net in self.nets]
+        self.retrained = {}
+        self._scores, self._rankings, self._accuracies, self._curves, self._scans = {}, {}, {}, {}, {}
 
     @property
     def layers(self):
@@ -83,37 +102,53 @@ class CriteriaComparison:
         there = self._ranking(way, criterion, number)[0].masks(percent / 100)
         return {p.path: there.get(p.path, np.ones(p.shape, bool)) for p in self.nets[number].params() if p.prunable}
 
-    def right(self, way, criterion, percent):
+    def accuracies(self, way, criterion, percent):
         """Accuracy of each network, pruned and not retrained."""
         key = way, criterion, percent
-        if key not in self._right:
+        if key not in self._accuracies:
             found = []
             for number in range(len(self.nets)):
                 ranking, net = self._ranking(way, criterion, number)
                 ranking.apply(percent / 100)
-                found.append(accuracy(net, self.judged))
-            self._right[key] = found
-        return self._right[key]
+                found.append(accuracy(net, self.split))
+            self._accuracies[key] = found
+        return self._accuracies[key]
 
     def curve(self, way, criterion):
         """Accuracy over `PERCENT`, not retrained, a mean over the networks."""
         key = way, criterion
         if key not in self._curves:
-            self._curves[key] = np.array([np.mean(self.right(way, criterion, percent)) for percent in PERCENT])
+            self._curves[key] = np.array([np.mean(self.accuracies(way, criterion, percent)) for percent in PERCENT])
         return self._curves[key]
 
     def scanned(self, way, criterion):
         """Accuracy with each layer pruned alone, a mean over the networks: {layer: array over `PERCENT`}."""
         key = way.structure, way.combine, criterion
         if key not in self._scans:
-            every = [scan(*self._ranking(way, criterion, number), self.judged, [each / 100 for each in PERCENT])
+            every = [scan(*self._ranking(way, criterion, number), self.split, [each / 100 for each in PERCENT])
                      for number in range(len(self.nets))]
             self._scans[key] = {name: np.mean([each[name] for each in every], axis=0) for name in every[0]}
         return self._scans[key]
 
     def pruned(self, way, criterion, percent, number):
-        """A copy of one network that follows a criterion; another thread may train it."""
+        """A copy of one network, pruned by a criterion; another thread may train it."""
         return set_masks(self.nets[number].copy(), self._ranking(way, criterion, number)[0].masks(percent / 100))
+
+    def retrain(self, way, percent):
+        """Retrain copies for every criterion, first at this sparsity, then at `RETRAINED_AT`; yields (fraction done,
+        what is being done) at each step."""
+        networks, count = len(self.nets), steps_for(self.train, self.epochs, BATCH)
+        missing = [(each, criterion) for each in dict.fromkeys((percent, *RETRAINED_AT)) for criterion in CRITERIA
+                   if (way, criterion, each) not in self.retrained]
+        for done, (each, criterion) in enumerate(missing):
+            found = []
+            for number in range(networks):
+                net = self.pruned(way, criterion, each, number)
+                for step in steps(net, self.train, count=count, batch=BATCH, rng=self.seed + number):
+                    yield (done + (number + step.index / count) / networks) / len(missing), f"{each}%, {criterion}"
+                found.append(accuracy(net, self.split))
+            self.retrained[way, criterion, each] = found
+        yield 1.0, "done"
 
     def _ranking(self, way, criterion, number):
         """The ranking of one network, and the copy on which it writes its masks."""
@@ -121,14 +156,15 @@ class CriteriaComparison:
         if key not in self._rankings:
             net = self.nets[number].copy()
             units = Units(net, STRUCTURES[way.structure], SCOPES[way.scope])
-            self._rankings[key] = Ranking(units, self._asked(criterion, number), way.combine), net
+            self._rankings[key] = Ranking(units, self._score(criterion, number), way.combine), net
         return self._rankings[key]
 
-    def _asked(self, criterion, number):
+    def _score(self, criterion, number):
         """A criterion's score for each weight, {path: array}."""
         key = criterion, number
         if key not in self._scores:
-            self._scores[key] = evidence.scores(self.nets[number], criterion, self.seen, self.seed + number)
+            self._scores[key] = evidence.scores(self.nets[number], criterion,
+                                                self.split if self.train is None else self.train, self.seed + number)
         return self._scores[key]
 
 

@@ -6,18 +6,26 @@ training.  So a learner can go through the steps in any order and sees what real
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from minnet import measure
 from minnet.files.network_file import save
-from minnet.nn.checkpoint import snapshot
+from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.layer import Pointwise
 from minnet.nn.layers import Dense, Dropout, Sequential
-from minnet.nn.train import accuracy
-from minnet.pruning.ranking import set_masks
+from minnet.nn.train import accuracy, steps, steps_for
+from minnet.pruning import criteria, structure
+from minnet.pruning.compaction import compact
+from minnet.pruning.ranking import cut, rank, set_masks, sparsity
+from minnet.pruning.scope import layer as each_layer
 
 # ---- Dense layers ------------------------------------------------------------------------------------
 
@@ -28,8 +36,9 @@ def dense(net):
 
 
 def stored(net):
-    """Shapes of the weights in memory, and how many numbers there are in all."""
-    return [layer.weight.shape for layer in dense(net)], sum(param.size for param in net.params())
+    """The shapes of the weights in memory, and the number of parameters."""
+    return {"shapes": [layer.weight.shape for layer in dense(net)],
+            "parameters": sum(param.size for param in net.params())}
 
 
 def on_disk(net, path):
@@ -277,3 +286,225 @@ class Side:
     def used(self):
         """Connections in use just now."""
         return sum(int(mask.sum()) for mask in self.masks)
+
+
+# ---- The comparison ----------------------------------------------------------------------------------
+
+
+BATCH = 32
+KEPT_RECORDS = 12  # trainings whose records are kept
+STRUCTURES = {"neurons": structure.along("out"), "weights": structure.weights}  # as dropout: neurons first
+CRITERIA = {"magnitude": criteria.magnitude, "random": criteria.random}
+
+
+class Choice(NamedTuple):
+    """What is dropped and pruned; ``fraction`` in percent."""
+
+    fraction: int
+    structure: str
+    criterion: str
+
+
+class DropoutComparison:
+    """Two copies of one network, trained further side by side: one with dropout, one pruned.
+
+    Parameters
+    ----------
+    net : Sequential
+        Dense layers with activations between them; left as it is.
+    data : Dataset
+        Both learn from ``.train``; the new samples are ``.val``.
+    epochs : int
+        How long `train` trains.
+    seed : int
+        Of the batches, of dropout and of random pruning.
+    folder : str or path, optional
+        Where the networks are saved; by default a temporary folder, which goes with this object.
+
+    Attributes
+    ----------
+    net, dropout, pruned : Sequential
+        The network as given, and the two copies, as they are at the present `select`.
+    small : Sequential or None
+        What `cut` has left of the pruned copy.
+    widths : list of int
+        Inputs, neurons of each layer.
+    steps, per_epoch : int
+        Steps of a training, and of one epoch.
+    whole : TrainingPoint
+        Of the network as given.
+    records : dict of {recipe: list of TrainingPoint}
+        What training has shown so far, one point an epoch.
+    bytes : dict of {name: int}
+        Of the files of the networks ``whole``, ``dropout`` and, once it is cut, ``pruned``.
+    folder : Path
+
+    Raises
+    ------
+    TypeError
+        If ``data`` is no data set, or ``net`` not fully connected with a hidden layer.
+    ValueError
+        If ``net`` is pruned already.
+    """
+
+    def __init__(self, net, data, *, epochs=10, seed=0, folder=None):
+        if not (hasattr(data, "train") and hasattr(data, "val")):
+            raise TypeError(f"this explorer takes a whole data set, got {type(data).__name__}; write for example "
+                            "mn.explore.dropout_and_pruning(net, mn.data.mnist1d())")
+        self.net = Sequential(*plain_layers(net), input_shape=net.input_shape).copy()
+        if sparsity(self.net):
+            raise ValueError("some weights of this network are removed, and this explorer starts with a whole one; "
+                             "call mn.restore(net) first")
+        self.data, self.epochs, self.seed = data, epochs, seed
+        if folder is None:
+            folder = tempfile.mkdtemp(prefix="minnet-")
+            weakref.finalize(self, shutil.rmtree, folder, True)
+        self.folder = Path(folder)
+        self.widths = [dense(self.net)[0].n_in, *[layer.n_out for layer in dense(self.net)]]
+        self.per_epoch = steps_for(data.train, 1, BATCH)
+        self.steps = epochs * self.per_epoch
+        self.small, self.records, self._kept_neurons = None, {}, None
+        self._measure, self._before_training, self._rankings = Measurements(data, seed), {}, {}
+        self._telling = {}
+        self.dropout, self.pruned = with_dropout(self.net.copy(), 0.5), self.net.copy()
+        self.whole = self._measure.moment(self.net)
+        self.bytes = {name: on_disk(each, self.path(name)) for name, each in
+                      (("whole", self.net), ("dropout", self.dropout))}
+
+    def path(self, name):
+        """Of the file of a network."""
+        return self.folder / f"{name}.safetensors"
+
+    # ---- the two networks ---------------------------------------------------------------------------
+
+    def select(self, choice, epochs=0):
+        """Bring both copies to a choice, as they are after this many epochs of training, or as far as they have got.
+
+        Returns
+        -------
+        int
+            The epochs of training of the copy with dropout.
+        """
+        if self.small is None:
+            write(self.pruned, self._masks(choice))
+        left, right = self.record(choice)
+        epochs = min(epochs, len(left) - 1)
+        rewind(self.dropout, left[epochs].numbers)
+        rewind(self.pruned, right[min(epochs, len(right) - 1)].numbers)
+        set_dropout(self.dropout, choice.fraction / 100)
+        return epochs
+
+    def record(self, choice):
+        """What training has shown of both copies, each a list of `TrainingPoint` that begins before training."""
+        return [self.records.get(recipe) or [self._untrained(recipe)] for recipe in self.recipes(choice)]
+
+    def recipes(self, choice):
+        """What the training of each copy depends on."""
+        pruned = ("cut",) if self.small else (choice.structure, choice.criterion, choice.fraction)
+        return ("dropout", choice.fraction), pruned
+
+    def trained(self, choice):
+        """For how many epochs both have been trained; what was cut begins with what it had learned."""
+        recipes = self.recipes(choice)[: 1 if self.small else 2]
+        return min(len(self.records.get(recipe, ["untrained"])) for recipe in recipes) - 1
+
+    def weights(self):
+        """Of the pruned copy, at their places in the whole network: list of ndarray, (inputs, outputs)."""
+        weights = [layer.weight.value for layer in dense(self.pruned)]
+        if self.small is None:
+            return weights
+        kept = self._kept_neurons
+        return [spread(*each) for each in zip(weights, kept, kept[1:], strict=False)]
+
+    def dropped(self, choice, step):
+        """The hidden neurons that dropout keeps in one training step (1 for the first), list of (width,)."""
+        return spared(self.widths[1:-1], choice.fraction / 100, step - 1, samples=len(self.data.train), batch=BATCH,
+                      seed=self.seed)
+
+    def dropped_for(self, choice, signal):
+        """The hidden neurons that dropout keeps where it is left on to predict a signal, list of (width,)."""
+        return thrown(self.widths[1:-1], choice.fraction / 100, ASKED, self.rng(signal))
+
+    def rng(self, signal):
+        """The generator of dropout where it is left on to predict a signal."""
+        return np.random.default_rng((self.seed, signal))
+
+    def telling(self, choice):
+        """A new signal that shows what dropout does to an answer, before any training, as a number."""
+        if choice not in self._telling:
+            self.select(choice)
+            self._telling[choice] = self._measure.telling(self.dropout, self.pruned, self.rng)
+        return self._telling[choice]
+
+    def answers(self, net, signal, rng=None):
+        """How often each class is the answer to the same signal, (classes,)."""
+        return self._measure.answers(net, signal, rng)
+
+    def noisy(self, choice, epochs):
+        """Accuracies of the copy with dropout on new signals, with dropout left on, (throws,)."""
+        return self._measure.noisy(self.dropout, (choice.fraction, epochs))
+
+    def seconds(self):
+        """To predict all new signals: the network as given, with dropout, pruned.  A mask takes the same time wherever
+        its zeros are, so it is measured once."""
+        masked = any(param.mask is not None for param in self.pruned.params())
+        return self._measure.seconds([self.net, self.dropout, self.pruned],
+                                     "cut" if self.small else "masked" if masked else "whole")
+
+    def _untrained(self, recipe):
+        """A copy before it is trained with dropout or with what pruning has left (in ``pruned``)."""
+        if recipe[0] == "dropout":
+            return self.whole
+        if recipe not in self._before_training:
+            rewind(self.pruned, self.whole.numbers)
+            self._before_training[recipe] = self._measure.moment(self.pruned)
+        return self._before_training[recipe]
+
+    def _masks(self, choice):
+        how = choice.structure, choice.criterion
+        if how not in self._rankings:
+            self._rankings[how] = rank(self.net, CRITERIA[how[1]], STRUCTURES[how[0]], each_layer, rng=self.seed)
+        return self._rankings[how].masks(choice.fraction / 100)
+
+    # ---- training and cutting -----------------------------------------------------------------------
+
+    def train(self, choice):
+        """Train copies of both further, on the same batches; yields (fraction done, what is being done)."""
+        nets = {}
+        self.select(choice)
+        for recipe in self.recipes(choice):
+            if len(self.records.get(recipe, ())) <= self.epochs:
+                self.records[recipe] = [self._untrained(recipe)]
+                net = self.net.copy() if recipe[0] == "dropout" else self.pruned.copy()
+                rewind(net, self._untrained(recipe).numbers)
+                nets[recipe] = with_dropout(net, recipe[1] / 100) if recipe[0] == "dropout" else net
+        while len(self.records) > KEPT_RECORDS:
+            del self.records[next(iter(self.records))]  # the oldest
+        return self._train(nets)
+
+    def _train(self, nets):
+        runs = [steps(net, self.data.train, count=self.steps, batch=BATCH, rng=self.seed) for net in nets.values()]
+        records = [self.records[recipe] for recipe in nets]
+        for done in range(1, self.steps + 1) if runs else ():
+            for run in runs:
+                next(run)
+            if done % self.per_epoch == 0:
+                for record, net in zip(records, nets.values(), strict=True):
+                    record.append(self._measure.moment(net))
+            yield done / self.steps, f"step {done:,} of {self.steps:,}"
+        yield 1.0, "done"
+
+    def cut(self, active):
+        """Erase what is pruned, build the smaller network and save it.
+
+        Parameters
+        ----------
+        active : list of ndarray of bool, (width,)
+            The hidden neurons that are left.
+        """
+        cut(self.pruned)
+        self.pruned = self.small = compact(self.pruned)
+        ends = (np.ones(width, bool) for width in (self.widths[0], self.widths[-1]))
+        self._kept_neurons = [next(ends), *active, next(ends)]
+        self.bytes["pruned"] = on_disk(self.small, self.path("pruned"))
+        self._before_training["cut",] = self._measure.moment(self.small)

@@ -111,10 +111,6 @@ class DynamicSparseTraining:
         self.moments = sorted({*range(0, count, max(count // MOMENTS, 1)), count})
         self.courses, self.tried, self._first = {}, [], {}
 
-    def remember(self, other):
-        """What another nursery has tried, as if it had been here."""
-        self.courses, self.tried = {key: list(course) for key, course in other.courses.items()}, list(other.tried)
-
     def course(self, method, recipe):
         """The moments of a training; before it has begun, only the first."""
         key = method, recipe.of(method)
@@ -123,6 +119,10 @@ class DynamicSparseTraining:
     def complete(self, method, recipe):
         """Whether a training has come to its end."""
         return len(self.courses.get((method, recipe.of(method)), ())) == len(self.moments)
+
+    def final(self, method, recipe):
+        """Accuracy at the end of a training; None before."""
+        return self.course(method, recipe)[-1].accuracy if self.complete(method, recipe) else None
 
     def train(self, recipe):
         """Train in all four ways what is missing; yields (fraction done, what is being done)."""

@@ -1,7 +1,7 @@
-"""The runners of a race: one network, made ready in every way to compute what pruning has left of it.
+"""Inference backends: one pruned network, ready to be computed in every way.
 
-All have lost the same fraction of their weights (2:4 always half), and all answer the same questions; which of them is
-quick, and from which sparsity on, is what the race shows. What is not installed, SciPy or PyTorch, does not take part.
+All have lost the same fraction of their weights (2:4 always half) and predict the same samples. What is not installed,
+SciPy or PyTorch, is left out.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ HALF = "2:4"
 
 
 class StorageSizes:
-    """Weighs a network at given sparsities.
+    """Bytes of a network in every format, at given sparsities.
 
     Parameters
     ----------
-    runners : Runners
-        Whose networks are weighed.
+    backends : Backends
+        Whose networks are stored.
     places : sequence of int
         Sparsities in percent.
 
@@ -55,15 +55,15 @@ class StorageSizes:
     bytes : dict of {format: ndarray of int, (places,)}
     """
 
-    def __init__(self, runners, places):
+    def __init__(self, backends, places):
         self.places = tuple(places)
-        self.dense = sum(param.data.nbytes for param in runners.whole.params() if param.prunable)
-        self.half = weigh(runners.half, NM.from_dense)
+        self.dense = sum(param.data.nbytes for param in backends.whole.params() if param.prunable)
+        self.half = stored_bytes(backends.half, NM.from_dense)
         self.bytes = {name: np.zeros(len(self.places), np.int64) for name in FORMATS}
         for place, percent in enumerate(self.places):
-            single, fours = (runners.pruned(percent / 100, blocks) for blocks in (False, True))
+            single, fours = (backends.pruned(percent / 100, blocks) for blocks in (False, True))
             for name, convert in FORMATS.items():
-                self.bytes[name][place] = weigh(fours if name == "blocks of 4" else single, convert)
+                self.bytes[name][place] = stored_bytes(fours if name == "blocks of 4" else single, convert)
 
     def at(self, percent):
         """{format: bytes} at one of the places."""
@@ -82,7 +82,7 @@ class StorageSizes:
         return self.places[left] + share * (self.places[right] - self.places[left])
 
 
-def weigh(net, convert):
+def stored_bytes(net, convert):
     """Bytes of all weights of a network in a format."""
     return sum(convert(param.value.T).nbytes for param in net.params() if param.prunable)
 
@@ -116,14 +116,14 @@ class Backend:
 
 
 class Backends:
-    """Makes runners ready.
+    """Builds the backends of a network.
 
     Parameters
     ----------
     net : Sequential
         Dense layers with activations between them; copies of it are pruned.
     libraries : sequence of str
-        Which of `LIBRARIES` may take part, if they are installed.
+        Which of `LIBRARIES` are used, if they are installed.
     """
 
     def __init__(self, net, libraries=tuple(LIBRARIES)):
@@ -143,7 +143,7 @@ class Backends:
         return self._masked((self._by_block if blocks else self._by_weight).masks(part))
 
     def ready(self, part, names=None):
-        """The runners for a sparsity (all, or those named), one after the other since it takes a while.
+        """The backends for a sparsity (all, or those named), one after the other since it takes a while.
 
         Yields
         ------

@@ -1,8 +1,8 @@
-"""Laps of a race: all runners are timed in turn, again and again, and every time is remembered.
+"""Inference timing: all backends are timed in turn, again and again, and every time is kept.
 
-A lap is a few calls between two looks at the clock, on one core. The runners take turns (A B A B …), so a computer that
-slows down for a moment slows all of them alike, and only their ratios within a round are compared. Nothing here waits
-for its end: it is a generator that stops at each lap, so that whoever moves a slider is served first.
+One measurement is a few calls between two looks at the clock, on one core. The backends take turns (A B A B …), so a
+computer that slows down for a moment slows all of them alike, and only their ratios within a round are compared. The
+work is a generator that stops after each measurement, so that a move of a slider is answered first.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from minnet.sparse.roofline import limits
 from minnet.sparse.tile_kernel import MANY
 from minnet.threads import at_most
 
-LAP = 3e-4  # seconds that a lap lasts at least
-LONGEST = 3e6  # multiplications in one lap of the naive loop: about 0.015 s, for a hand that moves meanwhile waits
+SHORTEST = 3e-4  # seconds that a measurement lasts at least
+LONGEST = 3e6  # multiplications in one measurement of the naive loop: about 0.015 s, for a move waits meanwhile
 CURVES = (NAIVE, SPARSE, BLOCKS, SMALLER)  # of them there is a curve over all sparsities
 SKETCH = 3  # rounds for a point of a curve
 
 
 class InferenceTiming:
-    """Times runners, and remembers.
+    """Times backends, and keeps every time.
 
     Parameters
     ----------
-    runners : Runners
+    backends : Backends
     x : ndarray, (n, features)
         Samples; for a larger batch they are repeated.
     rounds : int
-        How often all runners are timed at the place where the learner looks.
+        How often all backends are timed at the place that is looked at.
 
     Attributes
     ----------
     rounds_at : dict of {(percent, batch): tuple of {name: seconds}}
         One entry a round.
     density, building : dict of {percent: {name: float}}
-        Fraction of the weights that are left; seconds to make a runner ready.
+        Fraction of the weights that are left; seconds to build a backend.
     first : dict of {batch: float}
-        Seconds of the very first call of minnet's kernels for such a batch: with the machine code still to come.
+        Seconds of the very first call of minnet's kernels for such a batch: compilation included.
     limits : Limits or None
         Of this computer.
     """
 
-    def __init__(self, runners, x, rounds=15):
-        self.runners, self.rounds = runners, rounds
+    def __init__(self, backends, x, rounds=15):
+        self.backends, self.rounds = backends, rounds
         self._x = np.ascontiguousarray(x, np.float32).reshape(len(x), -1)
         self._last = None, {}
         self.rounds_at, self.density, self.building, self.first = {}, {}, {}, {}
@@ -60,92 +60,113 @@ class InferenceTiming:
     def done(self, percent, batch, rounds=None):
         """Whether there is nothing more to measure at a place."""
         known = self.rounds_at.get((percent, batch), ())
-        return sum(set(self.runners.names) <= set(each) for each in known) >= (rounds or self.rounds)
+        return sum(set(self.backends.names) <= set(each) for each in known) >= (rounds or self.rounds)
 
     def swept(self, batch, places):
         """Whether something is known about every place."""
         return all(self.rounds_at.get((percent, batch)) for percent in places)
 
-    def recall(self, other):
-        """Remember what another one has measured."""
-        for memory in ("rounds_at", "density", "building", "first"):
-            setattr(self, memory, dict(getattr(other, memory)))
-        self.limits = other.limits
+    def result(self, percent, batch, places):
+        """The `TimingResult` of a place: everything that is known about it.
+
+        Parameters
+        ----------
+        percent, batch : int
+        places : sequence of int
+            Sparsities of a complete curve, in percent.
+        """
+        near = nearest(list(self.rounds_at), percent, batch)
+        where, samples = near or (None, None)
+        rounds = self.rounds_at.get(near, ())
+        columns = {name: [each[name] for each in rounds if name in each] for name in self.backends.names}
+        times = {name: spread(seconds) for name, seconds in columns.items() if seconds}
+        ratios = {name: spread([each[DENSE] / each[name] for each in rounds if name in each]) for name in times}
+        density = self.density.get(where, {})
+        parts = {name: ratios[name].median * density[name] for name in times if name in SKIPPING}
+        rates = {}
+        for name in (each for each in times if each in (DENSE, NAIVE, SPARSE, BLOCKS)):
+            operations = 2 * self.backends.weights * density[name] * samples
+            intensity = None if name == DENSE else 2 / loaded(name, samples)
+            rates[name] = intensity, operations / times[name].median
+        curves = {name: curve(self, name, batch) for name in CURVES}
+        return TimingResult(near, near == (percent, batch), times, ratios, parts, curves, crossover(curves[SPARSE]),
+                            self.swept(batch, places), rates, self.limits, self.building.get(where, {}).get(SPARSE),
+                            self.first.get(samples))
 
     def run(self, here, batch, places):
         """Measure at one place, then sketch the curve over all places.
 
         Yields
         ------
-        str
-            What is being done.
+        (float, str)
+            Fraction done, and what is being done.
         """
-        yield from self._look()
-        yield from self._measure(here, batch, self.runners.names, self.rounds)
-        for percent in sorted(places, key=lambda place: abs(place - here)):
-            if not self.rounds_at.get((percent, batch)):
-                yield from self._measure(percent, batch, (DENSE, *CURVES), SKETCH)
+        missing = [each for each in sorted(places, key=lambda place: abs(place - here))
+                   if each != here and not self.rounds_at.get((each, batch))]
+        return self._all([(here, batch, self.backends.names, self.rounds),
+                          *((each, batch, (DENSE, *CURVES), SKETCH) for each in missing)])
 
     def everywhere(self, places, batches):
-        """Measure all runners at all of these places; yields as `run` does."""
-        yield from self._look()
-        for percent in places:
-            for batch in batches:
-                if not self.done(percent, batch, SKETCH):
-                    yield from self._measure(percent, batch, self.runners.names, SKETCH)
+        """Measure all backends at all of these places; yields as `run` does."""
+        return self._all([(percent, batch, self.backends.names, SKETCH) for percent in places for batch in batches
+                          if not self.done(percent, batch, SKETCH)])
 
-    def _look(self):
+    def _all(self, wanted):
         if self.limits is None:
-            yield "looking at what this computer can do"
+            yield 0.0, "looking at what this computer can do"
             self.limits = limits()
+        for done, each in enumerate(wanted):
+            for what in self._measure(*each):
+                yield done / len(wanted), what
+        yield 1.0, "done"
 
     def forget(self, percent, batch):
-        """Measure this place anew."""
+        """Measure this place again."""
         self.rounds_at.pop((percent, batch), None)
 
     def _measure(self, percent, batch, names, rounds):
         place, ready = self._last
         if place != percent:
             ready = {}
-            for name, runner in self.runners.ready(percent / 100, names):
-                ready[name] = runner
-                yield f"making the networks ready, {percent} %"
-            if names == self.runners.names:
+            for name, backend in self.backends.ready(percent / 100, names):
+                ready[name] = backend
+                yield f"building the networks, {percent} %"
+            if names == self.backends.names:
                 self._last = percent, ready  # another batch may be wanted next
         self.density[percent] = {**self.density.get(percent, {}), **{n: r.density for n, r in ready.items()}}
         self.building[percent] = {**self.building.get(percent, {}), **{n: r.building for n, r in ready.items()}}
         x = self._x[np.arange(batch) % len(self._x)]
         repeats = {}
-        for name, runner in ready.items():
+        for name, backend in ready.items():
             yield f"warming up, {percent} %"
-            repeats[name] = self._warm(name, runner, self._share(name, runner, x))
+            repeats[name] = self._warm(name, backend, self._share(name, backend, x))
         for number in range(rounds):
             seconds = {}
-            for name, runner in ready.items():
-                share = self._share(name, runner, x)
-                seconds[name] = self._lap(runner.predict, share, repeats[name]) * len(x) / len(share)
-                yield f"measuring {percent} %, batch {batch}: round {number + 1} of {rounds}"
+            for name, backend in ready.items():
+                share = self._share(name, backend, x)
+                seconds[name] = self._time(backend.predict, share, repeats[name]) * len(x) / len(share)
+                yield f"{percent} %, batch {batch}: round {number + 1} of {rounds}"
             place = percent, batch
             self.rounds_at[place] = (*self.rounds_at.get(place, ()), seconds)
 
-    def _share(self, name, runner, x):
-        """The samples of one lap.  The naive loop goes from sample to sample, so a part of the batch tells for all."""
+    def _share(self, name, backend, x):
+        """The samples of one measurement; of the naive loop, which goes from sample to sample, a part of the batch."""
         if name != NAIVE:
             return x
-        return x[: max(1, int(LONGEST / max(runner.density * self.runners.weights, 1)))]
+        return x[: max(1, int(LONGEST / max(backend.density * self.backends.weights, 1)))]
 
-    def _warm(self, name, runner, x):
-        """First calls, which are never counted; returns how many calls fill a lap."""
+    def _warm(self, name, backend, x):
+        """First calls, which are never counted; returns how many calls fill a measurement."""
         with self._one_core():
             start = perf_counter()
-            runner.predict(x)
+            backend.predict(x)
             if name == SPARSE:
                 self.first.setdefault(len(x), perf_counter() - start)
             start = perf_counter()
-            runner.predict(x)
-            return max(1, int(LAP / max(perf_counter() - start, 1e-7)))
+            backend.predict(x)
+            return max(1, int(SHORTEST / max(perf_counter() - start, 1e-7)))
 
-    def _lap(self, predict, x, repeats):
+    def _time(self, predict, x, repeats):
         """Seconds of one call."""
         with self._one_core():
             predict(x)  # bring its own data back into the caches
@@ -216,32 +237,6 @@ class TimingResult:
     first: float | None
 
 
-def heat(laps, percent, batch, places) -> TimingResult:
-    """Everything that is known about a place.
-
-    Parameters
-    ----------
-    laps : Laps
-    percent, batch : int
-    places : sequence of int
-        Sparsities of a complete curve, in percent.
-    """
-    near = nearest(list(laps.rounds_at), percent, batch)
-    rounds = laps.rounds_at.get(near, ())
-    columns = {name: [each[name] for each in rounds if name in each] for name in laps.runners.names}
-    times = {name: spread(seconds) for name, seconds in columns.items() if seconds}
-    ratios = {name: spread([each[DENSE] / each[name] for each in rounds if name in each]) for name in times}
-    density = laps.density.get(near and near[0], {})
-    parts = {name: ratios[name].median * density[name] for name in times if name in SKIPPING}
-    rates = {name: (None if name == DENSE else 2 / loaded(name, near[1]),
-                    2 * laps.runners.weights * density[name] * near[1] / times[name].median)
-             for name in times if name in (DENSE, NAIVE, SPARSE, BLOCKS)}
-    curves = {name: curve(laps, name, batch) for name in CURVES}
-    return TimingResult(near, near == (percent, batch), times, ratios, parts, curves, crossover(curves[SPARSE]),
-                laps.swept(batch, places), rates, laps.limits, laps.building.get(near and near[0], {}).get(SPARSE),
-                laps.first.get(near and near[1]))
-
-
 def nearest(places, percent, batch):
     """The measured place that is most like the one asked for: first the batch counts, then the sparsity."""
     return min(places, default=None,
@@ -251,22 +246,22 @@ def nearest(places, percent, batch):
 def loaded(name, batch):
     """Bytes that a loop loads for each multiplication: weights, their columns, and the inputs that they meet.
 
-    The naive loop loads all three anew for each sample, 4 bytes each. minnet's kernels load a weight (4) and its column
-    (2) once for all samples of a tile, and the inputs (4 each) once for each weight; with blocks, four weights share a
-    column and their inputs.
+    The naive loop loads all three again for each sample, 4 bytes each. minnet's kernels load a weight (4) and its
+    column (2) once for all samples of a tile, and the inputs (4 each) once for each weight; with blocks, four weights
+    share a column and their inputs.
     """
     tile = 1 if batch == 1 else 8 if batch <= 8 else MANY
     return {NAIVE: 12, SPARSE: 4 + 6 / tile, BLOCKS: (4 * 4 + 2 + 4 * tile) / (4 * tile)}[name]
 
 
-def curve(laps, name, batch):
+def curve(timing, name, batch):
     """How many times as fast as dense, at every place that has been measured: [(percent, ratio)].
 
-    There are few rounds for each point, so the fastest of them counts: other programs can only make a lap slower.
+    There are few rounds for each point, so the fastest of them counts: other programs can only make it slower.
     """
     points = []
-    for percent in sorted(percent for percent, many in list(laps.rounds_at) if many == batch):
-        rounds = laps.rounds_at[percent, batch]
+    for percent in sorted(percent for percent, many in list(timing.rounds_at) if many == batch):
+        rounds = timing.rounds_at[percent, batch]
         points.append((percent, min(each[DENSE] for each in rounds) / min(each[name] for each in rounds)))
     return points
 

@@ -1,7 +1,7 @@
-"""Recipes of pruning in rounds, and the kitchen that tries them.
+"""Iterative pruning: train, prune, retrain, in one round or in many, at the same cost.
 
-A recipe says how often, how far, how to retrain, who competes, and at what cost.  The kitchen tries it with several
-seeds next to two controls: dice that choose the weights, and the same mask on an untrained network.
+A recipe says how often, how far, how to retrain, in which scope, and at what cost.  It is tried with several seeds,
+next to two controls: weights chosen at random, and the same mask on an untrained network.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Result:
         In the order of trying.
     rounds : int
         That a complete run has.
-    pruned, dice : tuple of Run
+    pruned, random : tuple of Run
         One a seed, as far as they have got.
     scratch : tuple of float
         Accuracies of the final masks, trained from scratch.
@@ -81,7 +81,7 @@ class Result:
     number: int
     rounds: int
     pruned: tuple = ()
-    dice: tuple = ()
+    random: tuple = ()
     scratch: tuple = ()
 
     def finals(self, kind="pruned"):
@@ -90,7 +90,7 @@ class Result:
 
 
 class IterativePruning:
-    """Trains networks, tries recipes on them, and remembers both.
+    """Trains networks, tries recipes on them, and keeps both.
 
     Parameters
     ----------
@@ -103,6 +103,8 @@ class IterativePruning:
 
     Attributes
     ----------
+    layers : list of path
+        Of the weights.
     tried : dict of {Recipe: Result}
     """
 
@@ -110,11 +112,8 @@ class IterativePruning:
         self.make, self.data, self.seeds = make, data, tuple(seeds)
         self.per_epoch = steps_for(data.train, 1, BATCH)
         self.first = epochs * self.per_epoch
+        self.layers = [param.path for param in make(self.seeds[0]).params() if param.prunable]
         self.tried, self._whole = {}, {}
-
-    def remember(self, other):
-        """What another kitchen has tried, as if it had been here."""
-        self.tried, self._whole = dict(other.tried), dict(other._whole)
 
     @property
     def whole(self):
@@ -125,7 +124,7 @@ class IterativePruning:
         """Steps of retraining, all rounds together."""
         return 0 if recipe.retraining == "none" else recipe.epochs * self.per_epoch
 
-    def cook(self, recipe):
+    def attempt(self, recipe):
         """Try a recipe, one step of training at a time; yields (fraction done, what is being done)."""
         number = self.tried[recipe].number if recipe in self.tried else 1 + len(self.tried)
         self.tried[recipe] = Result(number, recipe.rounds)
@@ -148,7 +147,7 @@ class IterativePruning:
             yield from self._rounds(net, recipe, seed, "pruned", criteria.magnitude)
             masks.append({param.path: param.mask for param in net.params()})
         for seed in self.seeds:
-            yield from self._rounds(self._whole[seed][0].copy(), recipe, seed, "dice", criteria.random)
+            yield from self._rounds(self._whole[seed][0].copy(), recipe, seed, "random", criteria.random)
         for seed, mask in zip(self.seeds, masks, strict=True):
             net = set_masks(self.make(seed + 1000), mask)  # another seed: the same mask on an untrained network
             count = self.first + self.budget(recipe)
@@ -170,7 +169,7 @@ class IterativePruning:
                 run, last = Run(points, kept), run
                 self._note(recipe, kind, run, last)
                 now += 1
-            yield f"{'dice, ' if kind == 'dice' else ''}seed {seed}, round {min(now, recipe.rounds)}"
+            yield f"{'random, ' if kind == 'random' else ''}seed {seed}, round {min(now, recipe.rounds)}"
 
     def _note(self, recipe, kind, new, old=None):
         """Add to a result; a run that has got further takes the place of what it was."""

@@ -57,13 +57,7 @@ class LotteryTickets:
         self.looks = sorted({count * look // LOOKS for look in range(LOOKS + 1)})
         self.masks, self.trained = [{}], {}
 
-    def copy(self):
-        """Another one that knows the same, and goes its own way from here."""
-        twin = object.__new__(LotteryTickets)
-        vars(twin).update(vars(self), masks=list(self.masks), trained=dict(self.trained))
-        return twin
-
-    # ---- who takes part -----------------------------------------------------------------------------
+    # ---- what is trained ----------------------------------------------------------------------------
 
     def entrants(self, number):
         """Who is trained in a round; at round 0 all of them would be the whole network."""
@@ -92,7 +86,7 @@ class LotteryTickets:
 
     # ---- the rounds ---------------------------------------------------------------------------------
 
-    def play(self):
+    def train(self):
         """Train everything that is missing; yields (fraction done, what is being done) at each step."""
         total = self.finished[1] * self.count
         for number in range(self.rounds + 1):
@@ -115,6 +109,38 @@ class LotteryTickets:
             prune(net, self.levels[number + 1], scope=layer)  # `net` puts the first numbers back under this mask
             self.masks.append({param.path: param.mask for param in net.params()})
         self.trained[start, number] = tuple(seen)
+
+
+class TicketRuns:
+    """`LotteryTickets` of several data sets and seeds, made when they are first asked for.
+
+    Parameters
+    ----------
+    make : function
+        ``make(seed)`` → an untrained network.
+    data : dict of {name: Dataset}
+    **how
+        Rounds and training, as for `LotteryTickets`.
+
+    Attributes
+    ----------
+    runs : dict of {(name of the data, seed): LotteryTickets}
+    """
+
+    def __init__(self, make, data, **how):
+        self.make, self.data, self.how, self.runs = make, data, how, {}
+
+    def run(self, name, seed):
+        """The tickets of this data set and seed, as far as they are trained."""
+        key = name, seed
+        if key not in self.runs:
+            self.runs[key] = LotteryTickets(self.make, self.data[name], seed, **self.how)
+        return self.runs[key]
+
+    def complete(self, name):
+        """{seed: LotteryTickets} of the seeds for which everything is trained, in the order of the seeds."""
+        return {seed: run for (data, seed), run in sorted(self.runs.items(), key=lambda each: each[0][1])
+                if data == name and run.finished[0] == run.finished[1]}
 
 
 def together(mask, far=10):

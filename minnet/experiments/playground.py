@@ -1,7 +1,7 @@
-"""Where the recipes of the playground are cooked: data, networks before and after, and what each of them is worth.
+"""The playground: any network, structure, criterion, scope and schedule, and what comes of the pruning.
 
 What takes long is done once and kept: a data set is loaded, a whole network trained, a ranking made and an outcome
-measured when it is first asked for.  The kitchen knows no controls.
+measured when it is first asked for.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from minnet.pruning.schedule import cubic
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a network is worth, pruned or not.
+    """The figures of a network, pruned or not.
 
     Attributes
     ----------
@@ -56,12 +56,12 @@ class Outcome:
 
     @property
     def used(self):
-        """Weights that are kept and not in vain: what they lead to leads on, and something leads to them."""
+        """Weights that are kept and matter: `compact` stores them."""
         return sum(int((mask & self.there[path]).sum()) for path, mask in self.masks.items())
 
 
-def appraise(net, whole, split):
-    """The `Outcome` of a network, whose price is measured beside that of the whole one it comes from."""
+def measure_outcome(net, whole, split):
+    """The `Outcome` of a network; bytes and seconds are measured beside those of the whole network it comes from."""
     small = compact(net)
     found = evaluate(small, split, batch=BATCH)
     weights = [param for param in net.params() if param.prunable]
@@ -71,20 +71,19 @@ def appraise(net, whole, split):
         {p.path: p.kept_mask for p in weights}, stored(net))
 
 
-def told(outcome):
+def describe(outcome):
     """Its figures in a sentence (HTML)."""
     used = f" ({outcome.used:,} of them in use)" if outcome.used < outcome.kept else ""
     return (f"<b>{outcome.kept:,} of {outcome.weights:,} weights</b>{used}, <b>{outcome.accuracy:.1%}</b> recognised, "
             f"{spoken_bytes(outcome.bytes['sparse'])}, {spoken_time(outcome.seconds['sparse'].median)}")
 
 
-def row(number, recipe, outcome):
-    """Its figures and how it came about in one line of a table.  An option's blanks would be folded, so they are
-    made hard."""
+def table_row(number, recipe, outcome):
+    """Its figures and its recipe in one line of a table."""
     when = "gradual" if recipe.gradual else f"{recipe.rounds} round{'s' * (recipe.rounds > 1)}"
     return (f"#{number:<3}{outcome.accuracy:6.1%} {outcome.used:7,} in use {spoken_bytes(outcome.bytes['sparse']):>8} "
             f"{spoken_time(outcome.seconds['sparse'].median):>7} │ {recipe.structure:17} {recipe.criterion:9} "
-            f"{recipe.scope:12} {when:9} → {recipe.percent:2}% {recipe.epochs:2} epochs").replace(" ", "\u00a0")
+            f"{recipe.scope:12} {when:9} → {recipe.percent:2}% {recipe.epochs:2} epochs")
 
 
 # ---- Recipes -----------------------------------------------------------------------------------------
@@ -122,13 +121,13 @@ NEEDS = {
 }
 
 
-def subjects():
+def available_subjects():
     """What there is on this computer, {name: Subject}: MNIST only where its files are at hand."""
     return SUBJECTS | (LARGE if mnist_files.at_hand() else {})
 
 
 class Recipe(NamedTuple):
-    """Everything that a result depends on, in the words of the menu."""
+    """Everything that a result depends on, in the words of the controls."""
 
     subject: Subject
     structure: str
@@ -152,7 +151,7 @@ class Recipe(NamedTuple):
         return self.schedule == "gradual" and self.epochs > 0
 
     def refusal(self, error):
-        """Why a network cannot be pruned so, in the words of the menu; ``error`` says it in the words of the code."""
+        """Why a network cannot be pruned so, in the words of the controls; ``error`` says it in those of the code."""
         if self.scope == "4 neighbours" and self.structure != "weights":
             return "4 neighbours are single weights. Choose “weights” as What, or another Scope."
         return NEEDS.get(self.structure, f"Nothing is removed: {error}")
@@ -165,14 +164,14 @@ class Recipe(NamedTuple):
         if self.scope != "4 neighbours":
             return ""
         asked = 4 * self.percent / 100
-        fall = round(asked)
-        if fall == asked:
+        removed = round(asked)
+        if removed == asked:
             return ""
-        said = f"Of each 4 neighbours {asked:g} would go, which is rounded to {fall}"
-        return said + (": nothing is left. Choose 75 % or less." if fall == 4 else f": {25 * fall} %.")
+        said = f"Of each 4 neighbours {asked:g} would go, which is rounded to {removed}"
+        return said + (": nothing is left. Choose 75 % or less." if removed == 4 else f": {25 * removed} %.")
 
     def pace(self, samples):
-        """(steps of retraining, steps after which nothing more falls, steps from one pruning to the next)."""
+        """(steps of retraining, steps after which nothing more is pruned, steps from one pruning to the next)."""
         count = self.epochs * -(-samples // self.subject.batch)
         return count, 3 * count // 4, max(count // 100, 1)
 
@@ -200,16 +199,16 @@ class Recipe(NamedTuple):
     # ---- the same, step by step ---------------------------------------------------------------------
 
     def untrained(self) -> Layer:
-        """The network as the dice made it."""
+        """The network before training."""
         return made(self.subject.net.format(seed=self.seed))
 
-    def learn(self, net, data):
+    def train(self, net, data):
         """Train a network with all its weights, in place; yields the fraction done."""
         count = steps_for(data.train, self.subject.epochs, self.subject.batch)
         for step in steps(net, data.train, count=count, batch=self.subject.batch, rng=self.seed):
             yield (step.index + 1) / count
 
-    def cook(self, net, data):
+    def prune(self, net, data):
         """Prune and retrain a network, in place; yields the fraction done."""
         count, stop, every = self.pace(len(data.train))
         how = {word: made(code) for word, code in self.how.items()}
@@ -227,7 +226,7 @@ class Recipe(NamedTuple):
 
 
 def made(code):
-    """What a line of the menu makes, typed as a learner types it."""
+    """The value of a line of code, as a learner types it."""
     typed = {}
     exec("import minnet as mn", typed)
     return eval(code, typed)
@@ -236,21 +235,24 @@ def made(code):
 class Playground:
     """Everything that has been trained and pruned so far.
 
+    Parameters
+    ----------
+    subjects : dict of {name: Subject}, optional
+        Networks and data; by default `available_subjects`.
+
     Attributes
     ----------
+    subjects : dict of {name: Subject}
     tried : dict of {Recipe: Layer}
         The networks that came out, in the order of trying.  A background job adds to them while the explorer looks
         at them, so this dict is never changed, but replaced by another.
     """
 
-    def __init__(self):
+    def __init__(self, subjects=None):
+        self.subjects = dict(subjects or available_subjects())
         self.tried = {}
         self._trained, self._untrained = {}, {}  # whole networks by (subject, seed)
         self._data, self._rankings, self._outcomes = {}, {}, {}
-
-    def take_over(self, other):
-        """Have what another kitchen has trained and pruned."""
-        self._trained, self.tried = dict(other._trained), other.tried
 
     def data(self, recipe):
         """The data of a recipe; loaded once."""
@@ -260,7 +262,7 @@ class Playground:
         return self._data[code]
 
     def trained(self, recipe):
-        """Whether the whole network of a recipe has learned yet."""
+        """Whether the whole network of a recipe has been trained."""
         return (recipe.subject, recipe.seed) in self._trained
 
     def dense(self, recipe):
@@ -270,7 +272,7 @@ class Playground:
             self._untrained[key] = recipe.untrained()
         return self._trained.get(key) or self._untrained[key]
 
-    # ---- what a recipe is worth ---------------------------------------------------------------------
+    # ---- what comes of a recipe ---------------------------------------------------------------------
 
     def whole(self, recipe):
         """The `Outcome` of the whole network."""
@@ -281,7 +283,7 @@ class Playground:
         return self._outcome(recipe, self.tried[recipe])
 
     def preview(self, recipe):
-        """The `Outcome` of a recipe before any retraining; where it cannot be followed, a text that says why."""
+        """The `Outcome` of a recipe before any retraining; where it is impossible, a text that says why."""
         dense = self.dense(recipe)
         key = *recipe._replace(percent=0, rounds=0, epochs=0, schedule=""), dense
         if key not in self._rankings:
@@ -301,25 +303,25 @@ class Playground:
             return recipe.refusal(error)
 
     def _outcome(self, recipe, net, key=None):
-        """What a network is worth; measured once."""
+        """The `Outcome` of a network; measured once."""
         key = id(net) if key is None else key
         if key not in self._outcomes:
-            self._outcomes[key] = net, appraise(net, self.dense(recipe), self.data(recipe).val)
+            self._outcomes[key] = net, measure_outcome(net, self.dense(recipe), self.data(recipe).val)
         return self._outcomes[key][1]
 
     # ---- work that takes a while --------------------------------------------------------------------
 
-    def learn(self, recipe):
+    def train(self, recipe):
         """Train the whole network; yields the fraction done."""
         net = recipe.untrained()
-        yield from recipe.learn(net, self.data(recipe))
+        yield from recipe.train(net, self.data(recipe))
         self._trained[recipe.subject, recipe.seed] = net
 
-    def cook(self, recipe):
-        """Prune and retrain a copy of the whole network, which has learned before; yields the fraction done."""
+    def prune(self, recipe):
+        """Prune and retrain a copy of the whole network, which has been trained before; yields the fraction done."""
         net = self.dense(recipe).copy()
-        yield from recipe.cook(net, self.data(recipe))
-        self.tried = {each: cooked for each, cooked in self.tried.items() if each != recipe} | {recipe: net}
+        yield from recipe.prune(net, self.data(recipe))
+        self.tried = {each: pruned for each, pruned in self.tried.items() if each != recipe} | {recipe: net}
 
     def forget_last(self):
         """As if the recipe that was tried last had not been tried."""

@@ -1,7 +1,7 @@
-"""The rungs of the ladder, from the single weight to the whole layer, and a bench to try them on.
+"""Pruning at every granularity, from the single weight to the whole layer, on copies of the same networks.
 
-The bench prunes copies of networks, and remembers what each rung gave at each sparsity: what is masked, what
-`compact` really takes out, what it costs in accuracy, and what is saved in bytes and seconds.
+For each granularity and sparsity: what is masked, what `compact` really deletes, what that costs in accuracy, and what
+is saved in bytes and seconds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 
 from minnet import measure, sparse
 from minnet.nn.evaluation import accuracy
+from minnet.nn.train import steps, steps_for
 from minnet.pruning import scope as scopes
 from minnet.pruning import structure as structures
 from minnet.pruning.compaction import compact
@@ -24,13 +25,13 @@ SCOPES = {"network": scopes.network, "layer": scopes.layer}
 
 @dataclass(frozen=True)
 class Granularity:
-    """A step of the ladder: its name, its structure, and how both are typed."""
+    """A structure: its names, and how it is typed."""
 
     name: str
     short: str
     structure: object
     code: str
-    scope: object = None  # of its own, whatever the control says
+    scope: object = None  # its own, whatever scope is asked for
     missing: str = "this network has no such units"
 
     def call(self, percent, scope):
@@ -50,19 +51,20 @@ GRANULARITIES = (
     Granularity("N of 4 neighbours (N:M)", "N of 4", structures.weights, "mn.weights", scopes.window(4)),
     Granularity("blocks of 4 × 4", "blocks", structures.blocks(4, 4), "mn.blocks(4, 4)"),
     Granularity("shapes", "shapes", structures.along("in", "row", "col"), 'mn.along("in", "row", "col")',
-         missing="a shape is one place in the windows of all filters; choose a network with convolutions"),
+                missing="a shape is one place in the windows of all filters; choose a network with convolutions"),
     Granularity("inputs / channels", "inputs", structures.along("in"), 'mn.along("in")'),
     Granularity("neurons / filters", "neurons", structures.along("out"), 'mn.along("out")'),
     Granularity("whole layers", "layers", structures.branches, "mn.branches",
-         missing="a layer can go whole only where a shortcut leads around it; choose a network with residual branches"),
+                missing="a layer can go whole only where a shortcut leads around it; choose a network with residual "
+                        "branches"),
 )
-RUNGS = {rung.name: rung for rung in GRANULARITIES}
+BY_NAME = {each.name: each for each in GRANULARITIES}
 
 
 @dataclass(frozen=True)
 class Tried:
-    """One rung at one sparsity: fractions of the weights that are masked, of the numbers that `compact`
-    leaves, and of right answers."""
+    """One granularity at one sparsity: the fraction of the weights that are masked, the fraction of the numbers that
+    `compact` leaves, and the accuracy."""
 
     masked: float
     left: float
@@ -70,60 +72,89 @@ class Tried:
 
 
 class PruningGranularity:
-    """Networks on which every rung can be tried.
+    """Prunes copies of networks at every granularity, and retrains them.
 
     Parameters
     ----------
     nets : dict of {name: Layer}
-        They stay as they are; ``nets`` of the bench are whole copies.
+        They stay as they are.
+    data : Dataset or Split
+        Of a whole data set, accuracy is measured on ``.val`` and copies are retrained on ``.train``.  A single part
+        is only measured on.
+    epochs : int
+        How long each copy is retrained.
+    seed : int
+        Of retraining.
+
+    Attributes
+    ----------
+    nets : dict of {name: Layer}
+        Copies without masks.
     split : Split
-        To measure on.
+        What accuracy is measured on.
+    train : Split or None
+    retrained : dict of {(network, scope, granularity's name, percent): accuracy}
+        Grows while `retrain` runs, and stays.
     """
 
-    def __init__(self, nets, split):
+    def __init__(self, nets, data, *, epochs=10, seed=0):
         self.nets = {name: net.copy() for name, net in nets.items()}
         for net in self.nets.values():
             restore(net)
-        self.split = split
+        self.split = data.val if hasattr(data, "val") else data
+        self.train = getattr(data, "train", None)
+        self.epochs, self.seed = epochs, seed
+        self.retrained = {}
         self._rankings, self._tried, self._costs = {}, {}, {}
 
-    def has(self, network, scope, rung):
+    def has(self, network, scope, granularity):
         """Whether a network has such units."""
-        return self._ranking(network, scope, rung) is not None
+        return self._ranking(network, scope, granularity) is not None
 
-    def pruned(self, network, scope, rung, percent):
-        """A copy of a network with so many per cent of the units removed, if it has any."""
-        net, ranking = self.nets[network].copy(), self._ranking(network, scope, rung)
+    def pruned(self, network, scope, granularity, percent):
+        """A copy of a network with this part of the units removed, if it has any."""
+        net, ranking = self.nets[network].copy(), self._ranking(network, scope, granularity)
         return net if ranking is None else set_masks(net, ranking.masks(percent / 100))
 
-    def tried(self, network, scope, rung, percent):
-        """The `Tried` of a rung without retraining; None where there is no such unit.  Computed once."""
-        key = network, scope, rung.name, percent
+    def tried(self, network, scope, granularity, percent):
+        """The `Tried` of a granularity without retraining; None where there is no such unit.  Computed once."""
+        key = network, scope, granularity.name, percent
         if key not in self._tried:
             self._tried[key] = None
-            if self.has(network, scope, rung):
-                net = self.pruned(network, scope, rung, percent)
-                small = compact(net)  # gives the same answers, sooner
-                self._tried[key] = Tried(sparsity(net), size(small) / size(net), self.right(small))
+            if self.has(network, scope, granularity):
+                net = self.pruned(network, scope, granularity, percent)
+                small = compact(net)  # predicts the same, sooner
+                self._tried[key] = Tried(sparsity(net), size(small) / size(net), self._accuracy(small))
         return self._tried[key]
 
-    def cost(self, network, scope, rung, percent, small):
+    def cost(self, network, scope, granularity, percent, small):
         """Bytes and seconds of the whole network, of the compact one, and of that compiled, its gaps skipped."""
-        key = network, scope, rung.name, percent
+        key = network, scope, granularity.name, percent
         if key not in self._costs:
             self._costs[key] = price(self.nets[network], small, self.split.x)
         return self._costs[key]
 
-    def right(self, net):
-        """Accuracy, in batches small enough for the processor's own memory."""
-        return accuracy(net, self.split, batch=BATCH)
+    def retrain(self, network, scope, percent):
+        """Retrain a copy for each granularity; yields (fraction done, what is being done) at each step."""
+        count = steps_for(self.train, self.epochs)
+        for done, each in enumerate(GRANULARITIES):
+            if self.has(network, scope, each):
+                net, what = self.pruned(network, scope, each, percent), f"{done} of {len(GRANULARITIES)} structures"
+                for step in steps(net, self.train, count=count, rng=self.seed):
+                    yield (done + step.index / count) / len(GRANULARITIES), what
+                self.retrained[network, scope, each.name, percent] = self._accuracy(net)
+        yield 1.0, "done"
 
-    def _ranking(self, network, scope, rung):
-        """The ranking of a rung; None where there is no such unit."""
-        key = network, scope, rung.name
+    def _accuracy(self, net):
+        return accuracy(net, self.split, batch=BATCH)  # small batches stay in the processor's own memory
+
+    def _ranking(self, network, scope, granularity):
+        """The ranking of a granularity; None where there is no such unit."""
+        key = network, scope, granularity.name
         if key not in self._rankings:
             try:
-                found = rank(self.nets[network], structure=rung.structure, scope=rung.scope or SCOPES[scope])
+                found = rank(self.nets[network], structure=granularity.structure,
+                             scope=granularity.scope or SCOPES[scope])
             except ValueError:
                 found = None
             self._rankings[key] = found

@@ -1,7 +1,7 @@
-"""Plans of when to prune, and the trials that show what comes of them.
+"""When to prune: before, during or after the training, by schedules that all get the same number of steps.
 
-A plan says how much is gone at which step of the training, how it is chosen, and who competes.  All plans get the same
-number of steps, the same first weights and the same batches, so that the plan is all that differs.
+A plan says how much is removed by which step, by which criterion, and in which scope.  All plans get the same initial
+weights and the same batches, so that the plan is all that differs.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from minnet.pruning.ranking import prune, sparsity
 AT_ONCE = "one shot"
 SHAPES = (AT_ONCE, "linear", "cubic", "geometric")
 ROUNDS = 10  # of the geometric schedule
-CRITERIA = {"magnitude": criteria.magnitude, "SNIP": criteria.snip, "dice": criteria.random}
+CRITERIA = {"magnitude": criteria.magnitude, "SNIP": criteria.snip, "random": criteria.random}
 ALL, SHARED = "all compete", "small layers keep more"
-MOMENTS = 50  # so often in a training it is pruned and measured
+MOMENTS = 50  # of a training at which it is pruned and measured
 
 
 class Plan(NamedTuple):
@@ -69,7 +69,7 @@ class Plan(NamedTuple):
         return np.column_stack([at, [level(step) for step in at]])
 
     def prune(self, net, level, data, rng):
-        """Remove so much of the network."""
+        """Remove this fraction of the network."""
         how = {"criterion": CRITERIA[self.criterion], "data": data, "rng": rng}
         if self.scope == ALL:
             prune(net, level, **how)
@@ -78,7 +78,7 @@ class Plan(NamedTuple):
 
 
 class TrainingPoint(NamedTuple):
-    """How a network stands after so many steps: ``kept`` is the number of weights of each layer."""
+    """A network after a number of steps; ``kept`` is the number of weights left in each layer."""
 
     step: int
     sparsity: float
@@ -95,7 +95,7 @@ class Trial:
     ----------
     number : int
         In the order of trying; 0 is training without any pruning.
-    tracks : tuple of tuple of Moment
+    tracks : tuple of tuple of TrainingPoint
         One track a seed.
     steps : int
         That a complete track has.
@@ -118,7 +118,7 @@ class Trial:
 
 
 class PruningSchedules:
-    """Trains networks by plan, all with the same number of steps, and remembers how it went.
+    """Trains networks by plan, all with the same number of steps, and keeps how it went.
 
     Parameters
     ----------
@@ -133,6 +133,8 @@ class PruningSchedules:
     ----------
     all : dict of {Plan: Trial}
         Under None that of the whole network, which is never pruned.
+    layers : list of (path, size)
+        Of the weights.
     moments : int
         How often all seeds of a trial have got one moment further, so far.
     """
@@ -140,6 +142,7 @@ class PruningSchedules:
     def __init__(self, make, data, seeds, count):
         self.make, self.data, self.seeds, self.count = make, data, tuple(seeds), count
         self._moments = sorted({*range(0, count, max(1, count // MOMENTS)), count})
+        self.layers = [(param.path, param.size) for param in make(self.seeds[0]).params() if param.prunable]
         self.all, self.moments = {}, 0
 
     @property
@@ -178,7 +181,7 @@ class PruningSchedules:
             self.moments += 1
 
     def _run(self, plan, seed):
-        """One seed: after each step (step, None), and at the moments (step, Moment)."""
+        """One seed: after each step (step, None), and at the moments (step, TrainingPoint)."""
         net, rng = self.make(seed), np.random.default_rng(seed)
         level = (lambda step: 0.0) if plan is None else plan.schedule(self.count)
         done = 0

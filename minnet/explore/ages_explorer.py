@@ -1,4 +1,4 @@
-"""How closely synapses stand in a child's brain, from birth to old age: an age to slide through.
+"""How densely synapses stand in a child's brain, from birth to old age: an age to slide through.
 
 The numbers are those that the summary of Huttenlocher's count gives, and nothing else; in between they are joined
 evenly, and both the picture and the sentence say where.
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import ipywidgets as widgets
 import numpy as np
 
 from minnet.draw import palette
-from minnet.widgets.controls import Player
+from minnet.widgets.controls import Player, choice_slider, row
 from minnet.widgets.explorer_base import Explorer
 
 # P. R. Huttenlocher (1979), Brain Research 163, 195–205, layer 3 of the middle frontal gyrus, 21 brains; abstract.
@@ -61,7 +60,7 @@ class AgesExplorer(Explorer):
     age : float
         Where the slider begins, one of 0, 0.25 … 90 years.
     seed : int
-        Dice for the places of the dots.
+        Of the places of the dots.
     """
 
     size = (10, 4.3)
@@ -74,21 +73,17 @@ class AgesExplorer(Explorer):
         self._age = min(AGES, key=lambda known: abs(known - age))
         rng = np.random.default_rng(seed)
         self._places = _scattered(in_slice(PEAK), rng)
-        self._last = rng.permutation(len(self._places))  # in which order they go: dice again
+        self._last = rng.permutation(len(self._places))  # the order in which they go, at random too
         super().__init__()
 
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        wide = {"style": {"description_width": "initial"}, "layout": {"width": "560px", "max_width": "100%"}}
-        options = [(f"{age:g}", age) for age in AGES]
-        return {"age": widgets.SelectionSlider(options=options, value=self._age, description="Age (years)", **wide)}
+        return {"age": choice_slider("Age (years)", [(f"{age:g}", age) for age in AGES], self._age, width="560px")}
 
     def rows(self):
-        slider = self.control["age"]
-        row = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 14px"}
-        return [widgets.HBox([slider, Player(slider, 350), self._reset], layout=row), self._message, self._picture,
-                self._sentence]
+        age = self.control["age"]
+        return [row(age, Player(age, 350), self._reset), self._message, self._picture, self._sentence]
 
     # ---- from the state to the numbers --------------------------------------------------------------
 

@@ -1,14 +1,13 @@
-"""How to choose?  Two criteria look at the same weights; one sees which of them they disagree about, and who is right.
+"""How to choose?  Two criteria for the same weights: where they disagree, and which of them is right.
 
-All criteria are tried at once, on several networks, so that nobody wins by luck.  Train shows what is left of their
-differences when the networks may recover.
+All criteria are tried at once, on several networks, so that none wins by luck.  Retraining shows what is left of their
+differences.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
@@ -18,19 +17,24 @@ from matplotlib.patches import Patch
 from minnet import data as datasets
 from minnet.draw import palette
 from minnet.draw.weight_sheet import WeightSheet
-from minnet.experiments.criteria_comparison import COMBINE, CRITERIA, PERCENT, SCOPES, CriteriaComparison, Way
-from minnet.nn.evaluation import accuracy
+from minnet.experiments.criteria_comparison import (
+    COMBINE,
+    CRITERIA,
+    PERCENT,
+    RETRAINED_AT,
+    SCOPES,
+    CriteriaComparison,
+    Way,
+)
 from minnet.nn.layer import Layer
 from minnet.nn.models import mlp
-from minnet.nn.train import fit, steps, steps_for
-from minnet.widgets.controls import TrainControls, few
+from minnet.nn.train import fit
+from minnet.widgets.controls import TrainControls, dropdown, few, row, slider, toggles
 from minnet.widgets.explorer_base import Explorer
 
 BOTH, NEITHER = "#4D4D4D", "#E4E4E4"  # of weights; A and B have their own colours
 TOGETHER, ALONE = "all layers together", "each layer alone"
-RETRAINED_AT = (50, 60, 70, 80, 90)  # percent
-BATCH = 32
-NO_LESSONS = "Retraining needs training data: pass the whole data set, mn.explore.criteria(nets, digits)."
+NO_TRAINING = "Retraining needs training data: pass the whole data set, mn.explore.criteria(nets, digits)."
 
 
 @dataclass(frozen=True)
@@ -75,25 +79,23 @@ class Frame:
 
 
 class CriteriaExplorer(Explorer):
-    """Which weights matter?  Hold criteria against each other: ``mn.explore.criteria([net], digits)``.
+    """Which weights matter?  Compare criteria: ``mn.explore.criteria([net], digits)``.
 
     Parameters
     ----------
     nets : Layer or list of Layer
-        Trained; they stay as they are.  Several of the same shape, from different dice, show what is luck.
+        Trained; they stay as they are.  Several of the same shape, from different seeds, show what is luck.
     data : Dataset or Split
-        Of a whole data set, criteria look at ``.train``, accuracy is measured on ``.val``, and copies are retrained
-        on ``.train``.  A single part serves for both looking and measuring, without retraining.
+        Of a whole data set, evidence is gathered and copies are retrained on ``.train``, accuracy is measured on
+        ``.val``.  A single part serves for evidence and accuracy, without retraining.
     epochs : int
         How long each copy is retrained.
     seed : int
-        Dice of the random criterion and of retraining; one more for each further network.
+        Of the random criterion and of retraining; one more for each further network.
 
     Attributes
     ----------
-    jury : Jury
-    retrained : dict of {(Way, criterion, percent): accuracies}
-        Grows while `train` runs, and stays.
+    experiment : CriteriaComparison
     """
 
     size = (10, 4.4)
@@ -106,10 +108,6 @@ class CriteriaExplorer(Explorer):
             fit(net, digits.train, epochs=2, rng=seed, progress=False)
         return CriteriaExplorer(nets, digits, epochs=1)
 
-    def follow(self, other):
-        self.retrained = dict(other.retrained)
-        super().follow(other)
-
     def __init__(self, nets, data, *, epochs=10, seed=0):
         nets = list(nets) if isinstance(nets, (list, tuple)) else [nets]
         wrong = next((net for net in nets if not isinstance(net, Layer)), None)
@@ -118,51 +116,38 @@ class CriteriaExplorer(Explorer):
                             "for example mn.explore.criteria([net], digits)")
         shapes = [{p.path: p.shape for p in net.params()} for net in nets]
         if any(shape != shapes[0] for shape in shapes):
-            raise ValueError("the networks differ in shape; criteria compares networks that differ only in their dice")
-        self.data, self.epochs, self.seed = data, epochs, seed
-        self.lessons = getattr(data, "train", None)
-        split = data if self.lessons is None else data.val
-        self.jury = CriteriaComparison(nets, split if self.lessons is None else self.lessons, split, seed)
-        self.retrained = {}
-        self.launcher = TrainControls(self)
-        super().__init__()
+            raise ValueError("the networks differ in shape; criteria compares networks that differ only in their seed")
+        super().__init__(CriteriaComparison(nets, data, epochs=epochs, seed=seed))
 
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        wide = {"description_width": "initial"}
-        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
-        choice = {"style": wide, "layout": {"width": "205px"}}
         return {
-            "a": widgets.Dropdown(options=CRITERIA, value="magnitude", description="A (blue)", **choice),
-            "b": widgets.Dropdown(options=CRITERIA, value="wanda", description="B (orange)", **choice),
-            "percent": widgets.IntSlider(60, PERCENT[0], PERCENT[-1], PERCENT.step, description="Sparsity (% of units)",
-                                         style=wide, layout={"width": "480px", "max_width": "100%"}),
-            "structure": widgets.ToggleButtons(options=self.jury.structures(), description="Units", **toggle),
-            "scope": widgets.ToggleButtons(
-                options=list(SCOPES), description="Scope", **toggle,
-                tooltips=["all units of the network compete", "each layer loses the same fraction"]),
-            "combine": widgets.ToggleButtons(
-                options=COMBINE, description="Score of a unit", **toggle,
-                tooltips=["the mean of its weights' scores", "their sum", "the root of the sum of their squares"]),
-            "curves": widgets.ToggleButtons(
-                options=(TOGETHER, ALONE), description="Curves", **toggle,
-                tooltips=["the whole network is pruned", "one layer is pruned, the others stay whole"]),
+            "a": dropdown("A (blue)", CRITERIA, "magnitude"),
+            "b": dropdown("B (orange)", CRITERIA, "wanda"),
+            "percent": slider("Sparsity (% of units)", 60, PERCENT[0], PERCENT[-1], PERCENT.step, width="480px"),
+            "structure": toggles("Units", self.experiment.structures()),
+            "scope": toggles("Scope", SCOPES, tooltips=["all units of the network compete",
+                                                        "each layer loses the same fraction"]),
+            "combine": toggles("Score of a unit", COMBINE, tooltips=[
+                "the mean of its weights' scores", "their sum", "the root of the sum of their squares"]),
+            "curves": toggles("Curves", (TOGETHER, ALONE), tooltips=["the whole network is pruned",
+                                                                     "one layer is pruned, the others stay whole"]),
         }
 
     def rows(self):
-        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
-        buttons = self.launcher.buttons("Retrain all criteria", "Train pruned copies further, in the background: at "
-                                        f"this sparsity, then at {', '.join(map(str, RETRAINED_AT))}%")
-        bar, told = self.launcher.bar, self.launcher.told
-        bar.layout.width, told.layout.width, told.value = "70px", "175px", f"{self.epochs} epochs, seed {self.seed}"
-        if self.lessons is None:
-            buttons[0].disabled = True
-            told.layout.width, told.value = "auto", NO_LESSONS
+        control = self.control
+        self._training = TrainControls(
+            self, "Retrain all criteria", "Train pruned copies further, in the background: at this sparsity, then at "
+            f"{', '.join(map(str, RETRAINED_AT))}%", width="175px",
+            ready=f"{self.experiment.epochs} epochs, seed {self.experiment.seed}")
+        self._training.bar.layout.width = "70px"
+        if self.experiment.train is None:
+            self._training.disable(NO_TRAINING)
         return [
-            widgets.HBox([control["a"], control["b"], control["percent"]], layout=row),
-            widgets.HBox([*(control[name] for name in ("structure", "scope", "combine")), self._reset], layout=row),
-            widgets.HBox([control["curves"], *buttons, bar, told], layout=row),
+            row(control["a"], control["b"], control["percent"]),
+            row(control["structure"], control["scope"], control["combine"], self._reset),
+            row(control["curves"], *self._training.widgets),
             self._message,
             self._picture,
             self._sentence,
@@ -171,40 +156,39 @@ class CriteriaExplorer(Explorer):
     # ---- from the state to the numbers --------------------------------------------------------------
 
     def frame(self, state):
-        jury, way, a, b, percent = self.jury, _way(state), state["a"], state["b"], state["percent"]
-        by_a, by_b = (jury.masks(way, each, percent) for each in (a, b))
+        experiment, way, a, b, percent = self.experiment, _way(state), state["a"], state["b"], state["percent"]
+        by_a, by_b = (experiment.masks(way, each, percent) for each in (a, b))
         alone = None
         if state["curves"] == ALONE:
-            scan_a, scan_b = (jury.scanned(way, each) for each in (a, b))
+            scan_a, scan_b = (experiment.scanned(way, each) for each in (a, b))
             alone = {name: (scan_a[name], scan_b[name]) for name in scan_a}
-        train = "data" if self.lessons is None else f"{getattr(self.data, 'name', 'data')}.train"
+        train = "data" if experiment.train is None else f"{getattr(experiment.data, 'name', 'data')}.train"
         return Frame(
-            a=a, b=b, percent=percent, kept={path: (by_a[path], by_b[path]) for path in by_a}, whole=jury.whole,
-            curves={each: jury.curve(way, each) for each in CRITERIA},
-            here={each: jury.right(way, each, percent) for each in CRITERIA},
-            retrained=self._known(state), alone=alone, code=way.code(a, percent, train), note=_note(state))
+            a=a, b=b, percent=percent, kept={path: (by_a[path], by_b[path]) for path in by_a}, whole=experiment.whole,
+            curves={each: experiment.curve(way, each) for each in CRITERIA},
+            here={each: experiment.accuracies(way, each, percent) for each in CRITERIA},
+            retrained=self._retrained(way), alone=alone, code=way.code(a, percent, train), note=_note(state))
 
-    def _known(self, state):
+    def _retrained(self, way):
         """What has been retrained in this way, {criterion: {percent: accuracies}}."""
-        way = _way(state)
-        return {each: {p: self.retrained[way, each, p] for p in PERCENT if (way, each, p) in self.retrained}
-                for each in CRITERIA}
+        found = self.experiment.retrained
+        return {each: {p: found[way, each, p] for p in PERCENT if (way, each, p) in found} for each in CRITERIA}
 
     # ---- the picture --------------------------------------------------------------------------------
 
     def draw(self, figure):
         grid = figure.add_gridspec(2, 2, width_ratios=(3.8, 6.2))
-        sheet, of_first = figure.add_subplot(grid[:, 0]), " of the first network" if len(self.jury.nets) > 1 else ""
+        experiment, sheet = self.experiment, figure.add_subplot(grid[:, 0])
+        of_first = " of the first network" if len(experiment.nets) > 1 else ""
         colours = {"both": BOTH, "only A": A, "only B": B, "neither": NEITHER}
         sheet.legend(handles=[Patch(color=colour, label=name) for name, colour in colours.items()], loc="lower left",
                      bbox_to_anchor=(0, 1), ncols=4, fontsize=palette.TEXT, frameon=False, borderpad=0, handlelength=1,
                      handletextpad=0.4, columnspacing=1.2, title=f"Weights{of_first} kept by",
-                     title_fontsize=palette.TITLE,
-                     alignment="left")
-        self._curves = Curves(figure.add_subplot(grid[0, 1]), self.jury.layers)
-        self._points = Points(figure.add_subplot(grid[1, 1]), len(self.jury.nets), self.seed)
+                     title_fontsize=palette.TITLE, alignment="left")
+        self._curves = Curves(figure.add_subplot(grid[0, 1]), experiment.layers)
+        self._points = Points(figure.add_subplot(grid[1, 1]), len(experiment.nets), experiment.seed)
         figure.canvas.draw()  # settles the layout, which the sheet fits itself into
-        self._sheet = WeightSheet(self.jury.nets[0], sheet, None, getattr(self.data, "image_shape", None))
+        self._sheet = WeightSheet(experiment.nets[0], sheet, None, getattr(experiment.data, "image_shape", None))
         return [*self._sheet.artists, *self._curves.artists, *self._points.artists]
 
     def paint(self, frame):
@@ -229,7 +213,7 @@ class CriteriaExplorer(Explorer):
             again = frame.retrained[name].get(frame.percent)
             said += (f"{letter} <b>{np.mean(frame.here[name]):.1%}</b>"
                      f"{'' if again is None else f' (retrained <b>{np.mean(again):.1%}</b>)'}, ")
-        said += f"dice {np.mean(frame.here['random']):.1%}, whole {np.mean(frame.whole):.1%}. "
+        said += f"random {np.mean(frame.here['random']):.1%}, whole {np.mean(frame.whole):.1%}. "
         left = ", ".join(f"{path.removesuffix('.weight')} {a.mean():.0%} | {b.mean():.0%}"
                          for path, (a, b) in frame.kept.items())
         return said + f"Kept in each layer, A | B: {left}. <code>{frame.code}</code>"
@@ -238,25 +222,10 @@ class CriteriaExplorer(Explorer):
 
     def train(self):
         """Retrain copies for every criterion, in the background; the newest request wins."""
-        if self.lessons is None:
-            self.say(NO_LESSONS)
+        if self.experiment.train is None:
+            self.say(NO_TRAINING)
             return
-        self.launcher.bar.value = 0
-        self.job.start(self._practice(self.state))
-
-    def _practice(self, state):
-        way, many, count = _way(state), len(self.jury.nets), steps_for(self.lessons, self.epochs, BATCH)
-        levels = dict.fromkeys((state["percent"], *RETRAINED_AT))
-        missing = [(p, each) for p in levels for each in CRITERIA if (way, each, p) not in self.retrained]
-        for done, (percent, criterion) in enumerate(missing):
-            found = []
-            for number in range(many):
-                net = self.jury.pruned(way, criterion, percent, number)
-                for step in steps(net, self.lessons, count=count, batch=BATCH, rng=self.seed + number):
-                    yield (done + (number + step.index / count) / many) / len(missing), f"{percent}%, {criterion}"
-                found.append(accuracy(net, self.jury.judged))
-            self.retrained[way, criterion, percent] = found
-        yield 1.0, "done"
+        self._training.run(self.experiment.retrain(_way(self.state), self.state["percent"]))
 
     def rehearse(self):
         for structure in self.control["structure"].options:
@@ -266,8 +235,8 @@ class CriteriaExplorer(Explorer):
         self.reset()
 
     def progress(self, what):
-        self.launcher.progress(what)
-        if self._known(self.state) != self.shown.retrained or what is None:
+        self._training.progress(what)
+        if what is None or self._retrained(_way(self.state)) != self.shown.retrained:
             self.refresh()
 
 
@@ -291,7 +260,7 @@ def _note(state):
 # ---- Plots -------------------------------------------------------------------------------------------
 
 
-A, B, OTHER = palette.POSITIVE, palette.AMBER, "#BBBBBB"  # A and B are also told apart by how dark they are
+A, B, OTHER = palette.POSITIVE, palette.AMBER, "#BBBBBB"  # A and B also differ in how dark they are
 STYLES = ("-", "--", ":", "-.")
 ASIDE = 0.8  # per cent of sparsity: so the diamonds of A and B don't hide each other
 
@@ -319,13 +288,13 @@ class Curves:
         ax.grid(color=palette.GRID, linewidth=0.8)
         self._here = ax.axvline(0, color=palette.FAINT, linewidth=1)
         self.others = {name: ax.plot([], [], color=OTHER, linewidth=1)[0] for name in CRITERIA}
-        (self.dice,) = ax.plot([], [], color=palette.FAINT, linewidth=1.5, linestyle="--")
+        (self.random,) = ax.plot([], [], color=palette.FAINT, linewidth=1.5, linestyle="--")
         self.lines = [ax.plot([], [], color=colour, linewidth=2.4)[0] for colour in (A, B)]
         self.retrained = [ax.plot([], [], "D", color=colour, markersize=7, markeredgecolor="white")[0]
                           for colour in (A, B)]
         self.alone = {name: [ax.plot([], [], color=colour, linestyle=STYLES[i % len(STYLES)], linewidth=2)[0]
                              for colour in (A, B)] for i, name in enumerate(layers)}
-        self._together = [*self.others.values(), self.dice, *self.lines, *self.retrained]
+        self._together = [*self.others.values(), self.random, *self.lines, *self.retrained]
         self._styles = _legends(ax, layers)
         # What a slider moves lies on top, so that nothing else is drawn again.
         self.artists = [self._styles, *self._together, *(line for pair in self.alone.values() for line in pair),
@@ -336,7 +305,7 @@ class Curves:
         self._here.set_xdata([frame.percent] * 2)
         for name, line in self.others.items():
             _put(line, PERCENT, 100 * frame.curves[name])
-        _put(self.dice, PERCENT, 100 * frame.curves["random"])
+        _put(self.random, PERCENT, 100 * frame.curves["random"])
         for name, line, points, aside in zip((frame.a, frame.b), self.lines, self.retrained, (-ASIDE, ASIDE),
                                              strict=True):
             found = frame.retrained[name]
@@ -361,7 +330,7 @@ class Points:
     many : int
         Networks.
     seed : int
-        Of the dice, of the first.
+        Of the random criterion, of the first network.
 
     Attributes
     ----------
@@ -408,7 +377,7 @@ def _put(line, x, y):
 
 def _legends(ax, layers):
     """What colours mean, above the Axes; returned is what line styles mean, where each layer is pruned alone."""
-    keys = [("A", A, "-", ""), ("B", B, "-", ""), ("dice", palette.FAINT, "--", ""), ("others", OTHER, "-", ""),
+    keys = [("A", A, "-", ""), ("B", B, "-", ""), ("random", palette.FAINT, "--", ""), ("others", OTHER, "-", ""),
             ("retrained", palette.INK, "", "D")]  # fmt: skip
     keys = [Line2D([], [], color=colour, linestyle=style, marker=mark, label=name, markersize=5)
             for name, colour, style, mark in keys]

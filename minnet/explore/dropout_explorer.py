@@ -1,16 +1,12 @@
-"""Pruning is not dropout: twins from one network, side by side, step by step.
+"""Pruning is not dropout: two copies of one network, side by side, step by step.
 
-Both remove.  But dropout's dice silence other neurons in each training step, and all of them speak again when it
-predicts; pruning decides once, and what it has cut is gone from memory and disk.
+Both remove.  But dropout drops other neurons in each training step, and all of them are active when it predicts;
+pruning decides once, and what it has removed can be deleted from memory and disk.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import weakref
 from dataclasses import dataclass
-from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
@@ -21,38 +17,23 @@ from minnet.draw import palette
 from minnet.draw.network_sample import NetworkSample
 from minnet.experiments.dropout_comparison import (
     ASKED,
-    Measurements,
+    CRITERIA,
+    STRUCTURES,
+    Choice,
+    DropoutComparison,
     Side,
     TrainingPoint,
     alive,
     between,
     dense,
-    on_disk,
-    plain_layers,
-    set_dropout,
-    spared,
-    spread,
     stored,
-    thrown,
-    with_dropout,
-    write,
 )
-from minnet.nn.checkpoint import rewind
-from minnet.nn.layers import Sequential
 from minnet.nn.models import mlp
-from minnet.nn.train import fit, steps, steps_for
-from minnet.pruning import criteria, structure
-from minnet.pruning.compaction import compact
-from minnet.pruning.ranking import cut, rank, sparsity
-from minnet.pruning.scope import layer as each_layer
-from minnet.widgets.controls import Player, few
+from minnet.nn.train import fit
+from minnet.widgets.controls import Player, TrainControls, few, integer, row, slider, toggles
 from minnet.widgets.explorer_base import Explorer
 
-BATCH = 32
-MOST = 12  # so many trained twins are remembered
-STRUCTURES = {"neurons": structure.along("out"), "weights": structure.weights}  # as dropout: neurons first
-CRITERIA = {"magnitude": criteria.magnitude, "random": criteria.random}
-FIRST = {"fraction": 20, "structure": "neurons", "criterion": "magnitude"}  # the recipe that it opens with
+FIRST = Choice(20, "neurons", "magnitude")  # what it opens with
 
 
 class DropoutExplorer(Explorer):
@@ -67,17 +48,14 @@ class DropoutExplorer(Explorer):
     epochs : int
         How long "Train both" trains.
     seed : int
-        Of batches, dropout's dice and random pruning.
+        Of the batches, of dropout and of random pruning.
     folder : str or path, optional
         Where the networks are saved; by default a temporary folder, gone when the program ends.
 
     Attributes
     ----------
-    small : Sequential or None
-        What `cut_now` has left.
-    folder : Path
-    records : dict of {recipe: list of Moment}
-        What training has shown so far.
+    experiment : DropoutComparison
+        Its ``small`` is what `cut_now` has left, its ``records`` what training has shown so far.
     """
 
     size = (10, 4.2)
@@ -90,277 +68,174 @@ class DropoutExplorer(Explorer):
         fit(net, signals.train, epochs=2, rng=0, progress=False)
         return DropoutExplorer(net, signals, epochs=2)
 
-    def follow(self, other):
-        self.records = {recipe: list(record) for recipe, record in other.records.items()}
-        if other.small is not None:
-            small = other.small.copy()
-            rewind(small, other._firsts["cut",].numbers)
-            self._replace(small, other._left)
-        super().follow(other)
-
     def __init__(self, net, data, *, epochs=10, seed=0, folder=None):
-        if not (hasattr(data, "train") and hasattr(data, "val")):
-            raise TypeError(f"this explorer takes a whole data set, got {type(data).__name__}; write for example "
-                            "mn.explore.dropout_and_pruning(net, mn.data.mnist1d())")
-        self._net = Sequential(*plain_layers(net), input_shape=net.input_shape).copy()
-        if sparsity(self._net):
-            raise ValueError("some weights of this network are removed, and this explorer starts with a whole one; "
-                             "call mn.restore(net) first")
-        self.data, self.epochs, self.seed = data, epochs, seed
-        if folder is None:
-            folder = tempfile.mkdtemp(prefix="minnet-")
-            weakref.finalize(self, shutil.rmtree, folder, True)
-        self.folder = Path(folder)
-        self._widths = [dense(self._net)[0].n_in, *[layer.n_out for layer in dense(self._net)]]
-        self._per_epoch = steps_for(data.train, 1, BATCH)
-        self.small, self.records = None, {}
-        self._exam, self._firsts, self._rankings = Measurements(data, seed), {}, {}
-        self._twin, self._pruned = with_dropout(self._net.copy(), 0.5), self._net.copy()  # they follow the controls
-        self._whole = self._exam.moment(self._net)
-        self._bytes = {name: on_disk(net, self._file(name))
-                       for name, net in (("whole", self._net), ("dropout", self._twin))}
-        self._table, self._told = widgets.HTML(), widgets.HTML(layout={"width": "210px"})
-        self._bar = widgets.IntProgress(0, 0, epochs * self._per_epoch, layout={"width": "150px"})
-        super().__init__()
-        self._sentence.layout.min_height = "76px"
+        super().__init__(DropoutComparison(net, data, epochs=epochs, seed=seed, folder=folder))
 
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        wide, slider = {"description_width": "initial"}, {"width": "400px", "max_width": "100%"}
-        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
-        write(self._pruned, self._masks(FIRST))
-        set_dropout(self._twin, FIRST["fraction"] / 100)
-        telling = self._exam.telling(self._twin, self._pruned, self._asking)
+        experiment = self.experiment
         return {
-            "fraction": widgets.IntSlider(FIRST["fraction"], 0, 95, description="Fraction (%)", style=wide,
-                                          layout=slider),
-            "structure": widgets.ToggleButtons(options=list(STRUCTURES), description="Prune", **toggle,
-                                               tooltips=["neurons with all their connections", "single connections"]),
-            "criterion": widgets.ToggleButtons(options=list(CRITERIA), description="by", **toggle,
-                                               tooltips=["what falls has the smallest weights, a neuron: on average",
-                                                         "dice decide, once"]),
-            "step": widgets.IntSlider(1, 1, self.epochs * self._per_epoch, description="Training step", style=wide,
-                                      layout=slider),
-            "mode": widgets.ToggleButtons(options=[TRAINING, PREDICT, DICE_ON], description="Show", **toggle),
-            "signal": widgets.BoundedIntText(telling, 0, len(self.data.val) - 1, description="Signal number",
-                                             style=wide, layout={"width": "180px"}),
+            "fraction": slider("Fraction (%)", FIRST.fraction, 0, 95),
+            "structure": toggles("Prune", STRUCTURES, FIRST.structure, ["neurons with all their connections",
+                                                                        "single connections"]),
+            "criterion": toggles("by", CRITERIA, FIRST.criterion, [
+                "what has the smallest weights is removed, a neuron: on average", "removed at random, once"]),
+            "step": slider("Training step", 1, 1, experiment.steps),
+            "mode": toggles("Show", (TRAINING, PREDICT, DICE_ON)),
+            "signal": integer("Signal number", experiment.telling(FIRST), len(experiment.data.val) - 1,
+                              width="180px"),
         }
 
-    def told(self):
-        return [*super().told(), self._table]
+    def texts(self):
+        return [*super().texts(), self._table]
 
     def rows(self):
-        control = self.control
+        control, gap = self.control, "4px 14px"
+        self._sentence.layout.min_height = "76px"
+        self._table = widgets.HTML()
         self._play = Player(control["step"], 400)
-        self._train = self.button("Train both", self.train, "Train both twins further, from the same numbers")
-        self._cancel = self.button("Cancel", self.job.cancel, "Stop training; what was seen so far stays")
-        self._cancel.disabled = True
-        self._cutter = self.button("Cut", self.cut_now, "Take what is pruned out of memory, and save: for good")
-        row = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 14px"}
+        self._training = TrainControls(self, "Train both", "Train both copies further, from the same weights",
+                                       width="210px")
+        self._cut = self.button("Cut", self.cut_now, "Take what is pruned out of memory, and save: for good")
+        self._allow_cut()
         return [
-            widgets.HBox([control["fraction"], control["structure"], control["criterion"], self._cutter], layout=row),
-            widgets.HBox([control["step"], self._play, control["mode"]], layout=row),
-            widgets.HBox([self._train, self._cancel, self._bar, self._told, control["signal"], self._reset],
-                         layout=row),
+            row(control["fraction"], control["structure"], control["criterion"], self._cut, gap=gap),
+            row(control["step"], self._play, control["mode"], gap=gap),
+            row(*self._training.widgets, control["signal"], self._reset, gap=gap),
             self._message, self._picture, self._sentence, self._table,
         ]
+
+    def _allow_cut(self):
+        """What is cut cannot be cut again, nor chosen otherwise."""
+        cut = self.experiment.small is not None
+        self._cut.disabled = self.control["structure"].disabled = self.control["criterion"].disabled = cut
 
     def reset(self):
         """All controls as they stood at first.  What was cut stays cut."""
         self._play.playing = False
         super().reset()
-        if self.small is not None:
+        if self.experiment.small is not None:
             self.say("The controls are back, the connections are not: what was cut is gone. "
                      "Run the cell again to begin with a whole network.")
 
     # ---- from the state to the numbers --------------------------------------------------------------
 
+    def prepare(self, state):
+        self.experiment.select(_choice(state), state["step"] // self.experiment.per_epoch)
+
     def frame(self, state):
-        if self.small is None:
-            write(self._pruned, self._masks(state))
-        recipes = self._recipes(state)
-        left, right = (self.records.get(recipe) or [self._first(recipe)] for recipe in recipes)
-        epochs = min(state["step"] // self._per_epoch, len(left) - 1)
+        experiment, choice = self.experiment, _choice(state)
+        left, right = experiment.record(choice)
+        epochs = min(state["step"] // experiment.per_epoch, len(left) - 1)
         one, two = left[epochs], right[min(epochs, len(right) - 1)]
-        rewind(self._twin, one.numbers)
-        rewind(self._pruned, two.numbers)
-        set_dropout(self._twin, state["fraction"] / 100)
-        active, seconds = self._active(state), self._seconds()
-        asked = None if state["mode"] == TRAINING else state["signal"]  # in training nobody is asked
-        noisy = [] if state["mode"] != DICE_ON else self._exam.noisy(self._twin, (state["fraction"], epochs))
-        weights = [layer.weight.value for layer in dense(self._pruned)]
-        if self.small is not None:
-            weights = [spread(*each) for each in zip(weights, self._left, self._left[1:], strict=False)]
+        active, seconds, mode = self._active(state), experiment.seconds(), state["mode"]
+        names = experiment.data.class_names
+        signal = None if mode == TRAINING else state["signal"]  # in training nothing is predicted
+        rng = experiment.rng(signal) if mode == DICE_ON else None
+        noisy = experiment.noisy(choice, epochs) if mode == DICE_ON else []
+        weights, cut = experiment.weights(), experiment.small is not None
         living = alive([weight != 0 for weight in weights])
-        masks = [(weight != 0) & both for weight, both in zip(weights, between(self._widths, living), strict=True)]
+        masks = [(weight != 0) & both
+                 for weight, both in zip(weights, between(experiment.widths, living), strict=True)]
+        dropout = Side(
+            weights=[layer.weight.data.copy() for layer in dense(experiment.dropout)],
+            masks=between(experiment.widths, active), active=active, moment=one, record=list(left),
+            **stored(experiment.dropout), bytes=experiment.bytes["dropout"], seconds=seconds[1],
+            answers=experiment.answers(experiment.dropout, signal, rng))
+        pruning = Side(
+            weights=weights, masks=masks, active=living, moment=two, record=list(right),
+            **stored(experiment.pruned), bytes=experiment.bytes["pruned" if cut else "whole"], seconds=seconds[2],
+            answers=experiment.answers(experiment.pruned, signal))
         return Frame(
-            **state, epochs=epochs, trained=self._trained(state),
-            start=self._whole, start_bytes=self._bytes["whole"], start_seconds=seconds[0],
-            dropout=Side([layer.weight.data.copy() for layer in dense(self._twin)], between(self._widths, active),
-                         active, one, list(left), *stored(self._twin), self._bytes["dropout"], seconds[1],
-                         self._exam.answers(self._twin, asked, self._dice(state))),
-            pruning=Side(weights, masks, living, two, list(right), *stored(self._pruned),
-                         self._bytes["whole" if self.small is None else "pruned"], seconds[2],
-                         self._exam.answers(self._pruned, asked)),
-            noisy=np.array(noisy), names=self.data.class_names,
-            truth=self.data.class_names[self.data.val.y[state["signal"]]], cut=self.small is not None)
-
-    def _recipes(self, state):
-        """What the training of each twin depends on."""
-        pruned = ("cut",) if self.small else (state["structure"], state["criterion"], state["fraction"])
-        return ("dropout", state["fraction"]), pruned
-
-    def _trained(self, state):
-        """For how many epochs both have been trained; what was cut begins with what it had learned."""
-        recipes = self._recipes(state)[: 1 if self.small else 2]
-        return min(len(self.records.get(recipe, ["the first"])) for recipe in recipes) - 1
-
-    def _first(self, recipe):
-        """A twin before it is trained with dropout or with what pruning has left (in ``_pruned``)."""
-        if recipe[0] == "dropout":
-            return self._whole
-        if recipe not in self._firsts:
-            rewind(self._pruned, self._whole.numbers)
-            self._firsts[recipe] = self._exam.moment(self._pruned)
-        return self._firsts[recipe]
-
-    def _masks(self, state):
-        how = state["structure"], state["criterion"]
-        if how not in self._rankings:
-            self._rankings[how] = rank(self._net, CRITERIA[how[1]], STRUCTURES[how[0]], each_layer, rng=self.seed)
-        return self._rankings[how].masks(state["fraction"] / 100)
-
-    def _dice(self, state):
-        return self._asking(state["signal"]) if state["mode"] == DICE_ON else None
-
-    def _asking(self, signal):
-        """The dice that are left on when this signal is asked about."""
-        return np.random.default_rng((self.seed, signal))
+            **state, epochs=epochs, trained=experiment.trained(choice), start=experiment.whole,
+            start_bytes=experiment.bytes["whole"], start_seconds=seconds[0], dropout=dropout, pruning=pruning,
+            noisy=np.array(noisy), names=names, truth=names[experiment.data.val.y[state["signal"]]], cut=cut)
 
     def _active(self, state):
-        """The hidden neurons of the dropout twin that speak just now."""
-        hidden, p = self._widths[1:-1], state["fraction"] / 100
+        """The hidden neurons of the copy with dropout that are active just now."""
         if state["mode"] == TRAINING:
-            return spared(hidden, p, state["step"] - 1, samples=len(self.data.train), batch=BATCH, seed=self.seed)
+            return self.experiment.dropped(_choice(state), state["step"])
         if state["mode"] == DICE_ON:
-            return thrown(hidden, p, ASKED, self._dice(state))
-        return [np.ones(width, bool) for width in hidden]
+            return self.experiment.dropped_for(_choice(state), state["signal"])
+        return [np.ones(width, bool) for width in self.experiment.widths[1:-1]]
 
-    def _seconds(self):
-        """To predict all new signals: the network that was given, the dropout twin, the pruned one.  A mask takes the
-        same time wherever its holes are."""
-        masked = any(param.mask is not None for param in self._pruned.params())
-        return self._exam.seconds([self._net, self._twin, self._pruned],
-                                  "cut" if self.small else "masked" if masked else "whole")
-
-    # ---- the two acts: training and cutting ---------------------------------------------------------
+    # ---- training and cutting -----------------------------------------------------------------------
 
     def rehearse(self):
         self.train()
         self.wait()
 
     def train(self):
-        """Train both twins in the background, from the same numbers on the same batches; `wait` waits."""
-        nets = {}
+        """Train both copies in the background, from the same weights on the same batches; `wait` waits."""
         with self._lock:
-            for recipe in self._recipes(self.state):
-                if len(self.records.get(recipe, ())) <= self.epochs:
-                    self.records[recipe] = [self._first(recipe)]
-                    net = self._net.copy() if recipe[0] == "dropout" else self._pruned.copy()
-                    rewind(net, self._first(recipe).numbers)
-                    nets[recipe] = with_dropout(net, recipe[1] / 100) if recipe[0] == "dropout" else net
-            while len(self.records) > MOST:
-                del self.records[next(iter(self.records))]  # the oldest
-        self.job.start(self._learn(nets))
-
-    def _learn(self, nets):
-        last = self.epochs * self._per_epoch
-        runs = [steps(net, self.data.train, count=last, batch=BATCH, rng=self.seed) for net in nets.values()]
-        records = [self.records[recipe] for recipe in nets]
-        for done in range(1, last + 1):
-            for run in runs:
-                next(run)
-            if done % self._per_epoch == 0:
-                for record, net in zip(records, nets.values(), strict=True):
-                    record.append(self._exam.moment(net))
-            yield done
-            if not runs:
-                break
+            work = self.experiment.train(_choice(self.state))
+        self._training.run(work)
 
     def progress(self, what):
-        self._cancel.disabled = what is None
+        self._training.progress(what)
         if what is None:  # go where the new numbers are
-            done = self._trained(self.state) * self._per_epoch
+            done = self.experiment.trained(_choice(self.state)) * self.experiment.per_epoch
             self.set(step=done or self.state["step"])
-            return
-        self._bar.value = what
-        self._told.value = f"training: step {what:,} of {self._bar.max:,}"
-        if what // self._per_epoch >= len(self.shown.dropout.record):
+        elif len(self.experiment.record(_choice(self.state))[0]) != len(self.shown.dropout.record):
             self.refresh()
 
-    def _moved(self, change):
-        """Who chooses other twins goes to the end of their training, and without any back to the first step."""
-        chosen = change.owner in [self.control[name] for name in FIRST]
-        if chosen and not self._quiet and (done := self._trained(self.state)) != self.shown.trained:
+    def _answer(self, change):
+        """After another choice, go to the end of its training, and without any back to the first step."""
+        chosen = change.owner in [self.control[name] for name in Choice._fields]
+        if chosen and (done := self.experiment.trained(_choice(self.state))) != self.shown.trained:
             with self._silently():
-                self.control["step"].value = max(done * self._per_epoch, 1)
-        super()._moved(change)
+                self.control["step"].value = max(done * self.experiment.per_epoch, 1)
+        super()._answer(change)
 
     def cut_now(self):
         """Erase what is pruned, build the smaller network and save it.  Nothing here brings it back."""
-        if self.small is not None:
+        if self.experiment.small is not None:
             return
         with self._lock:
             if all(mask.all() for mask in self.shown.pruning.masks):
                 self.say("There is nothing to cut yet: set the fraction above 0 %.")
                 return
-            cut(self._pruned)
-            ends = np.ones(self._widths[0], bool), np.ones(self._widths[-1], bool)
-            self._replace(compact(self._pruned), [ends[0], *self.shown.pruning.active, ends[1]])
+            self.experiment.cut(self.shown.pruning.active)
+        self._allow_cut()
         self.refresh()
-        self.say(f"Cut, and saved as {self._file('pruned')}. "
+        self.say(f"Cut, and saved as {self.experiment.path('pruned')}. "
                  "No control brings it back: the slider now moves dropout only.")
-
-    def _replace(self, small, left):
-        """From now on the pruned twin is a smaller network; of each layer, these neurons are left."""
-        self._pruned = self.small = small
-        self._left = left
-        self._bytes["pruned"] = on_disk(small, self._file("pruned"))
-        self._firsts["cut",] = self._exam.moment(small)
-        self._cutter.disabled = self.control["structure"].disabled = self.control["criterion"].disabled = True
-
-    def _file(self, name):
-        return self.folder / f"{name}.safetensors"
 
     # ---- the picture --------------------------------------------------------------------------------
 
     def draw(self, figure):
         grid = figure.add_gridspec(2, 2, height_ratios=(1.7, 1))
         titles = "Dropout: other neurons rest in each step", "Pruning: one choice, for good"
-        self._windows = [NetworkSample(self._widths, figure.add_subplot(grid[0, side]), title)
+        experiment = self.experiment
+        self._samples = [NetworkSample(experiment.widths, figure.add_subplot(grid[0, side]), title)
                          for side, title in enumerate(titles)]
-        last = self.control["step"].max
-        self._curves = Curves(figure.add_subplot(grid[1, 0]), last, self._per_epoch, self._whole.new)
-        self._bars = Answers(figure.add_subplot(grid[1, 1]), self.data.class_names, ASKED)
-        moving = [artist for window in self._windows for artist in window.artists]
+        self._curves = Curves(figure.add_subplot(grid[1, 0]), experiment.steps, experiment.per_epoch,
+                              experiment.whole.new)
+        self._bars = Answers(figure.add_subplot(grid[1, 1]), experiment.data.class_names, ASKED)
+        moving = [artist for sample in self._samples for artist in sample.artists]
         return [*moving, *self._curves.artists, *self._bars.artists]
 
     def paint(self, frame):
-        for window, side in zip(self._windows, (frame.dropout, frame.pruning), strict=True):
+        for sample, side in zip(self._samples, (frame.dropout, frame.pruning), strict=True):
             mine = side is frame.pruning
-            window.update(side.weights, side.masks, side.active, louder=1 if mine else frame.louder,
+            sample.update(side.weights, side.masks, side.active, louder=1 if mine else frame.louder,
                           gone=mine and frame.cut)
         self._curves.update(frame)
         self._bars.update(frame)
         self._table.value = table(frame)
         if not self.job.running:
-            done = self._bar.value = frame.trained * self._per_epoch
+            done = frame.trained * self.experiment.per_epoch
+            self._training.bar.value = done / self.experiment.steps
             trained = "dropout trained" if frame.cut else "trained with it"
-            self._told.value = f"{trained}: {done:,} steps" if done else "not yet trained with it"
+            self._training.text.value = f"{trained}: {done:,} steps" if done else "not yet trained with it"
 
     def sentence(self, frame):
         return sentence(frame)
+
+
+def _choice(state):
+    return Choice(*(state[name] for name in Choice._fields))
 
 
 # ---- Plots -------------------------------------------------------------------------------------------

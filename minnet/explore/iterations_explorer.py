@@ -1,22 +1,32 @@
-"""How often?  One cut or many small ones with training between, at the same cost.
+"""How often?  One-shot or iterative pruning, with retraining between the rounds, at the same cost.
 
-The controls make a recipe; the staircase shows at once what it would do.  Train tries it in the background, and
-every tried recipe stays: as a curve, and in a table from which it can be called back.
+The controls make a recipe; the staircase shows at once what it would do.  Train tries it in the background, and every
+recipe that was tried stays: as a curve, and in a table from which it can be brought back.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import ipywidgets as widgets
 import numpy as np
 
 from minnet import data as datasets
 from minnet.draw import palette
+from minnet.draw.lines import apart
 from minnet.experiments.iterative_pruning import FINALS, RETRAINING, SCOPES, IterativePruning, Recipe, Result
 from minnet.nn.models import mlp
 from minnet.pruning.schedule import geometric
-from minnet.widgets.controls import COLOURS, ResultsTable, few, mean_and_range, untrained
+from minnet.widgets.controls import (
+    COLOURS,
+    ResultsTable,
+    TrainControls,
+    few,
+    mean_and_range,
+    row,
+    slider,
+    toggles,
+    untrained,
+)
 from minnet.widgets.explorer_base import Explorer
 
 
@@ -63,8 +73,8 @@ class IterationsExplorer(Explorer):
 
     Attributes
     ----------
-    tried : dict of {Recipe: Result}
-        Grows while `train` runs, and stays.
+    experiment : IterativePruning
+        Its ``tried`` grows while `train` runs, and stays.
     """
 
     size = (10, 4)
@@ -75,71 +85,54 @@ class IterationsExplorer(Explorer):
         return IterationsExplorer(lambda seed: mlp(64, 8, 6, 10, rng=seed), few(datasets.digits()), seeds=(0, 1),
                                   epochs=1)
 
-    def follow(self, other):
-        self.kitchen.remember(other.kitchen)
-        super().follow(other)
-
     def __init__(self, make, data, *, seeds=(0, 1, 2), epochs=20):
-        example = untrained("iterations", make, seeds[0], data)
-        self.kitchen = IterativePruning(make, data, seeds, epochs)
-        self._layers = [p.path.removesuffix(".weight") for p in example.params() if p.prunable]
-        self._bench = ResultsTable(self, _row("", "recipe", "this recipe", "dice choose instead", "mask from scratch"))
-        super().__init__()
+        untrained("iterations", make, seeds[0], data)
+        super().__init__(IterativePruning(make, data, seeds, epochs))
 
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        wide = {"description_width": "initial"}
-        slide = {"style": wide, "layout": {"flex": "0 0 430px", "width": "430px", "max_width": "100%"}}
-        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
+        self._layers = [path.removesuffix(".weight") for path in self.experiment.layers]
         return {
-            "rounds": widgets.IntSlider(1, 1, 20, description="Rounds", **slide),
-            "epochs": widgets.IntSlider(20, 5, 60, 5, description="Budget (epochs)", **slide),
-            "final": widgets.ToggleButtons(options=list(FINALS), value="98%", description="Final sparsity", **toggle),
-            "retraining": widgets.ToggleButtons(
-                options=RETRAINING, description="Retraining", **toggle,
-                tooltips=["go on from the weights that are left", "put them back to their first values, then train",
-                          "prune only"]),
-            "scope": widgets.ToggleButtons(
-                options=list(SCOPES), description="Scope", **toggle,
-                tooltips=["all weights compete", "each layer loses the same fraction"]),
+            "rounds": slider("Rounds", 1, 1, 20, width="430px"),
+            "epochs": slider("Budget (epochs)", 20, 5, 60, 5, width="430px"),
+            "final": toggles("Final sparsity", FINALS, "98%"),
+            "retraining": toggles("Retraining", RETRAINING, tooltips=[
+                "go on from the weights that are left", "put them back to their initial values, then train",
+                "prune only"]),
+            "scope": toggles("Scope", SCOPES, tooltips=["all weights compete", "each layer loses the same fraction"]),
         }
 
     def rows(self):
-        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
-        bench = self._bench
-        last = [control["scope"], *bench.buttons("Train this recipe"), self._reset, bench.bar, bench.told]
+        control = self.control
+        self._training = TrainControls(self, "Train this recipe")
+        self._results = ResultsTable(self, _row("", "recipe", "this recipe", "chosen at random", "mask from scratch"))
         return [
-            widgets.HBox([control["rounds"], control["epochs"]], layout=row),
-            widgets.HBox([control["final"], control["retraining"]], layout=row),
-            widgets.HBox(last, layout=row),
+            row(control["rounds"], control["epochs"]),
+            row(control["final"], control["retraining"]),
+            row(control["scope"], *self._training.widgets[:2], self._reset, *self._training.widgets[2:]),
             self._message,
             self._picture,
             self._sentence,
-            bench.head,
-            bench.table,
+            self._results.head,
+            self._results.table,
         ]
 
     def bring_back(self, recipe):
         """Move the controls to a recipe that was tried."""
         self.set(**recipe._asdict())
 
-    @property
-    def tried(self):
-        """What every recipe gave so far, {Recipe: Result}."""
-        return self.kitchen.tried
-
     # ---- from the state to the numbers --------------------------------------------------------------
 
     def frame(self, state):
-        recipe = Recipe(**state)
-        levels, budget = geometric(FINALS[recipe.final], recipe.rounds), self.kitchen.budget(recipe)
+        recipe, experiment = Recipe(**state), self.experiment
+        levels, budget = geometric(FINALS[recipe.final], recipe.rounds), experiment.budget(recipe)
         stairs = [(0.0, 0.0)]
         for index, level in enumerate(levels):
-            begin, end = (budget * i // recipe.rounds / self.kitchen.per_epoch for i in (index, index + 1))
+            begin, end = (budget * i // recipe.rounds / experiment.per_epoch for i in (index, index + 1))
             stairs += [(begin, level), (end, level)]
         return Frame(recipe, stairs, (1 - (1 - levels[-1]) ** (1 / recipe.rounds), budget // recipe.rounds),
-                     self.tried.get(recipe), dict(self.tried), self.kitchen.whole, _note(recipe))
+                     experiment.tried.get(recipe), dict(experiment.tried), experiment.whole, _note(recipe))
 
     # ---- the picture --------------------------------------------------------------------------------
 
@@ -162,7 +155,7 @@ class IterationsExplorer(Explorer):
         self._counts = [ax.text(x, 1, "", ha="center", va="bottom", fontsize=palette.SMALL,
                                 color=palette.INK) for x in at]
         ax = figure.add_subplot(grid[:, 1])
-        palette.plain(ax, f"Accuracy on the validation data (%), seeds {', '.join(map(str, self.kitchen.seeds))}")
+        palette.plain(ax, f"Accuracy on the validation data (%), seeds {', '.join(map(str, self.experiment.seeds))}")
         kept = (100, 50, 20, 10, 5, 2, 1)
         ax.set(xscale="log", xlim=(115, 0.8), ylim=(0, 104), xticks=kept, yticks=range(0, 101, 25))
         ax.set_xticklabels(map(str, kept))
@@ -172,18 +165,18 @@ class IterationsExplorer(Explorer):
         self._whole = ax.axhline(-9, color=palette.FAINT, linewidth=1, linestyle=":")
         self._band = ax.fill_between([], [], [], color=palette.POSITIVE, alpha=0.25, linewidth=0)
         self._others = [ax.plot([], [], color=colour, linewidth=1.5, marker=".", alpha=0.8)[0] for colour in COLOURS]
-        self._dice_band = ax.fill_between([], [], [], color=palette.FAINT, alpha=0.2, linewidth=0)
-        (self._dice,) = ax.plot([], [], color=palette.FAINT, linewidth=2, linestyle="--", marker="x", markersize=5)
+        self._random_band = ax.fill_between([], [], [], color=palette.FAINT, alpha=0.2, linewidth=0)
+        (self._random,) = ax.plot([], [], color=palette.FAINT, linewidth=2, linestyle="--", marker="x", markersize=5)
         (self._line,) = ax.plot([], [], color=palette.INK, linewidth=2.4, marker="o", markersize=5)
         (self._scratch,) = ax.plot([], [], color=palette.AFTER, linewidth=2.5, marker="D", markersize=8, markevery=[1])
         self._names = [ax.text(0, 0, "", fontsize=palette.SMALL, color=palette.INK, va="center", ha="left",
                                clip_on=True)
                        for _ in range(len(COLOURS) + 1)]
-        ax.legend(handles=[self._line, self._dice, self._scratch],
-                  labels=["this recipe", "dice choose instead", "same mask, from scratch"],
+        ax.legend(handles=[self._line, self._random, self._scratch],
+                  labels=["this recipe", "chosen at random", "same mask, from scratch"],
                   loc="lower left", fontsize=palette.SMALL, frameon=False)
-        return [self._stairs, *self._bars, *self._counts, self._whole, self._band, *self._others, self._dice_band,
-                self._dice, self._line, self._scratch, *self._names]
+        return [self._stairs, *self._bars, *self._counts, self._whole, self._band, *self._others, self._random_band,
+                self._random, self._line, self._scratch, *self._names]
 
     def paint(self, frame):
         self.say(frame.note)
@@ -192,7 +185,7 @@ class IterationsExplorer(Explorer):
         self._paint_layers(result)
         self._whole.set_ydata([100 * np.mean(frame.whole)] * 2 if frame.whole else [-9, -9])
         self._paint_curve(self._line, self._band, result, "pruned", frame.whole)
-        self._paint_curve(self._dice, self._dice_band, result, "dice", frame.whole)
+        self._paint_curve(self._random, self._random_band, result, "random", frame.whole)
         at, found = 100 * (1 - FINALS[frame.recipe.final]), 100 * np.array(result.scratch or [np.nan])
         self._scratch.set_data([at] * 3, [found.min(), found.mean(), found.max()])
         # A recipe keeps its colour; of those that share one, the latest is shown.
@@ -200,9 +193,9 @@ class IterationsExplorer(Explorer):
         for slot, line in enumerate(self._others):
             self._paint_curve(line, None, others.get(slot, Result(0, 0)), "pruned", frame.whole)
         self._paint_names([*map(others.get, range(len(COLOURS))), frame.result])
-        ranges = {recipe: map(mean_and_range, (each.finals(), each.finals("dice"), each.scratch))
+        ranges = {recipe: map(mean_and_range, (each.finals(), each.finals("random"), each.scratch))
                   for recipe, each in frame.tried.items()}
-        self._bench.show({recipe: _row(f"#{frame.tried[recipe].number}", recipe, *found)
+        self._results.show({recipe: _row(f"#{frame.tried[recipe].number}", recipe, *found)
                           for recipe, found in ranges.items()}, frame.recipe if frame.result is not None else None)
 
     def _paint_names(self, results):
@@ -215,7 +208,7 @@ class IterationsExplorer(Explorer):
                 end = 100 * (1 - result.pruned[0].points[-1].sparsity)
                 ends.setdefault(end, []).append((100 * np.mean(finals), text))
         for end, names in ends.items():
-            for height, (_, text) in zip(_apart([height for height, _ in names]), names, strict=True):
+            for height, (_, text) in zip(apart([height for height, _ in names], 4.5, 2.25, 102), names, strict=True):
                 text.set_position((end, height))
 
     def _paint_layers(self, result):
@@ -236,7 +229,7 @@ class IterationsExplorer(Explorer):
                                 for seed, run in enumerate(runs)]) if rounds else np.empty((1, 0))
         line.set_data(kept, right.mean(axis=0))
         once = result.rounds == 1  # nothing is measured between the two ends
-        line.set_linestyle(":" if once else "--" if kind == "dice" else "-")
+        line.set_linestyle(":" if once else "--" if kind == "random" else "-")
         if band is not None:
             if once and rounds:
                 kept, right = [1.04 * kept[1], kept[1] / 1.04], right[:, [1, 1]]
@@ -245,7 +238,7 @@ class IterationsExplorer(Explorer):
 
     def sentence(self, frame):
         recipe, (part, count) = frame.recipe, frame.each
-        steps = f"{count} steps ({self.kitchen.per_epoch} are one epoch)"
+        steps = f"{count} steps ({self.experiment.per_epoch} are one epoch)"
         said = (f"One cut removes <b>{recipe.final}</b>, then {steps} of training. " if recipe.rounds == 1 else
                 f"{recipe.rounds} rounds to <b>{recipe.final}</b>: each removes {part:.0%} of what is left, "
                 f"then trains for {steps}. ")
@@ -254,10 +247,10 @@ class IterationsExplorer(Explorer):
             return said + ("Not tried yet: press <b>Train this recipe</b>." if result is None else "Not finished.")
         layers = ", ".join(f"{name} {kept:,}" for name, kept, _ in result.pruned[0].kept)
         said += (f"Accuracy <b>{mean_and_range(result.finals())}</b>, with all weights {mean_and_range(frame.whole)}. "
-                 f"Weights left (seed {self.kitchen.seeds[0]}): {layers}. ")
-        if result.finals("dice"):
-            left = ", ".join(f"{name} {kept:,}" for name, kept, _ in result.dice[0].kept)
-            said += f"Dice: {mean_and_range(result.finals('dice'))}, weights left: {left}. "
+                 f"Weights left (seed {self.experiment.seeds[0]}): {layers}. ")
+        if result.finals("random"):
+            left = ", ".join(f"{name} {kept:,}" for name, kept, _ in result.random[0].kept)
+            said += f"At random: {mean_and_range(result.finals('random'))}, weights left: {left}. "
         if result.scratch:
             said += f"Same mask from scratch: {mean_and_range(result.scratch)}."
         return said
@@ -266,8 +259,7 @@ class IterationsExplorer(Explorer):
 
     def train(self):
         """Try the present recipe with every seed, in the background; the newest request wins."""
-        self._bench.bar.value = 0
-        self.job.start(self.kitchen.cook(Recipe(**self.state)))
+        self._training.run(self.experiment.attempt(Recipe(**self.state)))
 
     def rehearse(self):
         for rounds in (1, 5):
@@ -276,8 +268,8 @@ class IterationsExplorer(Explorer):
             self.wait()
 
     def progress(self, what):
-        self._bench.progress(what)
-        if self.tried != self.shown.tried or what is None:
+        self._training.progress(what)
+        if self.experiment.tried != self.shown.tried or what is None:
             self.refresh()
 
 
@@ -286,21 +278,9 @@ def _note(recipe):
     if recipe.retraining == "none":
         return "Without retraining the weights stay as they are, so the budget is not used."
     if recipe.retraining == "rewind" and recipe.epochs < 2 * recipe.rounds:
-        return (f"Rewinding starts anew in each round, and a round has only {recipe.epochs / recipe.rounds:.2g} "
+        return (f"Rewinding starts again in each round, and a round has only {recipe.epochs / recipe.rounds:.2g} "
                 f"epoch{'' if recipe.epochs == recipe.rounds else 's'} here; give it a larger budget or fewer rounds.")
     return ""
-
-
-def _apart(heights, least=4.5):
-    """Where labels can stand that belong at these heights (in %): in the same order, none nearer to the next than
-    ``least``, and the lowest above the floor."""
-    order = np.argsort(heights, kind="stable")
-    places = np.array(heights, float)
-    for upper, lower in zip(order[:0:-1], order[-2::-1], strict=True):  # from the top, the lower one gives way
-        places[lower] = min(places[lower], places[upper] - least)
-    floor = least / 2 + least * np.arange(len(places))
-    places[order] = np.maximum(places[order], floor)
-    return places
 
 
 def _row(number, recipe, *ranges):

@@ -1,8 +1,8 @@
 """The playground: every question of pruning has its control, and every recipe that was tried stays.
 
 The slider previews what a recipe removes, before any retraining.  Prune really does it, in the background: in rounds
-or gradually, with retraining; what came out stays in the table, can be called back, laid beside another, taken back,
-and copied as the few lines of code that do the same.
+or gradually, with retraining; what came out stays in the table, can be brought back, compared with another, undone, and
+copied as the few lines of code that do the same.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import numpy as np
 from minnet.draw import palette
 from minnet.draw.weight_sheet import WeightSheet
 from minnet.experiments import playground
-from minnet.experiments.playground import Outcome, Playground, Recipe, row, told
+from minnet.experiments.playground import Outcome, Playground, Recipe, describe, table_row
 from minnet.experiments.pruning_granularity import BATCH
+from minnet.widgets.controls import ResultsTable, TrainControls, dropdown, integer, row, slider, toggles
 from minnet.widgets.explorer_base import Explorer
 
 WHOLE = 0  # to compare with: the network before pruning
@@ -33,7 +34,7 @@ class Frame:
     ----------
     recipe : Recipe
     trained : bool
-        Whether the whole network has learned yet.
+        Whether the whole network has been trained.
     number : int
         Of the recipe in the table; 0 for a preview.
     here, beside, whole : Outcome
@@ -66,16 +67,14 @@ class PlaygroundExplorer(Explorer):
     Parameters
     ----------
     folder : str or path, optional
-        Where *Save as a page* writes; without it the button is asleep.
+        Where *Save as a page* writes; without it the button is disabled.
     subjects : dict of {name: Subject}, optional
         Other networks and data than those of `minnet.experiments.playground`.
 
     Attributes
     ----------
-    kitchen : Kitchen
-        Where networks are trained and pruned.
-    tried : dict of {Recipe: Layer}
-        The networks that came out, in the order of trying.
+    experiment : Playground
+        Its ``tried`` holds the networks that came out, in the order of trying.
     """
 
     size = (10, 4.4)
@@ -89,83 +88,51 @@ class PlaygroundExplorer(Explorer):
         layers = small._replace(net="mn.models.residual_mlp(width=8, blocks=2, rng={seed})")
         return PlaygroundExplorer(subjects={"small": small, "layers": layers})
 
-    def follow(self, other):
-        self.kitchen.take_over(other.kitchen)
-        self._list_beside()
-        super().follow(other)
-
     def __init__(self, folder=None, *, subjects=None):
         self.folder = None if folder is None else Path(folder)
-        self.subjects = dict(subjects or playground.subjects())
-        self.kitchen = Playground()
-        self._listing = False
-        self._drawn = None
-        self._table = widgets.Select(options=[], rows=4, description="Tried",
-                                     layout={"width": "auto"},
-                                     style={"description_width": "initial"})
-        self._code = widgets.HTML()
-        super().__init__()
-
-    @property
-    def tried(self):
-        return self.kitchen.tried
+        super().__init__(Playground(subjects))
 
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        wide = {"description_width": "initial"}
-        slides = [{"style": wide, "layout": {"width": "auto", "flex": flex}}  # beside each other with a side bar, too
-                  for flex in ("1 1 370px", "0 0 215px", "0 0 310px")]
-        pick = {"style": wide, "layout": {"width": "250px"}}
-        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
+        self.subjects = self.experiment.subjects
         return {
-            "subject": widgets.Dropdown(options=list(self.subjects), description="Network", style=wide,
-                                        layout={"width": "290px"}),
-            "structure": widgets.Dropdown(options=list(playground.STRUCTURES), description="What", **pick),
-            "criterion": widgets.Dropdown(options=list(playground.CRITERIA), description="How", style=wide,
-                                          layout={"width": "170px"}),
-            "seed": widgets.BoundedIntText(0, 0, 9999, description="Seed", style=wide, layout={"width": "120px"}),
-            "percent": widgets.IntSlider(0, 0, 99, description="Sparsity (% of units)", **slides[0]),
-            "rounds": widgets.IntSlider(1, 1, 20, description="Rounds", **slides[1]),
-            "epochs": widgets.IntSlider(10, 0, 40, description="Retraining (epochs)", **slides[2]),
-            "scope": widgets.ToggleButtons(
-                options=list(playground.SCOPES), description="Scope", **toggle,
-                tooltips=["all units compete", "each layer loses the same fraction", "N of each 4 neighbours (N:M)"]),
-            "schedule": widgets.ToggleButtons(
-                options=playground.SCHEDULES, description="Schedule", **toggle,
-                tooltips=["prune, retrain, prune, retrain …", "a little after every few steps of retraining"]),
-            "beside": widgets.Dropdown(options=[("the whole network", WHOLE)], description="Beside it", **pick),
+            "subject": dropdown("Network", list(self.subjects), width="290px"),
+            "structure": dropdown("What", list(playground.STRUCTURES), width="250px"),
+            "criterion": dropdown("How", list(playground.CRITERIA), width="170px"),
+            "seed": integer("Seed", 0),
+            "percent": slider("Sparsity (% of units)", 0, 0, 99, width="auto", flex="1 1 370px"),
+            "rounds": slider("Rounds", 1, 1, 20, width="auto", flex="0 0 215px"),
+            "epochs": slider("Retraining (epochs)", 10, 0, 40, width="auto", flex="0 0 310px"),
+            "scope": toggles("Scope", playground.SCOPES, tooltips=[
+                "all units compete", "each layer loses the same fraction", "N of each 4 neighbours (N:M)"]),
+            "schedule": toggles("Schedule", playground.SCHEDULES, tooltips=[
+                "prune, retrain, prune, retrain …", "a little after every few steps of retraining"]),
+            "beside": dropdown("Beside it", [("the whole network", WHOLE)], width="250px"),
         }
 
     def rows(self):
-        self._bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "100px"})
-        self._told = widgets.HTML(layout={"width": "225px", "height": "32px", "overflow": "hidden"})
-        self._buttons = [
-            self.button("Train", self.train, "Train the whole network"),
-            self.button("Prune", self.prune, "Prune and retrain as the recipe says"),
-            self.button("Undo", self.undo, "Take back the recipe that was tried last"),
-        ]
-        self._cancel = self.button("Cancel", self.job.cancel, "Stop; the table stays as it is")
-        self._cancel.disabled = True
-        self._save = self.button("Save as a page", self.save, "One file that opens without Jupyter")
-        self._save.disabled = self.folder is None
-        self._table.add_class("minnet-tried")
-        self._table.observe(self._recall, "value")
-        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "2px 14px"}
+        self._code = widgets.HTML()
+        self._training = TrainControls(self, "Train", "Train the whole network", doing="", done="ready",
+                                       width="225px")
+        prune = self.button("Prune", self.prune, "Prune and retrain as the recipe says")
+        undo = self.button("Undo", self.undo, "Take back the recipe that was tried last")
+        save = self.button("Save as a page", self.save, "One file that opens without Jupyter")
+        save.disabled = self.folder is None
+        self._results = ResultsTable(self, None)
+        self._list_beside()
+        control, gap = self.control, "2px 14px"
+        start, cancel, bar, text = self._training.widgets
         return [
-            widgets.HTML("<style>.minnet-tried select { font: 13px monospace; }</style>", layout={"display": "none"}),
-            widgets.HBox([control[name] for name in ("subject", "structure", "criterion", "seed")], layout=row),
-            widgets.HBox([control[name] for name in ("percent", "rounds", "epochs")], layout=row),
-            widgets.HBox([control[name] for name in ("scope", "schedule", "beside")], layout=row),
-            widgets.HBox([*self._buttons, self._cancel, self._reset, self._save, self._bar, self._told], layout=row),
-            self._message, self._picture, self._sentence, self._table, self._code,
+            row(*(control[name] for name in ("subject", "structure", "criterion", "seed")), gap=gap),
+            row(*(control[name] for name in ("percent", "rounds", "epochs")), gap=gap),
+            row(*(control[name] for name in ("scope", "schedule", "beside")), gap=gap),
+            row(start, prune, undo, cancel, self._reset, save, bar, text, gap=gap),
+            self._message, self._picture, self._sentence, self._results.head, self._results.table, self._code,
         ]  # fmt: skip
 
-    def _recall(self, change):
-        if change.new is not None and not self._listing:
-            self._careful(self._bring_back, change.new)
-
-    def _bring_back(self, recipe, **others):
+    def bring_back(self, recipe, **others):
+        """Move the controls to a recipe that was tried."""
         names = {subject: name for name, subject in self.subjects.items()}
         self.set(**{**recipe._asdict(), "subject": names[recipe.subject], **others})
 
@@ -175,24 +142,24 @@ class PlaygroundExplorer(Explorer):
         return Recipe(**{name: state[name] for name in Recipe._fields if name != "subject"},
                       subject=self.subjects[state["subject"]])
 
+    def subject(self, state):
+        recipe = self._recipe(state)
+        return recipe.subject, recipe.seed, self.experiment.dense(recipe)
+
     def frame(self, state):
-        recipe, kitchen = self._recipe(state), self.kitchen
-        if self._drawn != (recipe.subject, recipe.seed, kitchen.dense(recipe)):
-            self._drawn = recipe.subject, recipe.seed, kitchen.dense(recipe)
-            self.begin()
-        data, whole = kitchen.data(recipe), kitchen.whole(recipe)
-        tried = self.tried
+        recipe, experiment = self._recipe(state), self.experiment
+        data, whole, tried = experiment.data(recipe), experiment.whole(recipe), experiment.tried
         numbers = {each: number for number, each in enumerate(tried, 1)}
         other = {number: each for each, number in numbers.items()}.get(state["beside"])
-        here, note = kitchen.result(recipe) if recipe in numbers else kitchen.preview(recipe), recipe.remark
+        here, note = experiment.result(recipe) if recipe in numbers else experiment.preview(recipe), recipe.remark
         if isinstance(here, str):
             here, note = whole, here
         return Frame(
-            recipe=recipe, trained=kitchen.trained(recipe), number=numbers.get(recipe, 0),
-            here=here, whole=whole, beside=whole if other is None else kitchen.result(other),
+            recipe=recipe, trained=experiment.trained(recipe), number=numbers.get(recipe, 0),
+            here=here, whole=whole, beside=whole if other is None else experiment.result(other),
             beside_number=state["beside"], names=data.class_names,
             points={numbers[each]: (100 - 100 * result.sparsity, 100 * result.accuracy)
-                    for each in tried if each.subject == recipe.subject for result in [kitchen.result(each)]},
+                    for each in tried if each.subject == recipe.subject for result in [experiment.result(each)]},
             code=recipe.code(len(data.train)), note=note,
         )
 
@@ -203,10 +170,10 @@ class PlaygroundExplorer(Explorer):
         sheet = figure.add_subplot(grid[:, 0])
         self._points = Points(figure.add_subplot(grid[0, 1]))
         recipe = self._recipe(self.state)
-        self._classes = Classes(figure.add_subplot(grid[1, 1]), self.kitchen.data(recipe).class_names)
+        self._classes = Classes(figure.add_subplot(grid[1, 1]), self.experiment.data(recipe).class_names)
         figure.canvas.draw()  # settles the layout, which the sheet fits itself into
-        self._sheet = WeightSheet(self.kitchen.dense(recipe), sheet,
-                                "Weights: grey masked, white leads nowhere")
+        self._sheet = WeightSheet(self.experiment.dense(recipe), sheet,
+                                "Weights: grey masked, white deleted")
         return [*self._sheet.artists, *self._points.artists, *self._classes.artists]
 
     def paint(self, frame):
@@ -216,24 +183,14 @@ class PlaygroundExplorer(Explorer):
         self._classes.update(frame.here, frame.beside)
         self._code.value = ("<p style='font-size: 15px'>The same in code:</p><pre style='font-size: 14px; "
                             f"line-height: 1.35'>import minnet as mn\n\n{html.escape(frame.code)}</pre>")
-        self._list(frame)
-
-    def _list(self, frame):
-        """The table of tried recipes.  An option's blanks would be folded, so they are made hard."""
-        options = [(row(number, recipe, self.kitchen.result(recipe)), recipe)
-                   for number, recipe in enumerate(self.tried, 1)]
-        self._listing = True
-        try:
-            if tuple(options) != tuple(self._table.options):
-                self._table.options = options
-            self._table.value = frame.recipe if frame.number else None
-        finally:
-            self._listing = False
+        self._results.show({recipe: table_row(number, recipe, self.experiment.result(recipe))
+                            for number, recipe in enumerate(self.experiment.tried, 1)},
+                           frame.recipe if frame.number else None)
 
     def sentence(self, frame):
         what = f"<b>Recipe #{frame.number}</b>" if frame.number else "<b>Preview</b>, not retrained"
         other = "the whole network" if frame.beside_number == WHOLE else f"recipe #{frame.beside_number}"
-        said = (f"{what}: {told(frame.here)}. Beside it, {other}: {told(frame.beside)}. "
+        said = (f"{what}: {describe(frame.here)}. Beside it, {other}: {describe(frame.beside)}. "
                 "(Recognised: of the validation data. Bytes and time: as compiled by <code>mn.sparse.compile</code>, "
                 f"for {BATCH} samples.)")
         return said if frame.trained else said + " The network has not been trained yet: press <b>Train</b>."
@@ -243,21 +200,19 @@ class PlaygroundExplorer(Explorer):
     def train(self):
         """Train the whole network, in the background."""
         recipe = self._recipe(self.state)
-        if self.kitchen.trained(recipe):
+        if self.experiment.trained(recipe):
             self.say("This network has been trained. Choose a recipe and press Prune, or choose another seed.")
             return
-        self._begun = monotonic()
-        self.job.start(self._learn(recipe))
+        self._training.run(self._train(recipe))
 
     def prune(self):
         """Carry out the recipe, in the background; the whole network is trained first if need be."""
         recipe = self._recipe(self.state)
-        preview = self.kitchen.preview(recipe)
+        preview = self.experiment.preview(recipe)
         if isinstance(preview, str) or not preview.kept:
             self.refresh()  # says why not
             return
-        self._begun = monotonic()
-        self.job.start(self._cook(recipe))
+        self._training.run(self._prune(recipe))
 
     def rehearse(self):
         for criterion in ("random", "magnitude"):
@@ -267,14 +222,14 @@ class PlaygroundExplorer(Explorer):
 
     def undo(self):
         """Forget the recipe that was tried last, and go back to the one before."""
-        if not self.tried:
+        if not self.experiment.tried:
             self.say("Nothing has been tried yet: press Prune first.")
             return
-        self.kitchen.forget_last()
+        self.experiment.forget_last()
         self._list_beside()
-        if self.tried:
+        if tried := list(self.experiment.tried):
             beside = self.state["beside"]
-            self._bring_back(list(self.tried)[-1], beside=WHOLE if beside == len(self.tried) else beside)
+            self.bring_back(tried[-1], beside=WHOLE if beside == len(tried) else beside)
         else:
             self.refresh()
 
@@ -284,41 +239,38 @@ class PlaygroundExplorer(Explorer):
         self.save_html(path)
         self.say(f"Saved as {path.name}, next to this notebook. It opens in any browser, without Jupyter.")
 
-    def _learn(self, recipe):
-        for part in self.kitchen.learn(recipe):
-            yield part, "training the whole network"
+    def _train(self, recipe):
+        yield from _timed(self.experiment.train(recipe), "training the whole network")
 
-    def _cook(self, recipe):
-        if not self.kitchen.trained(recipe):
-            yield from self._learn(recipe)
-            self._begun = monotonic()
-        for part in self.kitchen.cook(recipe):
-            yield part, "pruning and retraining"
+    def _prune(self, recipe):
+        if not self.experiment.trained(recipe):
+            yield from self._train(recipe)
+        yield from _timed(self.experiment.prune(recipe), "pruning and retraining")
         yield 1.0, "done"
 
     def progress(self, what):
-        running = what is not None
-        self._cancel.disabled = not running
-        if running:
-            self._bar.value, doing = what
-            left = (monotonic() - self._begun) * (1 / max(self._bar.value, 1e-3) - 1)
-            self._told.value = doing + (f", about {left:.0f} s left" if left > 2 else "")
-        else:
-            self._told.value = "ready" if self._bar.value == 1 else "stopped"
-            if self.job.error is not None:
-                self.say(f"Something went wrong: {self.job.error}")
+        self._training.progress(what)
+        if what is None:
             self._list_beside()
             self.refresh()
 
     def _list_beside(self):
-        """Every tried recipe can be laid beside."""
-        control = self.control["beside"]
-        options = [("the whole network", WHOLE), *((f"recipe #{n}", n) for n in range(1, len(self.tried) + 1))]
+        """Offer every recipe that was tried for comparison."""
+        control, count = self.control["beside"], len(self.experiment.tried)
+        options = [("the whole network", WHOLE), *((f"recipe #{n}", n) for n in range(1, count + 1))]
         if tuple(options) != tuple(control.options):
             with self._silently():
                 value = control.value
                 control.options = options
-                control.value = value if value <= len(self.tried) else WHOLE
+                control.value = value if value <= count else WHOLE
+
+
+def _timed(work, what):
+    """Add to each fraction done what is being done, and for how much longer."""
+    begun = monotonic()
+    for part in work:
+        left = (monotonic() - begun) * (1 / max(part, 1e-3) - 1)
+        yield part, what + (f", about {left:.0f} s left" if left > 2 else "")
 
 
 # ---- Plots -------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """How fast should little-used links go?  A web of links is pruned at three rates, round by round.
 
-All three begin with every link there can be and end with equally many.  Whether few links fall at first or many
+All three begin with every link there can be and end with equally many.  Whether few links are removed at first or many
 decides which ones are left, and so how many messages still arrive and how far they have to go.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
@@ -16,7 +15,7 @@ from minnet import draw
 from minnet.draw import palette
 from minnet.draw.routing_graph import KINDS
 from minnet.routing import RATES, Web, prune_in_rounds
-from minnet.widgets.controls import Player
+from minnet.widgets.controls import Player, choice_slider, integer, row, slider, toggles
 from minnet.widgets.explorer_base import Explorer
 
 LEFT = (5, 8, 10, 15, 20, 25, 35, 50)  # percent
@@ -83,7 +82,7 @@ class RatesExplorer(Explorer):
     left : int
         Links that are left at the end, in per cent.
     seed : int
-        Dice for messages and equally used links.
+        Of the messages, and of the choice among equally used links.
     """
 
     size = (10, 4.6)
@@ -102,28 +101,21 @@ class RatesExplorer(Explorer):
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        wide = {"description_width": "initial"}
-        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
-        left = sorted({*LEFT, self._given["left"]})
+        left = [(f"{percent} %", percent) for percent in sorted({*LEFT, self._given["left"]})]
         return {
-            "rate": widgets.ToggleButtons(
-                options=list(RATES), value="constant", description="Pruning rate", **toggle,
-                tooltips=["many links fall at first, then fewer and fewer", "the same part of what is left each time",
-                          "few links fall at first, then more and more"]),
-            "round": widgets.IntSlider(0, 0, self.rounds, description="Rounds over", style=wide,
-                                       layout={"width": "340px", "max_width": "100%"}),
-            "left": widgets.SelectionSlider(options=[(f"{percent} %", percent) for percent in left],
-                                            value=self._given["left"], description="Links left in the end",
-                                            style=wide, layout={"width": "330px", "max_width": "100%"}),
-            "seed": widgets.BoundedIntText(self._given["seed"], 0, 9999, description="Seed", style=wide,
-                                           layout={"width": "120px"}),
+            "rate": toggles("Pruning rate", RATES, "constant", [
+                "many links are removed at first, then fewer and fewer", "the same part of what is left each time",
+                "few links are removed at first, then more and more"]),
+            "round": slider("Rounds over", 0, 0, self.rounds, width="340px"),
+            "left": choice_slider("Links left in the end", left, self._given["left"], width="330px"),
+            "seed": integer("Seed", self._given["seed"]),
         }
 
     def rows(self):
-        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
+        control = self.control
         return [
-            widgets.HBox([control["rate"], control["left"]], layout=row),
-            widgets.HBox([control["round"], Player(control["round"], 700), control["seed"], self._reset], layout=row),
+            row(control["rate"], control["left"]),
+            row(control["round"], Player(control["round"], 700), control["seed"], self._reset),
             self._message,
             self._picture,
             self._sentence,

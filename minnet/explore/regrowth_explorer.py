@@ -1,7 +1,7 @@
-"""Growing back: a sparse network looks for its connections while it learns, and one can watch them wander.
+"""Dynamic sparse training: a sparse network looks for its connections while it learns, and one can watch them move.
 
-Four ways to as many weights are trained side by side; a slider then goes through the training and shows how many
-connections each dot of the image has, what the first neurons look at, and how well the digits are recognised.
+Four ways to the same number of weights are trained side by side; a slider then goes through the training and shows how
+many connections each pixel has, what the first neurons look at, and how well the digits are recognised.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from time import monotonic
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.collections import LineCollection
 
@@ -18,7 +17,17 @@ from minnet.draw import palette
 from minnet.experiments.dynamic_sparse_training import METHODS, RIGL, SET, DynamicSparseTraining, Recipe, TrainingPoint
 from minnet.nn.layer import Layer
 from minnet.nn.models import mlp
-from minnet.widgets.controls import Player, ResultsTable, few
+from minnet.widgets.controls import (
+    Player,
+    ResultsTable,
+    TrainControls,
+    choice_slider,
+    few,
+    integer,
+    row,
+    slider,
+    toggles,
+)
 from minnet.widgets.explorer_base import Explorer
 
 LINES = {"static": (palette.FAINT, ":"), "SET": (palette.AMBER, "--"), "RigL": (palette.POSITIVE, "-"),
@@ -38,7 +47,7 @@ class Frame:
     ----------
     method : str
     recipe : Recipe
-    moment : Moment
+    moment : TrainingPoint
         The last that is known at the chosen step.
     links : ndarray of int, (inputs,)
         How many connections each dot has.
@@ -46,7 +55,7 @@ class Frame:
         Of the neurons that have most connections in the end; NaN where there is no connection.
     empty : ndarray of bool, (inputs,)
         Dots of the image that are white in nearly all training images.
-    courses : dict of {method: list of Moment}
+    courses : dict of {method: list of TrainingPoint}
         Of this recipe, as far as they have got.
     tried : dict of {Recipe: {method: accuracy in the end, or None}}
     note : str
@@ -77,8 +86,7 @@ class RegrowthExplorer(Explorer):
 
     Attributes
     ----------
-    nursery : Nursery
-        Everything that was trained.
+    experiment : DynamicSparseTraining
     """
 
     size = (10, 4.1)
@@ -88,10 +96,6 @@ class RegrowthExplorer(Explorer):
     def example():
         return RegrowthExplorer(lambda seed: mlp(64, 12, 10, rng=seed), few(datasets.digits()), count=30)
 
-    def follow(self, other):
-        self.nursery.remember(other.nursery)
-        super().follow(other)
-
     def __init__(self, make, data, *, count=1000):
         example = make(0) if callable(make) and not isinstance(make, Layer) else None
         if not isinstance(example, Layer):
@@ -99,55 +103,48 @@ class RegrowthExplorer(Explorer):
                             "mn.explore.regrowth(lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed), digits)")
         if not hasattr(data, "train"):
             raise TypeError("regrowth trains and measures: pass the whole data set, not one part of it")
-        self.nursery, self.count = DynamicSparseTraining(make, data, count), count
-        self._empty = np.mean(data.train.x.reshape(len(data.train), -1) > 0, axis=0) < RARELY
-        self._shape, self._painted = data.image_shape[-2:], 0.0
-        self._bench = ResultsTable(self, _row("sparsity, moved", dict.fromkeys(METHODS, None), names=True),
-                            "validation accuracy after all steps")
-        self._bench.told.layout.width, self._bench.bar.layout.width = "150px", "80px"
-        super().__init__()
+        super().__init__(DynamicSparseTraining(make, data, count))
 
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        wide = {"description_width": "initial"}
-        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
-        slide = {"style": wide, "layout": {"width": "300px", "max_width": "100%"}}
+        data, self.count, self._painted = self.experiment.data, self.experiment.count, 0.0
+        self._empty = np.mean(data.train.x.reshape(len(data.train), -1) > 0, axis=0) < RARELY
+        self._shape = data.image_shape[-2:]
         return {
-            "method": widgets.ToggleButtons(
-                options=METHODS, value=RIGL, description="Look at", **toggle,
-                tooltips=["a random mask that stays", "the smallest weights fall, others grow at random",
-                          "the smallest weights fall, others grow where the slope is largest",
-                          "all weights at first, pruned little by little"]),
-            "final": widgets.ToggleButtons(options=[(f"{percent}%", percent) for percent in FINALS], value=98,
-                                           description="Sparsity", **toggle),
-            "fraction": widgets.IntSlider(30, 10, 100, 10, description="Moves at first (%)", **slide),
-            "every": widgets.SelectionSlider(options=EVERY, value=25, description="Every … steps", **slide),
-            "until": widgets.IntSlider(75, 25, 100, 25, description="Until (% of training)", **slide),
-            "seed": widgets.BoundedIntText(0, 0, 9999, description="Seed", style=wide, layout={"width": "110px"}),
-            "step": widgets.SelectionSlider(options=self.nursery.moments, value=self.count, description="Step",
-                                            style=wide, layout={"width": "370px", "max_width": "100%"}),
+            "method": toggles("Look at", METHODS, RIGL, [
+                "a random mask that stays", "the smallest weights are dropped, others grow at random",
+                "the smallest weights are dropped, others grow where the slope is largest",
+                "all weights at first, pruned little by little"]),
+            "final": toggles("Sparsity", [(f"{percent}%", percent) for percent in FINALS], 98),
+            "fraction": slider("Moves at first (%)", 30, 10, 100, 10, width="300px"),
+            "every": choice_slider("Every … steps", EVERY, 25, width="300px"),
+            "until": slider("Until (% of training)", 75, 25, 100, 25, width="300px"),
+            "seed": integer("Seed", 0, width="110px"),
+            "step": choice_slider("Step", self.experiment.moments, self.count, width="370px"),
         }
 
     def rows(self):
-        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "2px 16px"}
-        bench = self._bench
-        buttons = bench.buttons("Train all four", "The four ways with these settings, in the background")
+        control, gap = self.control, "2px 16px"
+        self._training = TrainControls(self, "Train all four", "The four ways with these settings, in the background",
+                                       width="150px")
+        self._training.bar.layout.width = "80px"
+        self._results = ResultsTable(self, _row("sparsity, moved", dict.fromkeys(METHODS, None), names=True),
+                                     "validation accuracy after all steps")
         return [
-            widgets.HBox([control["fraction"], control["every"], control["until"]], layout=row),
-            widgets.HBox([control["final"], control["seed"], *buttons, bench.bar, bench.told], layout=row),
-            widgets.HBox([control["method"], control["step"], Player(control["step"], 200), self._reset], layout=row),
+            row(control["fraction"], control["every"], control["until"], gap=gap),
+            row(control["final"], control["seed"], *self._training.widgets, gap=gap),
+            row(control["method"], control["step"], Player(control["step"], 200), self._reset, gap=gap),
             self._message,
             self._picture,
             self._sentence,
-            bench.head,
-            bench.table,
+            self._results.head,
+            self._results.table,
         ]
 
     def train(self):
         """Train the present recipe in all four ways, in the background; the newest request wins."""
-        self._bench.bar.value = 0
-        self.job.start(self.nursery.train(_recipe(self.state)))
+        self._training.run(self.experiment.train(_recipe(self.state)))
 
     def rehearse(self):
         self.train()
@@ -158,7 +155,7 @@ class RegrowthExplorer(Explorer):
         self.set(**recipe._asdict())
 
     def progress(self, what):
-        self._bench.progress(what)
+        self._training.progress(what)
         if what is None or monotonic() - self._painted > PATIENCE:
             self.refresh()
             self._painted = monotonic()
@@ -166,12 +163,12 @@ class RegrowthExplorer(Explorer):
     # ---- from the state to the numbers --------------------------------------------------------------
 
     def frame(self, state):
-        recipe, nursery = _recipe(state), self.nursery
-        courses = {method: list(nursery.course(method, recipe)) for method in METHODS}
+        recipe, experiment = _recipe(state), self.experiment
+        courses = {method: list(experiment.course(method, recipe)) for method in METHODS}
         course = courses[state["method"]]
         moment = [each for each in course if each.step <= state["step"]][-1]
-        tried = {each: {method: nursery.course(method, each)[-1].accuracy if nursery.complete(method, each) else None
-                        for method in METHODS} for each in list(nursery.tried)}
+        tried = {each: {method: experiment.final(method, each) for method in METHODS}
+                 for each in list(experiment.tried)}
         return Frame(state["method"], recipe, moment, moment.links, moment.weights(course[-1].busiest(DRAWN)),
                      self._empty, courses, tried, _note(state))
 
@@ -237,7 +234,7 @@ class RegrowthExplorer(Explorer):
                 line.set_linewidth(2.8 if method == frame.method else 1.4)
         for line in self._here:
             line.set_xdata([frame.moment.step] * 2)
-        self._bench.show({recipe: _row(recipe, found) for recipe, found in frame.tried.items()},
+        self._results.show({recipe: _row(recipe, found) for recipe, found in frame.tried.items()},
                          frame.recipe if frame.recipe in frame.tried else None)
 
     def sentence(self, frame):
@@ -268,12 +265,12 @@ def _wasted(moment, empty):
 def _note(state):
     """What will go otherwise than it may seem."""
     if state["every"] <= 5:
-        return ("What has just grown starts at zero; after so few steps it is still among the smallest, and falls "
-                "again at the next move.")
+        return ("What has just grown starts at zero; after so few steps it is still among the smallest, and is "
+                "dropped at the next move.")
     return ""
 
 
 def _row(recipe, found, names=False):
     """A line of the table of what was tried."""
-    told = [method if names else "–" if part is None else f"{part:.1%}" for method, part in found.items()]
-    return f"{recipe!s:42}" + "".join(f"{each:10}" for each in told)
+    texts = [method if names else "–" if part is None else f"{part:.1%}" for method, part in found.items()]
+    return f"{recipe!s:42}" + "".join(f"{each:10}" for each in texts)

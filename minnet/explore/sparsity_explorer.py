@@ -1,7 +1,7 @@
-"""How much can go?  A slider removes weights, and everything that follows from it is seen at once.
+"""How much can be removed?  A slider removes weights, and everything that follows from it is seen at once.
 
-The network itself is pruned as the slider moves: its masks are those of the picture.  In the background,
-copies are retrained at every sparsity, which shows how much of a loss was only a lack of practice.
+The network itself is pruned as the slider moves: its masks are those of the picture.  In the background, copies are
+retrained at several sparsities, which shows how much of a loss retraining wins back.
 """
 
 from __future__ import annotations
@@ -15,18 +15,14 @@ import numpy as np
 from minnet import data as datasets
 from minnet import draw
 from minnet.draw import palette
-from minnet.experiments.prediction_cost import PredictionCost
+from minnet.experiments.sparsity_sweep import CRITERIA, RETRAINED_AT, SCOPES, Method, SparsitySweep
 from minnet.nn.models import mlp
-from minnet.nn.train import accuracy, fit, steps, steps_for
-from minnet.pruning import criteria
-from minnet.pruning import scope as scopes
-from minnet.pruning.ranking import rank, restore, set_masks, sparsity
-from minnet.widgets.controls import few
+from minnet.nn.train import accuracy, fit
+from minnet.pruning.ranking import sparsity
+from minnet.widgets.controls import TrainControls, few, integer, row, slider, toggles
 from minnet.widgets.explorer_base import Explorer
 
-RETRAINED_AT = (0, 10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 93, 95, 97, 98, 99, 100)  # percent
-CRITERIA = {"magnitude": criteria.magnitude, "random": criteria.random}
-SCOPES = {"network": scopes.network, "layer": scopes.layer}
+NO_TRAINING = "Retraining needs training data: pass the whole data set, not one part of it."
 
 
 @dataclass(frozen=True)
@@ -70,13 +66,12 @@ class SparsityExplorer(Explorer):
     epochs : int
         How long each copy is retrained.
     seed : int
-        Dice of the random criterion and of retraining.
+        Of the random criterion and of retraining.
 
     Attributes
     ----------
-    net : Layer
-    retrained : dict of {(criterion, scope, seed): {percent: accuracy}}
-        Grows while `retrain` runs, and stays.
+    experiment : SparsitySweep
+        Its ``net`` is the network, its ``retrained`` what `train` has measured.
     """
 
     measured = ("time",)
@@ -88,59 +83,36 @@ class SparsityExplorer(Explorer):
         fit(net, digits.train, epochs=2, rng=0, progress=False)
         return SparsityExplorer(net, digits, epochs=1)
 
-    def follow(self, other):
-        self.retrained = {recipe: dict(points) for recipe, points in other.retrained.items()}
-        super().follow(other)
-
     def __init__(self, net, data, *, epochs=10, seed=0):
-        self.net, self.data, self.epochs, self.seed = net, data, epochs, seed
-        self.split = data.val if hasattr(data, "val") else data
-        self.train = getattr(data, "train", None)
-        self._samples = f"{len(self.split.y):,} {'validation samples' if self.split is not data else 'samples'}"
-        self.retrained = {}
-        self._found = {param.path: param.mask for param in net.params()}  # what Reset goes back to
-        self._opened = round(100 * sparsity(net))
-        self._untouched = True
-        self._watch = PredictionCost(self.split.x)
-        self._remember()
-        super().__init__()
+        self._seed = seed
+        super().__init__(SparsitySweep(net, data, epochs))
 
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        wide = {"description_width": "initial"}
-        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
+        self.net, self.split = self.experiment.net, self.experiment.split
+        self._samples = f"{len(self.split.y):,} {'samples' if self.experiment.train is None else 'validation samples'}"
         return {
-            "sparsity": widgets.IntSlider(self._opened, 0, 100, description="Sparsity (%)", style=wide,
-                                          layout={"width": "520px", "max_width": "100%"}),
-            "criterion": widgets.ToggleButtons(
-                options=list(CRITERIA), description="Criterion", **toggle,
-                tooltips=["the weights nearest to zero fall first", "dice decide"]),
-            "scope": widgets.ToggleButtons(
-                options=list(SCOPES), description="Scope", **toggle,
-                tooltips=["all weights compete", "each layer loses the same fraction"]),
-            "seed": widgets.BoundedIntText(self.seed, 0, 9999, description="Seed", style=wide,
-                                           layout={"width": "120px"}),
+            "sparsity": slider("Sparsity (%)", self.experiment.found, 0, 100, width="520px"),
+            "criterion": toggles("Criterion", CRITERIA, tooltips=["the weights nearest to zero are removed first",
+                                                                  "weights are removed at random"]),
+            "scope": toggles("Scope", SCOPES, tooltips=["all weights compete", "each layer loses the same fraction"]),
+            "seed": integer("Seed", self._seed),
             "ghosts": widgets.Checkbox(True, description="Ghosts of removed weights", indent=False,
                                        layout={"width": "auto"}),
         }
 
     def rows(self):
-        self._bar = widgets.IntProgress(0, 0, len(RETRAINED_AT), layout={"width": "160px"})
-        self._told = widgets.HTML(layout={"width": "250px"})
-        self._retrain = self.button("Retrain at every sparsity", self.retrain,
-                                    "Train a copy further at each sparsity; the network itself stays as it is")
-        self._cancel = self.button("Cancel", self.job.cancel, "Stop retraining; finished points stay")
-        self._cancel.disabled = True
-        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
-        if self.train is None:
-            self._retrain.disabled = True
-            self._told.layout.width = "auto"
-            self._told.value = "Retraining needs training data: pass the whole data set, not one part of it."
+        control = self.control
+        self._training = TrainControls(
+            self, "Retrain at every sparsity", doing="retraining", done="retrained",
+            tooltip="Train a copy further at each sparsity; the network itself stays as it is")
+        if self.experiment.train is None:
+            self._training.disable(NO_TRAINING)
         return [
-            widgets.HBox([control["sparsity"], self._reset, control["ghosts"]], layout=row),
-            widgets.HBox([control["criterion"], control["scope"], control["seed"]], layout=row),
-            widgets.HBox([self._retrain, self._cancel, self._bar, self._told], layout=row),
+            row(control["sparsity"], self._reset, control["ghosts"]),
+            row(control["criterion"], control["scope"], control["seed"]),
+            row(*self._training.widgets),
             self._message,
             self._picture,
             self._sentence,
@@ -148,79 +120,45 @@ class SparsityExplorer(Explorer):
 
     def reset(self):
         """All controls as they stood at first, and the network's masks as they were found."""
-        for param in self.net.params():
-            param.mask = self._found[param.path]
-        self._untouched = True
+        self.experiment.reset()
         super().reset()
 
     @contextmanager
     def undisturbed(self):
-        masks, untouched = {param.path: param.mask for param in self.net.params()}, self._untouched
+        before = self.experiment.position()
         with super().undisturbed() as pose:
             try:
                 yield pose
             finally:
-                for param in self.net.params():
-                    param.mask = masks[param.path]
-                self._untouched = untouched
+                self.experiment.return_to(before)
 
     # ---- from the state to the numbers --------------------------------------------------------------
 
+    def prepare(self, state):
+        self.experiment.prune(_method(state), state["sparsity"])
+
+    def subject(self, state):
+        return self.experiment.dense()  # trained further in another cell, it is another picture
+
     def frame(self, state):
-        if self._numbers_changed():  # trained further in another cell: another subject
-            self._remember()
-            self.begin()
-        if not (self._untouched and state["sparsity"] == self._opened):
-            self._untouched = False
-            set_masks(self.net, self._masks(state, state["sparsity"] / 100))
-        weights = [param for param in self.net.params() if param.prunable]
+        method, weights = _method(state), [param for param in self.net.params() if param.prunable]
         return Frame(
             sparsity=sparsity(self.net),
             kept=sum(param.kept for param in weights),
             weights=sum(param.size for param in weights),
             accuracy=accuracy(self.net, self.split),
-            curve=self._curve(state),
-            retrained=dict(self.retrained.get(_recipe(state), {})),
-            time=self._watch.read(self.net),
+            curve=self.experiment.curve(method),
+            retrained=dict(self.experiment.retrained.get(method, {})),
+            time=self.experiment.cost(),
             ghosts=state["ghosts"],
         )
-
-    def _masks(self, state, part):
-        recipe = _recipe(state)
-        if recipe not in self._rankings:
-            dense = self._dense.copy()
-            criterion, scope, seed = recipe
-            self._rankings[recipe] = rank(dense, CRITERIA[criterion], scope=SCOPES[scope], rng=seed)
-        return self._rankings[recipe].masks(part)
-
-    def _curve(self, state):
-        """Accuracy at every percent, on a copy; once for each recipe."""
-        recipe = _recipe(state)
-        if recipe not in self._curves:
-            copy, curve = self._dense.copy(), []
-            for percent in range(101):
-                set_masks(copy, self._masks(state, percent / 100))
-                curve.append(accuracy(copy, self.split))
-            self._curves[recipe] = np.array(curve)
-        return self._curves[recipe]
-
-    def _remember(self):
-        """Keep the network's numbers: rankings and curves belong to them."""
-        self._dense = self.net.copy()
-        restore(self._dense)
-        self._rankings, self._curves = {}, {}
-        self._watch.forget()
-
-    def _numbers_changed(self):
-        pairs = zip(self.net.params(), self._dense.params(), strict=True)
-        return any(not np.array_equal(now.data, then.data) for now, then in pairs)
 
     # ---- the picture --------------------------------------------------------------------------------
 
     def draw(self, figure):
         grid = figure.add_gridspec(2, 3, width_ratios=(4.15, 2.15, 3.7), height_ratios=(0.9, 1))
-        names = getattr(self.data, "class_names", None)
-        shape = getattr(self.data, "image_shape", None)
+        names = getattr(self.experiment.data, "class_names", None)
+        shape = getattr(self.experiment.data, "image_shape", None)
         self._network = draw.network(self.net, ax=figure.add_subplot(grid[:, 0]), labels=names,
                                      title="The network: blue +, orange −, grey removed")
         self._tiles = draw.masks(self.net, shape, ax=figure.add_subplot(grid[0, 1:]),
@@ -260,44 +198,23 @@ class SparsityExplorer(Explorer):
 
     # ---- retraining in the background ---------------------------------------------------------------
 
-    def retrain(self):
-        """Retrain copies at every sparsity, in the background; the newest request wins.  `wait` waits for the
+    def train(self):
+        """Retrain copies at several sparsities, in the background; the newest request wins.  `wait` waits for the
         end."""
-        if self.train is None:
-            self.say("Retraining needs training data: pass the whole data set, mn.explore.sparsity(net, digits).")
+        if self.experiment.train is None:
+            self.say(NO_TRAINING)
             return
-        state = self.state
-        masks = {percent: self._masks(state, percent / 100) for percent in RETRAINED_AT}
-        self.retrained[_recipe(state)] = {}
-        self.job.start(self._practice(self._dense.copy(), masks, self.retrained[_recipe(state)], state["seed"]))
-
-    def _practice(self, dense, masks, points, seed):
-        count = steps_for(self.train, self.epochs)
-        for done, (percent, chosen) in enumerate(masks.items()):
-            copy = set_masks(dense.copy(), chosen)
-            for step in steps(copy, self.train, count=count, rng=seed):
-                yield done + step.index / count
-            points[percent] = accuracy(copy, self.split)
-            yield done + 1
+        self._training.run(self.experiment.retrain(_method(self.state)))
 
     def rehearse(self):
-        self.retrain()
+        self.train()
         self.wait()
 
     def progress(self, what):
-        running = what is not None
-        self._cancel.disabled = not running
-        if running:
-            self._bar.value = int(what)
-            self._told.value = f"retraining: {int(what)} of {len(RETRAINED_AT)} points"
-        else:
-            finished = self._bar.value == len(RETRAINED_AT)
-            self._told.value = "retrained" if finished else "stopped"
-        points = len(self.retrained.get(_recipe(self.state), {}))
-        if points != len(self.shown.retrained) or not running:
+        self._training.progress(what)
+        if what is None or len(self.experiment.retrained[_method(self.state)]) != len(self.shown.retrained):
             self.refresh()
 
 
-def _recipe(state):
-    """What a ranking depends on."""
-    return state["criterion"], state["scope"], state["seed"]
+def _method(state):
+    return Method(state["criterion"], state["scope"], state["seed"])

@@ -1,8 +1,8 @@
-"""Why is it not faster?  A race of all ways to compute a pruned network, on the learner's own computer.
+"""Why is it not faster?  All ways to compute a pruned network, timed on the learner's own computer.
 
 Two sliders choose the sparsity and the batch. What was measured before is shown at once; what is missing is measured in
-the background, and the bars settle as the rounds come in. Beside them stand the crossover, the bytes, and the reason:
-how many numbers a loop has to load for each that it multiplies.
+the background, and the bars settle as the rounds come in. Beside them: the crossover, the bytes, and the reason, which
+is how many bytes a loop has to load for each multiplication.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from time import monotonic
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.patches import Rectangle
 
@@ -27,11 +26,11 @@ from minnet.experiments.inference_backends import (
     Backends,
     StorageSizes,
 )
-from minnet.experiments.inference_timing import InferenceTiming, TimingResult, heat
+from minnet.experiments.inference_timing import InferenceTiming, TimingResult
 from minnet.messages import spoken_bytes, spoken_time
 from minnet.nn.layers import Sequential
 from minnet.nn.models import mlp
-from minnet.widgets.controls import few
+from minnet.widgets.controls import TrainControls, choice_slider, few, row
 from minnet.widgets.explorer_base import Explorer
 
 PLACES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 93, 95, 97, 98, 99)  # percent
@@ -50,7 +49,7 @@ class Frame:
         Left at this sparsity, and all.
     bytes : dict of {format: int}
         Of the weights.
-    heat : Heat
+    timing : TimingResult
         What has been measured so far.
     """
 
@@ -59,11 +58,11 @@ class Frame:
     kept: int
     weights: int
     bytes: dict
-    heat: TimingResult
+    timing: TimingResult
 
 
 class SpeedExplorer(Explorer):
-    """Race all ways to compute a pruned network: ``mn.explore.speed(net, digits)``.
+    """Time all ways to compute a pruned network: ``mn.explore.speed(net, digits)``.
 
     Parameters
     ----------
@@ -72,7 +71,7 @@ class SpeedExplorer(Explorer):
     data : Dataset or Split
         Its samples are what is predicted; of a whole data set, those of ``.val``.
     libraries : sequence of str
-        Which others run along, if they are installed: "SciPy CSR", "PyTorch dense".
+        Which others are timed too, if they are installed: "SciPy CSR", "PyTorch dense".
     rounds : int
         How often all are timed at each place.
     start : bool
@@ -80,43 +79,36 @@ class SpeedExplorer(Explorer):
 
     Attributes
     ----------
-    laps : Laps
+    experiment : InferenceTiming
         Every time that was measured.
     """
 
     size = (10, 4.8)
-    measured = ("heat",)
+    measured = ("timing",)
     recorded = {"sparsity": None, "batch": (1, 8, 64, 1024)}
 
     def __init__(self, net, data, *, libraries=tuple(LIBRARIES), rounds=15, start=True):
         net = Sequential(*plain_layers(net), input_shape=net.input_shape)
-        self.runners = Backends(net, libraries)
-        self.laps = InferenceTiming(self.runners, getattr(data, "val", data).x, rounds)
-        self.scales = StorageSizes(self.runners, PLACES)
-        self._painted = 0.0
-        super().__init__()
+        super().__init__(InferenceTiming(Backends(net, libraries), getattr(data, "val", data).x, rounds))
         if start:
             self.measure()
 
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        def slider(options, value, name, width):
-            return widgets.SelectionSlider(options=options, value=value, description=name,
-                                           style={"description_width": "initial"},
-                                           layout={"width": width, "max_width": "100%"})
-        return {"sparsity": slider([(f"{percent} %", percent) for percent in PLACES], 90, "Sparsity", "430px"),
-                "batch": slider([(f"{batch:,}", batch) for batch in BATCHES], 64, "Batch (samples)", "430px")}
+        self._painted, self._sizes = 0.0, StorageSizes(self.experiment.backends, PLACES)
+        return {"sparsity": choice_slider("Sparsity", [(f"{percent} %", percent) for percent in PLACES], 90,
+                                          width="430px"),
+                "batch": choice_slider("Batch (samples)", [(f"{batch:,}", batch) for batch in BATCHES], 64,
+                                       width="430px")}
 
     def rows(self):
-        self._again = self.button("Measure again", self.measure_again, "Forget the times of this place, take new ones")
-        self._cancel = self.button("Cancel", self.job.cancel, "Stop measuring; what was measured stays")
-        self._cancel.disabled = True
-        self._told = widgets.HTML(layout={"width": "420px", "height": "32px", "overflow": "hidden"})
-        row = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
+        self._measuring = TrainControls(self, "Measure again", "Forget the times of this place, take new ones",
+                                        doing="measuring", done="measured", act=self.measure_again, width="420px")
+        buttons, progress = self._measuring.widgets[:2], self._measuring.widgets[2:]
         return [
-            widgets.HBox([*self.control.values()], layout=row),
-            widgets.HBox([self._again, self._cancel, self._reset, self._told], layout=row),
+            row(*self.control.values()),
+            row(*buttons, self._reset, *progress),
             self._message, self._picture, self._sentence,
         ]
 
@@ -124,18 +116,19 @@ class SpeedExplorer(Explorer):
 
     def frame(self, state):
         percent, batch = state["sparsity"], state["batch"]
-        kept = self.runners.weights - round(percent / 100 * self.runners.weights)
-        return Frame(percent, batch, kept, self.runners.weights, self.scales.at(percent),
-                     heat(self.laps, percent, batch, PLACES))
+        weights = self.experiment.backends.weights
+        kept = weights - round(percent / 100 * weights)
+        return Frame(percent, batch, kept, weights, self._sizes.at(percent),
+                     self.experiment.result(percent, batch, PLACES))
 
     # ---- the picture --------------------------------------------------------------------------------
 
     def draw(self, figure):
         grid = figure.add_gridspec(2, 2, width_ratios=(5.2, 4.8), height_ratios=(1.15, 1))
-        self._panels = (Bars(figure.add_subplot(grid[0, 0]), self.runners.names),
+        self._panels = (Bars(figure.add_subplot(grid[0, 0]), self.experiment.backends.names),
                         Roofline(figure.add_subplot(grid[1, 0])),
                         Curves(figure.add_subplot(grid[0, 1])),
-                        Sizes(figure.add_subplot(grid[1, 1]), self.scales))
+                        Sizes(figure.add_subplot(grid[1, 1]), self._sizes))
         return [artist for panel in self._panels for artist in panel.artists]
 
     def paint(self, frame):
@@ -143,23 +136,24 @@ class SpeedExplorer(Explorer):
             panel.paint(frame)
 
     def sentence(self, frame):
-        heat = frame.heat
+        timing = frame.timing
         said = f"<b>{frame.kept:,} of {frame.weights:,} weights</b>, {frame.batch} sample{'s' * (frame.batch > 1)}. "
-        if heat.near is None:
+        if timing.near is None:
             return said + "Nothing has been measured yet."
-        if not heat.exact:
-            said += f"Not measured yet; the bars are those of {heat.near[0]} % and batch {heat.near[1]}. "
+        if not timing.exact:
+            said += f"Not measured yet; the bars are those of {timing.near[0]} % and batch {timing.near[1]}. "
         ratio, seconds, naive = (what[name].median for what, name in (
-            (heat.ratios, SPARSE), (heat.times, SPARSE), (heat.ratios, NAIVE)))
-        said += (f"minnet's sparse kernels take {spoken_time(seconds)}, dense {spoken_time(heat.times[DENSE].median)}: "
-                 f"<b>{_times(ratio)}</b>, {heat.parts[SPARSE]:.2f} of ideal. The naive loop is {_times(naive)}. ")
-        if heat.crossover is not None:
-            said += f"For this batch the kernels overtake dense at <b>{heat.crossover:.0f}\N{NO-BREAK SPACE}%</b>. "
+            (timing.ratios, SPARSE), (timing.times, SPARSE), (timing.ratios, NAIVE)))
+        dense = timing.times[DENSE].median
+        said += (f"minnet's sparse kernels take {spoken_time(seconds)}, dense {spoken_time(dense)}: "
+                 f"<b>{_times(ratio)}</b>, {timing.parts[SPARSE]:.2f} of ideal. The naive loop is {_times(naive)}. ")
+        if timing.crossover is not None:
+            said += f"For this batch the kernels overtake dense at <b>{timing.crossover:.0f}\N{NO-BREAK SPACE}%</b>. "
         sizes = ", ".join(f"{name} {spoken_bytes(many)}" for name, many in frame.bytes.items())
-        said += f"Stored: {sizes}, dense {spoken_bytes(self.scales.dense)}. "
-        if heat.building is not None:
-            said += f"Not in the bars: packing the weights, {spoken_time(heat.building)}, once for each network"
-            said += f"; first call of the kernels, {spoken_time(heat.first)}." if heat.first is not None else "."
+        said += f"Stored: {sizes}, dense {spoken_bytes(self._sizes.dense)}. "
+        if timing.building is not None:
+            said += f"Not in the bars: packing the weights, {spoken_time(timing.building)}, once for each network"
+            said += f"; first call of the kernels, {spoken_time(timing.first)}." if timing.first is not None else "."
         return said
 
     # ---- measuring in the background ----------------------------------------------------------------
@@ -167,43 +161,26 @@ class SpeedExplorer(Explorer):
     def measure(self):
         """Measure what is missing here, in the background; the newest request wins."""
         percent, batch = self.state["sparsity"], self.state["batch"]
-        if not (self.laps.done(percent, batch) and self.laps.swept(batch, PLACES)):
-            self._cancel.disabled = False
-            self.job.start(self.laps.run(percent, batch, PLACES))
+        if not (self.experiment.done(percent, batch) and self.experiment.swept(batch, PLACES)):
+            self._measuring.run(self.experiment.run(percent, batch, PLACES))
+
+    def moved(self):
+        self.measure()
 
     def measure_again(self):
-        """Forget what was measured here, and measure anew."""
-        self.laps.forget(self.state["sparsity"], self.state["batch"])
+        """Forget what was measured here, and measure again."""
+        self.experiment.forget(self.state["sparsity"], self.state["batch"])
         self.refresh()
         self.measure()
 
-    def set(self, **values):
-        super().set(**values)
-        self.measure()
-
-    def follow(self, other):
-        """The same times on the clock, and no new ones."""
-        self.job.cancel()
-        self.wait()
-        self.laps.recall(other.laps)
-        super().set(**other.state)
-
-    def _moved(self, change):
-        super()._moved(change)
-        if not self._quiet:
-            self.measure()
-
     def rehearse(self):
         """Measure at every place that is recorded."""
-        self.job.start(self.laps.everywhere(PLACES, self.recorded["batch"]))
+        self.job.start(self.experiment.everywhere(PLACES, self.recorded["batch"]))
         self.wait()
 
     def progress(self, what):
-        running = what is not None
-        self._cancel.disabled = not running
-        self._told.value = what if running else (
-            "measured" if self.job.error is None else f"Something went wrong: {self.job.error}")
-        if not running or monotonic() - self._painted > REPAINT:
+        self._measuring.progress(what)
+        if what is None or monotonic() - self._painted > REPAINT:
             self.refresh()
             self._painted = monotonic()
 
@@ -228,7 +205,7 @@ GRID = {"color": palette.GRID, "linewidth": 0.8}
 
 
 class Bars:
-    """One bar for each runner: how many times as fast as dense it is, with the range of the middle half of all rounds.
+    """One bar for each backend: how many times as fast as dense it is, with the range of the middle half of all rounds.
 
     Behind it stand the seconds, and which part of the ideal that is.
     """
@@ -253,15 +230,15 @@ class Bars:
 
     def paint(self, frame):
         for y, name in enumerate(self.names):
-            ratio, seconds = frame.heat.ratios.get(name), frame.heat.times.get(name)
+            ratio, seconds = frame.timing.ratios.get(name), frame.timing.times.get(name)
             middle, low, high = np.clip(ratio or (1, 1, 1), SLOWEST, FASTEST)
             self.bars[y].set_x(min(1, middle))
             self.bars[y].set_width(abs(middle - 1))
             self.bars[y].set_facecolor(palette.POSITIVE if middle >= 1 else palette.NEGATIVE)
-            self.bars[y].set_alpha(1 if frame.heat.exact else 0.35)
+            self.bars[y].set_alpha(1 if frame.timing.exact else 0.35)
             self.ranges[y].set_data([low, high] if ratio else [], [y, y] if ratio else [])
             self.times[y].set_text(spoken_time(seconds.median) if seconds else "…")
-            part = frame.heat.parts.get(name)
+            part = frame.timing.parts.get(name)
             self.parts[y].set_text("" if part is None else f"{part:.2f}" if part >= 0.005 else "< 0.01")
 
 
@@ -290,12 +267,12 @@ class Curves:
 
     def paint(self, frame):
         for name, line in self.lines.items():
-            line.set_data(np.transpose(frame.heat.curves[name]) if frame.heat.curves[name] else ([], []))
+            line.set_data(np.transpose(frame.timing.curves[name]) if frame.timing.curves[name] else ([], []))
         self._here.set_xdata([frame.percent] * 2)
-        there = frame.heat.crossover is not None
-        self._cross.set_data([frame.heat.crossover] if there else [], [1] if there else [])
-        said = f"crossover at {frame.heat.crossover:.0f} %" if there else "no crossover"
-        self._said.set_text(f"batch {frame.batch:,}: {said if there or frame.heat.swept else '…'}")
+        there = frame.timing.crossover is not None
+        self._cross.set_data([frame.timing.crossover] if there else [], [1] if there else [])
+        said = f"crossover at {frame.timing.crossover:.0f} %" if there else "no crossover"
+        self._said.set_text(f"batch {frame.batch:,}: {said if there or frame.timing.swept else '…'}")
 
 
 class Sizes:
@@ -356,11 +333,11 @@ class Roofline:
         self.artists = [self._cache, self._memory, self._dense, *self._names, *self._points.values()]
 
     def paint(self, frame):
-        limits, unit = frame.heat.limits, 1e-9
+        limits, unit = frame.timing.limits, 1e-9
         if limits is not None:
             self._cache.set_data(self._x, unit * np.minimum(limits.multiply, limits.cache * self._x))
             self._memory.set_data(self._x, unit * np.minimum(limits.multiply, limits.memory * self._x))
-        dense = frame.heat.rates.get(DENSE)
+        dense = frame.timing.rates.get(DENSE)
         self._dense.set_data([0.1, 8] if dense else [], [unit * dense[1]] * 2 if dense else [])
         slope = self._slope()
         self._name(0, 7.6, dense and unit * dense[1] * 0.9, "dense, measured", ha="right", va="top")
@@ -368,7 +345,7 @@ class Roofline:
         self._name(2, 0.105, limits and unit * limits.cache * 0.135, "loads from the fastest cache", rotation=slope)
         self._name(3, 0.105, limits and unit * limits.memory * 0.135, "loads from main memory", rotation=slope)
         for name, point in self._points.items():
-            rate = frame.heat.rates.get(name)
+            rate = frame.timing.rates.get(name)
             point.set_data([rate[0]] if rate else [], [unit * rate[1]] if rate else [])
 
     def _name(self, number, x, y, said, **how):

@@ -1,7 +1,7 @@
-"""What to remove?  A ladder from the single weight to the whole layer, on several networks.
+"""What to remove?  Every granularity from the single weight to the whole layer, on several networks.
 
-The same fraction of units falls on every rung.  What that costs in accuracy, what it really takes out of the
-memory, and what a prediction then takes in time, is seen side by side.
+The same fraction of units is removed at each granularity.  What that costs in accuracy, what it really deletes from
+memory, and how long a prediction then takes, is seen side by side.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from minnet.draw import palette
 from minnet.draw.weight_sheet import WeightSheet
 from minnet.experiments.pruning_granularity import (
     BATCH,
+    BY_NAME,
     GRANULARITIES,
-    RUNGS,
     SCOPES,
     Granularity,
     PruningGranularity,
@@ -26,12 +26,13 @@ from minnet.experiments.pruning_granularity import (
 )
 from minnet.nn.layer import Layer
 from minnet.nn.models import mlp, residual_mlp
-from minnet.nn.train import fit, steps, steps_for
+from minnet.nn.train import fit
 from minnet.pruning.compaction import compact, stored
-from minnet.widgets.controls import few
+from minnet.widgets.controls import TrainControls, choice_slider, few, row, slider, toggles
 from minnet.widgets.explorer_base import Explorer
 
 PERCENT = range(0, 100, 5)
+NO_TRAINING = "Retraining needs training data: pass the whole data set, not one part of it."
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Frame:
 
     Attributes
     ----------
-    rung : Rung
+    structure : Granularity
     percent : int
         Of the units.
     masks, there : dict of {path: ndarray of bool}
@@ -55,16 +56,16 @@ class Frame:
     dense : float
         Accuracy of the whole network.
     curve : dict of {percent: accuracy}
-        Of this rung, without retraining.
-    ladder : list of Tried or None
-        All rungs at this sparsity, None where there is no such unit.
+        Of this structure, without retraining.
+    beside : list of Tried or None
+        All granularities at this sparsity, None where there is no such unit.
     retrained : list of float or None
     bytes : dict
     seconds : dict of {way: Timing}
     code, note : str
     """
 
-    rung: Granularity
+    structure: Granularity
     percent: int
     masks: dict
     there: dict
@@ -75,7 +76,7 @@ class Frame:
     report: str
     dense: float
     curve: dict
-    ladder: list
+    beside: list
     retrained: list
     bytes: dict
     seconds: dict
@@ -95,19 +96,18 @@ class StructureExplorer(Explorer):
     epochs : int
         How long each copy is retrained.
     seed : int
-        Dice of retraining.
+        Of retraining.
 
     Attributes
     ----------
+    experiment : PruningGranularity
     net, small : Layer
         The pruned copy that is shown, and what `compact` makes of it.
-    retrained : dict of {(network, scope, rung, percent): accuracy}
-        Grows while `retrain` runs, and stays.
     """
 
     size = (10, 4.8)
     measured = ("seconds",)
-    recorded = {"rung": None, "percent": range(0, 100, 10), "network": None}
+    recorded = {"structure": None, "percent": range(0, 100, 10), "network": None}
 
     @staticmethod
     def example():
@@ -117,10 +117,6 @@ class StructureExplorer(Explorer):
             fit(net, digits.train, epochs=2, rng=0, progress=False)
         return StructureExplorer(nets, digits, epochs=1)
 
-    def follow(self, other):
-        self.retrained = dict(other.retrained)
-        super().follow(other)
-
     def __init__(self, nets, data, *, epochs=10, seed=0):
         nets = {"network": nets} if isinstance(nets, Layer) else dict(nets)
         for name, net in nets.items():
@@ -129,93 +125,84 @@ class StructureExplorer(Explorer):
                                 'mn.explore.structure({"dense": net}, digits)')
         if not nets:
             raise ValueError('structure needs at least one network, for example {"dense": net}')
-        self.data, self.epochs, self.seed = data, epochs, seed
-        self.split = data.val if hasattr(data, "val") else data
-        self.train = getattr(data, "train", None)
-        self.bench = PruningGranularity(nets, self.split)
-        self.nets = self.bench.nets
-        self.retrained = {}
-        self._drawn = next(iter(self.nets))
-        self._report = widgets.HTML(layout={"min_height": "110px", "flex": "0 0 330px"})
-        super().__init__()
+        super().__init__(PruningGranularity(nets, data, epochs=epochs, seed=seed))
 
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        wide = {"description_width": "initial"}
-        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
-        rung = widgets.SelectionSlider(options=list(RUNGS), description="Remove", style=wide,
-                                       layout={"width": "520px", "max_width": "100%"})
-        rung.add_class("minnet-wide")
+        structure = choice_slider("Remove", list(BY_NAME), GRANULARITIES[0].name, width="520px")
+        structure.add_class("minnet-wide")
         return {
-            "rung": rung,
-            "percent": widgets.IntSlider(50, PERCENT[0], PERCENT[-1], PERCENT.step, description="Sparsity (% of units)",
-                                         style=wide, layout={"width": "520px", "max_width": "100%"}),
-            "network": widgets.ToggleButtons(options=list(self.nets), description="Network", **toggle),
-            "scope": widgets.ToggleButtons(
-                options=list(SCOPES), description="Scope", **toggle,
-                tooltips=["all units of the network compete", "each layer loses the same fraction"]),
+            "structure": structure,
+            "percent": slider("Sparsity (% of units)", 50, PERCENT[0], PERCENT[-1], PERCENT.step, width="520px"),
+            "network": toggles("Network", self.experiment.nets),
+            "scope": toggles("Scope", SCOPES, tooltips=["all units of the network compete",
+                                                        "each layer loses the same fraction"]),
         }
 
-    def told(self):
-        return [*super().told(), self._report]
+    def texts(self):
+        return [*super().texts(), self._report]
 
     def rows(self):
-        self._bar = widgets.IntProgress(0, 0, len(GRANULARITIES), layout={"width": "160px"})
-        self._told = widgets.HTML(layout={"width": "260px"})
-        self._retrain = self.button("Retrain every rung here", self.retrain,
-                                    "Train copies further at this sparsity, one for each rung")
-        self._cancel = self.button("Cancel", self.job.cancel, "Stop retraining; finished points stay")
-        self._cancel.disabled = True
-        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
-        if self.train is None:
-            self._retrain.disabled = True
-            self._told.layout.width = "auto"
-            self._told.value = "Retraining needs training data: pass the whole data set, not one part of it."
+        control, epochs = self.control, self.experiment.epochs
+        self._report = widgets.HTML(layout={"min_height": "110px", "flex": "0 0 330px"})
+        self._training = TrainControls(
+            self, "Retrain every structure here", doing="retraining",
+            tooltip="Train copies further at this sparsity, one for each structure",
+            done=f"retrained for {epochs} epoch{'s' * (epochs != 1)}, seed {self.experiment.seed}")
+        if self.experiment.train is None:
+            self._training.disable(NO_TRAINING)
         return [
-            widgets.HBox([control["rung"], control["network"]], layout=row),
-            widgets.HBox([control["percent"], control["scope"], self._reset], layout=row),
+            row(control["structure"], control["network"]),
+            row(control["percent"], control["scope"], self._reset),
             self._message,
             self._picture,
-            widgets.HBox([self._retrain, self._cancel, self._bar, self._told], layout=row),
+            row(*self._training.widgets),
             widgets.HBox([self._sentence, self._report], layout={"grid_gap": "24px"}),
         ]
 
     # ---- from the state to the numbers --------------------------------------------------------------
 
+    def subject(self, state):
+        return state["network"]
+
     def frame(self, state):
-        if state["network"] != self._drawn:
-            self._drawn = state["network"]
-            self.begin()
-        rung, percent, where = RUNGS[state["rung"]], state["percent"], (state["network"], state["scope"])
-        bench, whole = self.bench, self.nets[state["network"]]
-        self.net = bench.pruned(*where, rung, percent)
+        structure, percent, where = BY_NAME[state["structure"]], state["percent"], (state["network"], state["scope"])
+        experiment, whole = self.experiment, self.experiment.nets[state["network"]]
+        self.net = experiment.pruned(*where, structure, percent)
         self.small, there = compact(self.net), stored(self.net)
-        bytes, seconds = bench.cost(*where, rung, percent, self.small)
-        curve = {each: bench.tried(*where, rung, each) for each in PERCENT}
+        bytes, seconds = experiment.cost(*where, structure, percent, self.small)
+        curve = {each: experiment.tried(*where, structure, each) for each in PERCENT}
+        dense = experiment.tried(*where, GRANULARITIES[0], 0)
         return Frame(
-            rung=rung, percent=percent,
+            structure=structure, percent=percent,
             masks={p.path: p.kept_mask for p in self.net.params()},
-            there=there, here=bench.tried(*where, rung, percent) or bench.tried(*where, GRANULARITIES[0], 0),
-            dense=bench.tried(*where, GRANULARITIES[0], 0).accuracy,
+            there=there, here=experiment.tried(*where, structure, percent) or dense, dense=dense.accuracy,
             numbers=size(whole), left=size(self.small), middle=_middle(self.net, there), report=self.small.report,
             curve={each: tried.accuracy for each, tried in curve.items() if tried is not None},
-            ladder=[bench.tried(*where, each, percent) for each in GRANULARITIES],
-            retrained=[self.retrained.get((*where, each.name, percent)) for each in GRANULARITIES],
-            bytes=bytes, seconds=seconds, code=rung.call(percent, state["scope"]), note=self._note(state, rung),
+            beside=[experiment.tried(*where, each, percent) for each in GRANULARITIES],
+            retrained=self._retrained(state),
+            bytes=bytes, seconds=seconds, code=structure.call(percent, state["scope"]), note=self._note(state),
         )
 
-    def _note(self, state, rung):
+    def _retrained(self, state):
+        """Accuracy of each granularity after retraining, None where there is none yet."""
+        return [self.experiment.retrained.get((state["network"], state["scope"], each.name, state["percent"]))
+                for each in GRANULARITIES]
+
+    def _note(self, state):
         """What cannot be done, or the empty string."""
-        if not self.bench.has(state["network"], state["scope"], rung):
-            return f"Nothing is removed: {rung.missing}."
-        if rung.short == "layers" and state["scope"] == "layer":
+        structure = BY_NAME[state["structure"]]
+        if not self.experiment.has(state["network"], state["scope"], structure):
+            return f"Nothing is removed: {structure.missing}."
+        if structure.short == "layers" and state["scope"] == "layer":
             return "Here each branch competes only with itself: all stay, or all go. Choose the scope network."
-        if rung.scope is None:
+        if structure.scope is None:
             return ""
-        fall = round(4 * state["percent"] / 100)
-        if 25 * fall != state["percent"]:
-            return f"Of 4 neighbours only whole ones can go: {state['percent']}% becomes {fall} of 4, {25 * fall}%."
+        removed = round(4 * state["percent"] / 100)
+        if 25 * removed != state["percent"]:
+            return (f"Of 4 neighbours only whole ones can go: {state['percent']}% becomes {removed} of 4, "
+                    f"{25 * removed}%.")
         return ("Here the 4 neighbours compete with each other, so Scope makes no difference."
                 if state["scope"] == "layer" else "")
 
@@ -225,7 +212,8 @@ class StructureExplorer(Explorer):
         grid = figure.add_gridspec(2, 2, width_ratios=(5.4, 4.6), height_ratios=(1, 1.1))
         sheet = figure.add_subplot(grid[:, 0])
         figure.canvas.draw()  # settles the layout, which the sheet fits itself into
-        self._sheet = WeightSheet(self.nets[self._drawn], sheet, "Weights: coloured kept, grey masked, white deleted")
+        self._sheet = WeightSheet(self.experiment.nets[self.state["network"]], sheet,
+                                  "Weights: coloured kept, grey masked, white deleted")
         ax = figure.add_subplot(grid[0, 1])
         palette.plain(ax, "Accuracy (%)")
         ax.set(xlim=(-2, 97), ylim=(0, 104), xticks=range(0, 101, 20), yticks=range(0, 101, 25))
@@ -234,10 +222,10 @@ class StructureExplorer(Explorer):
         (self._line,) = ax.plot([], [], color=palette.INK, linewidth=2)
         (self._point,) = ax.plot([], [], "o", color=palette.INK, markersize=10, markerfacecolor=palette.YELLOW)
         ax = figure.add_subplot(grid[1, 1])
-        palette.plain(ax, "All rungs at this sparsity (%)")
+        palette.plain(ax, "All structures at this sparsity (%)")
         at = np.arange(len(GRANULARITIES))
         ax.set(xlim=(-0.6, len(GRANULARITIES) - 0.4), ylim=(0, 104), yticks=range(0, 101, 25), xticks=at)
-        ax.set_xticklabels([rung.short for rung in GRANULARITIES])
+        ax.set_xticklabels([each.short for each in GRANULARITIES])
         ax.tick_params(axis="x", labelsize=palette.SMALL, length=0)
         ax.grid(color=palette.GRID, linewidth=0.8, axis="y")
         ax.set_axisbelow(True)
@@ -259,11 +247,11 @@ class StructureExplorer(Explorer):
         self._sheet.update(frame.masks, frame.there)
         self._line.set_data(list(frame.curve), [100 * right for right in frame.curve.values()])
         self._point.set_data([frame.percent], [100 * frame.here.accuracy])
-        self._here.set_x(GRANULARITIES.index(frame.rung) - 0.475)
-        for bar, word, tried in zip(self._bars, self._none, frame.ladder, strict=True):
+        self._here.set_x(GRANULARITIES.index(frame.structure) - 0.475)
+        for bar, word, tried in zip(self._bars, self._none, frame.beside, strict=True):
             bar.set_height(0 if tried is None else 100 * tried.left)
             word.set_visible(tried is None)
-        there = [(i, tried.accuracy) for i, tried in enumerate(frame.ladder) if tried is not None]
+        there = [(i, tried.accuracy) for i, tried in enumerate(frame.beside) if tried is not None]
         self._before.set_data([i for i, _ in there], [100 * a for _, a in there])
         done = [(i, a) for i, a in enumerate(frame.retrained) if a is not None]
         self._after.set_data([i for i, _ in done], [100 * a for _, a in done])
@@ -272,7 +260,7 @@ class StructureExplorer(Explorer):
 
     def sentence(self, frame):
         tried, seconds, bytes = frame.here, frame.seconds, frame.bytes
-        again = frame.retrained[GRANULARITIES.index(frame.rung)]
+        again = frame.retrained[GRANULARITIES.index(frame.structure)]
         after = "" if again is None else f", retrained <b>{again:.1%}</b>"
         said = (f"<code>{frame.code}</code> masks <b>{tried.masked:.0%}</b> of the weights; <code>mn.compact</code> "
                 f"deletes <b>{1 - tried.left:.0%}</b> of the numbers ({frame.numbers:,} → {frame.left:,}). ")
@@ -288,40 +276,21 @@ class StructureExplorer(Explorer):
 
     # ---- retraining in the background ---------------------------------------------------------------
 
-    def retrain(self):
-        """Retrain copies at this sparsity, one for each rung, in the background; the newest request wins."""
-        if self.train is None:
-            self.say("Retraining needs training data: pass the whole data set, mn.explore.structure(nets, digits).")
+    def train(self):
+        """Retrain copies at this sparsity, one for each granularity, in the background; the newest request wins."""
+        if self.experiment.train is None:
+            self.say(NO_TRAINING)
             return
-        self.job.start(self._practice(self.state))
-
-    def _practice(self, state):
-        where, count = (state["network"], state["scope"]), steps_for(self.train, self.epochs)
-        for done, rung in enumerate(GRANULARITIES):
-            if self.bench.has(*where, rung):
-                net = self.bench.pruned(*where, rung, state["percent"])
-                for step in steps(net, self.train, count=count, rng=self.seed):
-                    yield done + step.index / count
-                self.retrained[(*where, rung.name, state["percent"])] = self.bench.right(net)
-            yield done + 1
+        state = self.state
+        self._training.run(self.experiment.retrain(state["network"], state["scope"], state["percent"]))
 
     def rehearse(self):
-        self.retrain()
+        self.train()
         self.wait()
 
     def progress(self, what):
-        running = what is not None
-        self._cancel.disabled = not running
-        if running:
-            self._bar.value = int(what)
-            self._told.value = f"retraining: {int(what)} of {len(GRANULARITIES)} rungs"
-        else:
-            self._told.value = (f"retrained for {self.epochs} epoch{'s' * (self.epochs != 1)}, seed {self.seed}"
-                                if self._bar.value == len(GRANULARITIES) else "stopped")
-        state = self.state
-        known = [self.retrained.get((state["network"], state["scope"], rung.name,
-                                     state["percent"])) for rung in GRANULARITIES]
-        if known != self.shown.retrained or not running:
+        self._training.progress(what)
+        if what is None or self._retrained(self.state) != self.shown.retrained:
             self.refresh()
 
 

@@ -1,6 +1,6 @@
-"""Lottery tickets: the same few weights from four starts, at every round of pruning.
+"""Lottery tickets: equally many weights from four starts, at every round of pruning.
 
-One button finds the ticket and trains its rivals in the background.  Then a slider goes through the rounds: what the
+One button finds the ticket and trains its controls in the background.  Then a slider goes through the rounds: what the
 first layer still looks at, how fast each start learns, and how far it gets.
 """
 
@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import ipywidgets as widgets
 import numpy as np
 
 from minnet import data as datasets
 from minnet.draw import palette
-from minnet.experiments.lottery_tickets import STARTS, LotteryTickets, together
+from minnet.experiments.lottery_tickets import STARTS, TicketRuns, together
 from minnet.nn.layer import Layer
 from minnet.nn.models import mlp
 from minnet.pruning.ranking import sparsity
-from minnet.widgets.controls import TrainControls, few
+from minnet.widgets.controls import TrainControls, few, integer, row, slider, toggles
 from minnet.widgets.explorer_base import Explorer
 
 DRAWN = 40  # neurons of the first layer
@@ -40,7 +39,7 @@ class Frame:
         None while this round is not found yet; so is all that depends on it.
     left : int or None
     numbers : ndarray, (drawn neurons, inputs), or None
-        The first numbers of this start, as a fraction of the largest; NaN where removed.
+        The initial weights of this start, as a fraction of the largest; NaN where removed.
     together : ndarray, (FAR,), or None
         How often two inputs of a neuron are kept, by the places between them, as a multiple of chance.
     looks : list of int
@@ -74,7 +73,7 @@ class Frame:
 
 
 class TicketsExplorer(Explorer):
-    """Find a winning ticket and let it run against others: ``mn.explore.tickets(make, signals)``.
+    """Find a winning ticket and compare it with controls: ``mn.explore.tickets(make, signals)``.
 
     Parameters
     ----------
@@ -95,8 +94,8 @@ class TicketsExplorer(Explorer):
 
     Attributes
     ----------
-    lotteries : dict of {(name of the data, seed): Lottery}
-        Grow while `train` runs, and stay.
+    experiment : TicketRuns
+        Its ``runs`` grow while `train` runs, and stay.
     """
 
     size = (10, 4.4)
@@ -112,120 +111,100 @@ class TicketsExplorer(Explorer):
         if not isinstance(example, Layer):
             raise TypeError("tickets takes a function that makes an untrained network from a seed, write for example "
                             "mn.explore.tickets(lambda seed: mn.models.mlp(40, 200, 200, 10, rng=seed), signals)")
-        self.data = data if isinstance(data, dict) else {getattr(data, "name", "data"): data}
-        if not all(hasattr(each, "train") for each in self.data.values()):
+        data = data if isinstance(data, dict) else {getattr(data, "name", "data"): data}
+        if not all(hasattr(each, "train") for each in data.values()):
             raise TypeError("tickets trains and measures: pass the whole data set, not one part of it")
         if len(example.params()[0].shape) != 2:
             raise TypeError("tickets draws which inputs the neurons of the first layer keep, so that has to be a dense "
                             "layer; write for example mn.models.mlp(40, 200, 200, 10, rng=seed)")
-        self._make, self._seed, self._span = make, seed, span
-        self._how = {"rounds": rounds, "final": final, "count": count, "rate": rate, "batch": batch}
-        self._inputs, self._neurons = example.params()[0].shape
-        self.lotteries = {}
-        super().__init__()
-
-    def follow(self, other):
-        self.lotteries = {key: lottery.copy() for key, lottery in other.lotteries.items()}
-        super().follow(other)
+        self._seed, self._span = seed, span
+        super().__init__(TicketRuns(make, data, rounds=rounds, final=final, count=count, rate=rate, batch=batch))
 
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        wide = {"description_width": "initial"}
-        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
-        rounds = self._how["rounds"]
-        signals = widgets.ToggleButtons(options=list(self.data), description="Signals", **toggle)
-        if len(self.data) == 1:
+        rounds = self.experiment.how["rounds"]
+        signals = toggles("Signals", self.experiment.data)
+        if len(self.experiment.data) == 1:
             signals.layout.display = "none"
         return {
-            "round": widgets.IntSlider(rounds, 0, rounds, description="Round", style=wide,
-                                       layout={"width": "440px", "max_width": "100%"}),
-            "start": widgets.ToggleButtons(
-                options=STARTS, description="Look at", **toggle,
-                tooltips=["the mask of this round with its first numbers", "the same mask with new numbers",
-                          "as many weights on random places", "all weights"]),
+            "round": slider("Round", rounds, 0, rounds, width="440px"),
+            "start": toggles("Look at", STARTS, tooltips=[
+                "the mask of this round with its initial weights", "the same mask with new initial weights",
+                "as many weights, at random places", "all weights"]),
             "signals": signals,
-            "seed": widgets.BoundedIntText(self._seed, 0, 9999, description="Seed", style=wide,
-                                           layout={"width": "120px"}),
+            "seed": integer("Seed", self._seed),
         }
 
     def rows(self):
-        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
-        self._launcher = TrainControls(self)
-        buttons = self._launcher.buttons("Find the ticket", "Train, prune, rewind; and train the rivals")
+        control = self.control
+        self._training = TrainControls(self, "Find the ticket", "Train, prune, rewind; and train the controls")
+        buttons, progress = self._training.widgets[:2], self._training.widgets[2:]
         return [
-            widgets.HBox([control["seed"], control["signals"]], layout=row),
-            widgets.HBox([*buttons, self._reset, self._launcher.bar, self._launcher.told], layout=row),
-            widgets.HBox([control["round"], control["start"]], layout=row),
+            row(control["seed"], control["signals"]),
+            row(*buttons, self._reset, *progress),
+            row(control["round"], control["start"]),
             self._message,
             self._picture,
             self._sentence,
         ]
 
-    def lottery(self, state):
-        """The lottery of these signals and this seed; a new one if there is none yet."""
-        key = state["signals"], state["seed"]
-        if key not in self.lotteries:
-            self.lotteries[key] = LotteryTickets(self._make, self.data[key[0]], key[1], **self._how)
-        return self.lotteries[key]
+    def _run(self, state):
+        return self.experiment.run(state["signals"], state["seed"])
 
     # ---- training in the background -----------------------------------------------------------------
 
     def train(self):
         """Train what is missing of the present signals and seed, in the background; the newest request wins."""
-        self._launcher.bar.value = 0
-        self.job.start(self.lottery(self.state).play())
+        self._training.run(self._run(self.state).train())
 
     def rehearse(self):
-        for signals in self.data:
+        for signals in self.experiment.data:
             self.set(signals=signals)
             self.train()
             self.wait()
         self.reset()
 
     def progress(self, what):
-        self._launcher.progress(what)
-        if what is None or self.lottery(self.state).finished[0] != self.shown.done:
+        self._training.progress(what)
+        if what is None or self._run(self.state).finished[0] != self.shown.done:
             self.refresh()
 
     # ---- from the state to the numbers --------------------------------------------------------------
 
     def frame(self, state):
-        lottery, number = self.lottery(state), state["round"]
-        done, total = lottery.finished
-        known = number < len(lottery.masks)
-        net = lottery.net(state["start"], number) if known else None
-        keys = {start: (start, number) if start in lottery.entrants(number) else ("dense", 0) for start in STARTS}
+        run, number = self._run(state), state["round"]
+        done, total = run.finished
+        known = number < len(run.masks)
+        net = run.net(state["start"], number) if known else None
+        keys = {start: (start, number) if start in run.entrants(number) else ("dense", 0) for start in STARTS}
         return Frame(
-            signals=state["signals"], start=state["start"], seed=state["seed"], round=number, rounds=lottery.rounds,
-            count=lottery.count,
+            signals=state["signals"], start=state["start"], seed=state["seed"], round=number, rounds=run.rounds,
+            count=run.count,
             sparsity=sparsity(net) if known else None,
             left=sum(param.kept for param in net.params() if param.prunable) if known else None,
             numbers=_numbers(net) if known else None,
-            together=together(_mask(net), FAR) if known else None,
-            looks=lottery.looks,
-            learning={start: lottery.trained[key] for start, key in keys.items() if key in lottery.trained},
-            ends={start: lottery.accuracies(start) for start in STARTS},
-            seeds=self._seeds(state["signals"]),
+            together=together(net.params()[0].kept_mask, FAR) if known else None,
+            looks=run.looks,
+            learning={start: run.trained[key] for start, key in keys.items() if key in run.trained},
+            ends={start: run.accuracies(start) for start in STARTS},
+            seeds={seed: {start: complete.accuracies(start)[-1][1] for start in STARTS}
+                   for seed, complete in self.experiment.complete(state["signals"]).items()},
             done=done, total=total,
         )
-
-    def _seeds(self, signals):
-        """Accuracies of the last round, of every seed for which they are complete."""
-        return {seed: {start: lottery.accuracies(start)[-1][1] for start in STARTS}
-                for (name, seed), lottery in sorted(self.lotteries.items(), key=lambda each: each[0][1])
-                if name == signals and lottery.finished[0] == lottery.finished[1]}
 
     # ---- the picture --------------------------------------------------------------------------------
 
     def draw(self, figure):
         grid = figure.add_gridspec(2, 3, width_ratios=(3.3, 3.2, 3.5))
         ax = figure.add_subplot(grid[:, 0])
-        drawn = min(DRAWN, self._neurons)
-        self._sheet = ax.imshow(np.ones((drawn, self._inputs, 3)), interpolation="nearest", aspect="auto")
+        run = self._run(self.state)
+        inputs, neurons = run.net("dense", 0).params()[0].shape
+        drawn = min(DRAWN, neurons)
+        self._sheet = ax.imshow(np.ones((drawn, inputs, 3)), interpolation="nearest", aspect="auto")
         palette.plain(ax, "First numbers of the first layer")
         ax.set_xlabel("input (blue +, orange −, grey removed)", fontsize=palette.TEXT)
-        ax.set_ylabel(f"{drawn} of {self._neurons} neurons", fontsize=palette.TEXT)
+        ax.set_ylabel(f"{drawn} of {neurons} neurons", fontsize=palette.TEXT)
         ax.set_yticks([])
         ax = figure.add_subplot(grid[0, 1])
         palette.plain(ax, "Kept together (1 = chance)")
@@ -235,14 +214,14 @@ class TicketsExplorer(Explorer):
         chance = ax.axhline(1, color=palette.INK, linewidth=1.2, linestyle="--")
         ax = figure.add_subplot(grid[1, 1])
         palette.plain(ax, "Recognised in this round (%)")
-        last = self._how["count"]
+        last = run.count
         ax.set(xlim=(-0.04 * last, 1.04 * last), ylim=(0, self._span[1]))
         ax.set_xlabel("training step", fontsize=palette.TEXT)
         ax.grid(color=palette.GRID, linewidth=0.8)
         self._learning = {start: self._line(ax, start) for start in STARTS}
         ax = figure.add_subplot(grid[:, 2])
         palette.plain(ax, "Recognised at the end (%)")
-        least = 100 * (1 - self._how["final"])
+        least = 100 * (1 - run.levels[-1])
         kept = [each for each in (100, 50, 20, 10, 5, 2, 1) if each > 0.7 * least]
         ax.set(xscale="log", xlim=(118, 0.85 * least), ylim=self._span, xticks=kept)
         ax.set_xticklabels(map(str, kept))
@@ -303,17 +282,11 @@ class TicketsExplorer(Explorer):
         return said
 
 
-def _mask(net):
-    """Which weights of the first layer are in use, (inputs, neurons)."""
-    weight = net.params()[0]
-    return np.ones(weight.shape, bool) if weight.mask is None else weight.mask
-
-
 def _numbers(net):
-    """The first numbers of the drawn neurons, one row each, as a fraction of the largest; NaN where removed."""
-    weight = net.params()[0].data[:, :DRAWN]
-    largest = float(np.abs(weight).max()) or 1.0
-    return np.where(_mask(net)[:, :DRAWN], weight / largest, np.nan).T
+    """The initial weights of the drawn neurons, one row each, as a fraction of the largest; NaN where removed."""
+    weight = net.params()[0]
+    largest = float(np.abs(weight.data[:, :DRAWN]).max()) or 1.0
+    return np.where(weight.kept_mask, weight.data / largest, np.nan)[:, :DRAWN].T
 
 
 def _name(start):

@@ -1,7 +1,7 @@
 """When?  Before the training, while it goes on, or after it: the same number of steps for each.
 
-The controls make a plan, whose curve is seen at once on the time line of the training.  Train tries it in the
-background, and every tried plan stays: as a faint curve, and in a table from which it can be called back.
+The controls make a plan, whose curve is seen at once along the training.  Train tries it in the background, and every
+plan that was tried stays: as a faint curve, and in a table from which it can be brought back.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from minnet import data as datasets
 from minnet.draw import palette
+from minnet.draw.lines import apart, fill, move
 from minnet.experiments.pruning_schedules import (
     ALL,
     AT_ONCE,
@@ -25,7 +26,17 @@ from minnet.experiments.pruning_schedules import (
     Trial,
 )
 from minnet.nn.models import mlp
-from minnet.widgets.controls import COLOURS, ResultsTable, few, mean_and_range, untrained
+from minnet.widgets.controls import (
+    COLOURS,
+    ResultsTable,
+    TrainControls,
+    few,
+    mean_and_range,
+    row,
+    slider,
+    toggles,
+    untrained,
+)
 from minnet.widgets.explorer_base import Explorer
 
 PRESETS = {
@@ -80,8 +91,8 @@ class TimingExplorer(Explorer):
 
     Attributes
     ----------
-    tried : dict of {Plan: Trial}
-        Grows while `train` runs, and stays.
+    experiment : PruningSchedules
+        Its ``tried`` grows while `train` runs, and stays.
     """
 
     size = (10, 4.2)
@@ -91,57 +102,46 @@ class TimingExplorer(Explorer):
     def example():
         return TimingExplorer(lambda seed: mlp(64, 8, 6, 10, rng=seed), few(datasets.digits()), seeds=(0, 1), count=50)
 
-    def follow(self, other):
-        self.trials.all = dict(other.trials.all)
-        super().follow(other)
-
     def __init__(self, make, data, *, seeds=(0, 1, 2), count=1000):
-        example = untrained("timing", make, seeds[0], data)
-        self.trials, self._drawn = PruningSchedules(make, data, seeds, count), 0
-        weights = [param for param in example.params() if param.prunable]
-        self._layers = [param.path.removesuffix(".weight") for param in weights]
-        self._sizes = np.array([param.size for param in weights])
-        self._bench = ResultsTable(self, _row("", "plan", "at the end"))
-        super().__init__()
+        untrained("timing", make, seeds[0], data)
+        super().__init__(PruningSchedules(make, data, seeds, count))
 
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        wide = {"description_width": "initial"}
-        start, stop = ({"style": wide, "layout": {"width": width, "max_width": "100%"}} for width in ("400px", "295px"))
-        toggle = {"style": {**wide, "button_width": "auto"}, "layout": {"width": "auto"}}
+        self._moments = 0  # of the training that goes on, as far as it is drawn
+        self._layers = [path.removesuffix(".weight") for path, _ in self.experiment.layers]
+        self._sizes = np.array([size for _, size in self.experiment.layers])
         return {
-            "start": widgets.IntSlider(10, 0, 100, description="Start (% of training)", **start),
-            "stop": widgets.IntSlider(70, 0, 100, description="End (%)", **stop),
-            "shape": widgets.ToggleButtons(
-                options=SHAPES, value="cubic", description="Schedule", **toggle,
-                tooltips=["everything at the start", "equal portions", "fast at first, slowing down",
-                          f"{ROUNDS} rounds that each remove the same fraction of what is left"]),
-            "final": widgets.ToggleButtons(options=FINALS, value="98%", description="Final sparsity", **toggle),
-            "criterion": widgets.ToggleButtons(
-                options=list(CRITERIA), description="Chosen by", **toggle,
-                tooltips=["the weights nearest to zero go", "those without which the loss would change least go",
-                          "any weights go"]),
-            "scope": widgets.ToggleButtons(
-                options=(ALL, SHARED), description="Scope", **toggle,
-                tooltips=["all weights of the network", "each layer keeps its share, see mn.erdos_renyi"]),
+            "start": slider("Start (% of training)", 10, 0, 100, width="400px"),
+            "stop": slider("End (%)", 70, 0, 100, width="295px"),
+            "shape": toggles("Schedule", SHAPES, "cubic", [
+                "everything at the start", "equal portions", "fast at first, slowing down",
+                f"{ROUNDS} rounds that each remove the same fraction of what is left"]),
+            "final": toggles("Final sparsity", FINALS, "98%"),
+            "criterion": toggles("Chosen by", CRITERIA, tooltips=[
+                "the weights nearest to zero go", "those without which the loss would change least go",
+                "any weights go"]),
+            "scope": toggles("Scope", (ALL, SHARED), tooltips=["all weights of the network",
+                                                               "each layer keeps its share, see mn.erdos_renyi"]),
         }
 
     def rows(self):
-        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 18px"}
+        control = self.control
         presets = [self.button(name, lambda values=values: self.set(**values), f"{name} the training")
                    for name, values in PRESETS.items()]
-        bench = self._bench
+        self._training = TrainControls(self, "Train this plan")
+        self._results = ResultsTable(self, _row("", "plan", "at the end"))
         return [
-            widgets.HBox([widgets.HBox(presets), control["start"], control["stop"]], layout=row),
-            widgets.HBox([control["shape"], control["final"]], layout=row),
-            widgets.HBox([control["criterion"], control["scope"]], layout=row),
-            widgets.HBox([*bench.buttons("Train this plan"), self._reset, bench.bar, bench.told], layout=row),
+            row(widgets.HBox(presets), control["start"], control["stop"]),
+            row(control["shape"], control["final"]),
+            row(control["criterion"], control["scope"]),
+            row(*self._training.widgets[:2], self._reset, *self._training.widgets[2:]),
             self._message,
             self._picture,
             self._sentence,
-            bench.head,
-            bench.table,
+            self._results.head,
+            self._results.table,
         ]
 
     def bring_back(self, plan):
@@ -151,16 +151,12 @@ class TimingExplorer(Explorer):
             del values["stop"]  # the end waits where it is for a plan that has one
         self.set(**values)
 
-    @property
-    def tried(self):
-        """What every plan gave so far, {Plan: Trial}."""
-        return self.trials.tried
-
     # ---- from the state to the numbers --------------------------------------------------------------
 
     def frame(self, state):
-        plan, tried = Plan.of(state), self.tried
-        return Frame(plan, plan.curve(self.trials.count), tried.get(plan), tried, self.trials.whole, _note(state))
+        plan, experiment = Plan.of(state), self.experiment
+        tried = experiment.tried
+        return Frame(plan, plan.curve(experiment.count), tried.get(plan), tried, experiment.whole, _note(state))
 
     # ---- the picture --------------------------------------------------------------------------------
 
@@ -168,7 +164,7 @@ class TimingExplorer(Explorer):
         grid = figure.add_gridspec(2, 2, width_ratios=(6.2, 3.8), height_ratios=(1, 1.5))
         self._draw_schedule(figure.add_subplot(grid[0, 0]))
         ax = figure.add_subplot(grid[1, 0])
-        palette.plain(ax, f"Accuracy on the validation data (%), seeds {', '.join(map(str, self.trials.seeds))}")
+        palette.plain(ax, f"Accuracy on the validation data (%), seeds {', '.join(map(str, self.experiment.seeds))}")
         ax.set_yscale("function", functions=(_stretched, _unstretched))
         ax.set(ylim=(0, 100), yticks=TICKS)
         ax.set_yticklabels(map(str, TICKS))
@@ -185,7 +181,7 @@ class TimingExplorer(Explorer):
                 *self._bars, *self._counts]
 
     def _time_line(self, ax):
-        ax.set(xlim=(-0.01 * self.trials.count, 1.06 * self.trials.count))
+        ax.set(xlim=(-0.01 * self.experiment.count, 1.06 * self.experiment.count))
         ax.grid(color=palette.GRID, linewidth=0.8)
 
     def _draw_schedule(self, ax):
@@ -197,7 +193,7 @@ class TimingExplorer(Explorer):
         (self._planned,) = ax.plot([], [], color=palette.INK, linewidth=2)
 
     def _draw_layers(self, ax):
-        palette.plain(ax, f"Weights kept in each layer (%), seed {self.trials.seeds[0]}")
+        palette.plain(ax, f"Weights kept in each layer (%), seed {self.experiment.seeds[0]}")
         at = np.arange(len(self._layers))
         ax.set(xlim=(-0.6, len(at) - 0.4), ylim=(0.05, 900), yscale="log", xticks=at, yticks=[0.1, 1, 10, 100],
                yticklabels=["0.1", "1", "10", "100"])
@@ -231,26 +227,26 @@ class TimingExplorer(Explorer):
             _paint_course(line, band, frame.trial, name, scale)
         self._paint_names([*trials, frame.trial])
         self._paint_layers(frame.trial)
-        self._bench.show({plan: _row(f"#{trial.number}", plan, mean_and_range(trial.finals()))
+        self._results.show({plan: _row(f"#{trial.number}", plan, mean_and_range(trial.finals()))
                           for plan, trial in frame.tried.items()}, frame.plan if frame.trial else None)
 
     def _paint_plans(self, frame, others):
         for slot, line in enumerate(self._others_planned):
-            curve = others[slot][0].curve(self.trials.count) if slot in others else np.empty((0, 2))
-            _move(line, curve[:, 0], 100 * curve[:, 1])
+            curve = others[slot][0].curve(self.experiment.count) if slot in others else np.empty((0, 2))
+            move(line, curve[:, 0], 100 * curve[:, 1])
         steps, done, _, _ = frame.trial.course("sparsity") if frame.trial else NOTHING
-        _fill(self._done, steps, 0 * done, 100 * done)
-        _move(self._planned, frame.curve[:, 0], 100 * frame.curve[:, 1])
+        fill(self._done, steps, 0 * done, 100 * done)
+        move(self._planned, frame.curve[:, 0], 100 * frame.curve[:, 1])
 
     def _paint_names(self, trials):
         """``#3`` at the end of each curve, ``all`` at that of the whole network; they keep a distance."""
         ends = {place: _stretched(100 * np.mean(trial.finals())) for place, trial in enumerate(trials)
                 if trial is not None and trial.finals()}
-        height = dict(zip(sorted(ends, key=ends.get), _apart(sorted(ends.values())), strict=True))
+        height = dict(zip(ends, apart([*ends.values()], *SPACING), strict=True))
         for place, text in enumerate(self._names):
             text.set_text("" if place not in ends else f"#{trials[place].number}" if place else "all")
             if place in ends:
-                text.set_position((1.01 * self.trials.count, _unstretched(height[place])))
+                text.set_position((1.01 * self.experiment.count, _unstretched(height[place])))
 
     def _paint_layers(self, trial):
         track = trial.tracks[0] if trial else ()
@@ -261,7 +257,7 @@ class TimingExplorer(Explorer):
             text.set_text(f"{track[-1].kept[place]:,}" if track else "")
 
     def sentence(self, frame):
-        plan, count = frame.plan, self.trials.count
+        plan, count = frame.plan, self.experiment.count
         begin, end = (round(each * count / 100) for each in (plan.start, plan.stop))
         how = f"<b>{plan.final}</b> of the weights, chosen by {plan.criterion}"
         if plan.when == "before":
@@ -277,14 +273,14 @@ class TimingExplorer(Explorer):
         layers = ", ".join(f"{name} {kept:,}" for name, kept in
                            zip(self._layers, frame.trial.tracks[0][-1].kept, strict=True))
         return said + (f"Accuracy at the end <b>{mean_and_range(frame.trial.finals())}</b>, with all weights "
-                       f"{mean_and_range(frame.whole.finals())}. Weights left (seed {self.trials.seeds[0]}): {layers}.")
+                       f"{mean_and_range(frame.whole.finals())}. "
+                       f"Weights left (seed {self.experiment.seeds[0]}): {layers}.")
 
     # ---- training in the background -----------------------------------------------------------------
 
     def train(self):
         """Try the present plan with every seed, in the background; the newest request wins."""
-        self._bench.bar.value = 0
-        self.job.start(self.trials.attempt(Plan.of(self.state)))
+        self._training.run(self.experiment.attempt(Plan.of(self.state)))
 
     def rehearse(self):
         linear = {**PRESETS["During"], "shape": "linear"}
@@ -296,9 +292,9 @@ class TimingExplorer(Explorer):
         self.reset()
 
     def progress(self, what):
-        self._bench.progress(what)
-        if what is None or self.trials.moments != self._drawn:
-            self._drawn = self.trials.moments
+        self._training.progress(what)
+        if what is None or self.experiment.moments != self._moments:
+            self._moments = self.experiment.moments
             self.refresh()
 
 
@@ -314,21 +310,9 @@ def _note(state):
 def _paint_course(line, band, trial, name, scale):
     """The mean of all seeds, and their range, as far as all of them have got."""
     steps, mean, low, high = trial.course(name) if trial else NOTHING
-    _move(line, steps, scale * mean)
+    move(line, steps, scale * mean)
     if band is not None:
-        _fill(band, steps, scale * low, scale * high)
-
-
-def _move(line, x, y):
-    """Give a line its points; one that has them already need not be drawn again."""
-    if not (np.array_equal(line.get_xdata(), x) and np.array_equal(line.get_ydata(), y)):
-        line.set_data(x, y)
-
-
-def _fill(band, x, low, high):
-    """Fill between two curves."""
-    edge = np.column_stack([[*x, *x[::-1]], [*high, *low[::-1]]])
-    band.set_verts([edge] if len(x) else [])
+        fill(band, steps, scale * low, scale * high)
 
 
 def _stretched(percent):
@@ -340,15 +324,8 @@ def _unstretched(height):
     return 102 - 10.0 ** -np.asarray(height, float)
 
 
-def _apart(heights):
-    """The same heights, rising, but nowhere too close to be read, and all inside the picture."""
-    bottom, top = _stretched(np.array([16, 99.5]))  # half a line from the edges
-    gap, apart = 0.09 * (_stretched(100) - _stretched(0)), np.array(heights)
-    for place, height in enumerate(heights):
-        apart[place] = max(height, apart[place - 1] + gap if place else bottom)
-    for place in reversed(range(len(apart))):
-        apart[place] = min(apart[place], top - (len(apart) - 1 - place) * gap)
-    return apart
+# Of the names at the ends of the curves, in stretched heights: the least distance, the lowest and the highest.
+SPACING = 0.09 * (_stretched(100) - _stretched(0)), _stretched(16), _stretched(99.5)
 
 
 def _row(number, plan, result):

@@ -1,7 +1,7 @@
 """Training, watched while it happens: what the first layer looks at, what one sample makes of it, and the two curves.
 
-The network learns in the background, as slowly as one likes, and the learning rate can be turned while it runs.
-Whoever starts over sees the run before as a grey trace, so two settings can be compared.
+The network learns in the background, as slowly as you like, and the learning rate can be changed while it runs.
+After Start over the run before stays as a grey curve, so two settings can be compared.
 """
 
 from __future__ import annotations
@@ -9,23 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from time import monotonic, sleep
 
-import ipywidgets as widgets
 import numpy as np
 
 from minnet import data as datasets
 from minnet import draw
 from minnet.draw import palette
-from minnet.nn.checkpoint import rewind, snapshot
-from minnet.nn.evaluation import pair
+from minnet.experiments.training_run import TrainingRun
 from minnet.nn.losses import cross_entropy
-from minnet.nn.models import mlp
-from minnet.nn.optim import SGD
-from minnet.nn.train import steps
-from minnet.widgets.controls import few
+from minnet.widgets.controls import choice_slider, few, integer, row, slider
 from minnet.widgets.explorer_base import Explorer
 
-EVERY = 10  # steps between two points of the curves
-MEASURED = 1000  # at most so many samples are measured on
 RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10)
 PACES = {"1": 1, "10": 10, "100": 100, "1,000": 1000}  # steps a second
 
@@ -44,9 +37,9 @@ class Frame:
     loss, accuracy : float
         After ``step`` steps, on the measured samples.
     silent : int
-        Hidden neurons that are silent for every measured sample.
+        Hidden neurons that are 0 for every measured sample.
     hidden, chances : ndarray, (neurons,) and (classes,)
-        How strongly the hidden neurons fire for the chosen sample, and the probability given to each class.
+        Activations of the hidden neurons for the chosen sample, and the probability given to each class.
     truth, answer : int
         Of the chosen sample.
     """
@@ -80,14 +73,12 @@ class TrainingExplorer(Explorer):
         Steps of a whole run.
     batch : int
     seed : int
-        Dice of the first weights and of the batches.
+        Of the initial weights and of the batches.
 
     Attributes
     ----------
-    net : Sequential
-        The network as it is by now.
-    step : int
-        Completed steps.
+    experiment : TrainingRun
+        Its ``net`` is the network as it is now.
     """
 
     size = (10, 4.6)
@@ -97,51 +88,34 @@ class TrainingExplorer(Explorer):
     def example():
         return TrainingExplorer(few(datasets.digits()), hidden=6, count=60)
 
-    def follow(self, other):
-        super().follow(other)
-        rewind(self.net, snapshot(other.net))
-        self.step, self._curve, self._before = other.step, list(other._curve), other._before
-        self.refresh()
-
     def __init__(self, data, *, hidden=16, rate=0.1, count=2000, batch=32, seed=0):
-        self.data, self.count, self.batch = data, count, batch
-        self._given = {"hidden": hidden, "rate": rate, "seed": seed}
-        self._train = pair(getattr(data, "train", data))
-        x, y = pair(getattr(data, "val", data))
-        self._x, self._y = x[:MEASURED], y[:MEASURED]
-        self._on = f"{len(self._y):,} {'validation samples' if hasattr(data, 'val') else 'samples'}"
-        self._classes = 1 + int(max(self._train[1].max(), y.max()))
-        self._names = getattr(data, "class_names", None) or [str(kind) for kind in range(self._classes)]
-        self._plane = x.shape[1:] == (2,)
-        self._before, self._curve = np.zeros((0, 3)), []
-        self._start_over(hidden, seed)
-        super().__init__()
+        super().__init__(TrainingRun(data, hidden=hidden, rate=rate, count=count, batch=batch, seed=seed))
 
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        wide = {"style": {"description_width": "initial"}, "layout": {"width": "400px", "max_width": "100%"}}
-        given = self._given
-        rates = sorted({*RATES, given["rate"]})
+        run = self.experiment
+        self._on = f"{len(run.y):,} {'validation samples' if hasattr(run.data, 'val') else 'samples'}"
+        self._names = getattr(run.data, "class_names", None) or [str(each) for each in range(run.classes)]
+        self._plane = run.x.shape[1:] == (2,)
+        rates = [(f"{rate:.3g}", rate) for rate in sorted({*RATES, run.rate})]
         return {
-            "rate": widgets.SelectionSlider(options=[(f"{rate:.3g}", rate) for rate in rates], value=given["rate"],
-                                            description="Learning rate", **wide),
-            "hidden": widgets.IntSlider(given["hidden"], 1, 64, description="Hidden neurons", **wide),
-            "pace": widgets.SelectionSlider(options=list(PACES), value="100", description="Steps a second", **wide),
-            "sample": widgets.IntSlider(0, 0, len(self._y) - 1, description="Sample to follow", **wide),
-            "seed": widgets.BoundedIntText(given["seed"], 0, 9999, description="Seed",
-                                           style={"description_width": "initial"}, layout={"width": "110px"}),
+            "rate": choice_slider("Learning rate", rates, run.rate),
+            "hidden": slider("Hidden neurons", run.hidden, 1, 64),
+            "pace": choice_slider("Steps a second", list(PACES), "100"),
+            "sample": slider("Sample to follow", 0, 0, len(run.y) - 1),
+            "seed": integer("Seed", run.seed, width="110px"),
         }
 
     def rows(self):
-        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "2px 18px"}
+        control, gap = self.control, "2px 18px"
         self._play = self.button("Play", self.play_or_pause, "Train in the background, or hold it")
         one = self.button("One step", self.one_step, "Change every weight once")
-        again = self.button("Start over", self.start_over, "The same first weights again; this run stays in grey")
+        again = self.button("Start over", self.start_over, "The same initial weights again; this run stays in grey")
         return [
-            widgets.HBox([self._play, one, again, self._reset, control["seed"]], layout=row),
-            widgets.HBox([control["rate"], control["pace"]], layout=row),
-            widgets.HBox([control["hidden"], control["sample"]], layout=row),
+            row(self._play, one, again, self._reset, control["seed"], gap=gap),
+            row(control["rate"], control["pace"], gap=gap),
+            row(control["hidden"], control["sample"], gap=gap),
             self._message,
             self._picture,
             self._sentence,
@@ -156,22 +130,22 @@ class TrainingExplorer(Explorer):
 
     def play(self):
         """Train in the background up to ``count`` steps; `wait` waits for the end."""
-        if self.step >= self.count:
-            self.say(f"This run has made its {self.count:,} steps. Press Start over for another one.")
+        if self._complete:
+            self.say(f"This run has made its {self.experiment.count:,} steps. Press Start over for another one.")
             return
         self.say("")
         self._play.description = "Pause"
         self.job.start(self._run())
 
     def pause(self):
-        """Hold the training after its present step; once this returns, nobody trains any more."""
+        """Stop the training after its present step; once this returns, nothing trains any more."""
         self.job.close()
         self._play.description = "Play"
 
     def one_step(self):
         """Pause, and change every weight once."""
         self.pause()
-        if self.step >= self.count:
+        if self._complete:
             self.play()  # says why not
             return
         self._advance()
@@ -180,50 +154,33 @@ class TrainingExplorer(Explorer):
     def start_over(self):
         """The same network as it was before the first step; the run so far stays in grey."""
         self.pause()
-        self._start_over(*self._recipe)
+        self.experiment.start_over(self.experiment.hidden, self.experiment.seed)
         self.say("")
         self.refresh()
 
     def reset(self):
         """All controls, the network and the curves as they stood at first."""
         self.pause()
-        self._curve, self._before, self._recipe = [], np.zeros((0, 3)), None
+        self.experiment.reset()
         super().reset()
 
     # ---- training -----------------------------------------------------------------------------------
 
-    def _start_over(self, hidden, seed):
-        if len(self._curve) > 1:
-            self._before = np.array(self._curve)
-        self._recipe = hidden, seed
-        features = int(np.prod(self._train[0].shape[1:]))
-        self.net = mlp(features, hidden, self._classes, rng=seed)
-        self.rate = self._given["rate"]
-        self._steps = steps(self.net, self._train, SGD(lambda index: self.rate), count=self.count, batch=self.batch,
-                            rng=seed)
-        self.step, self._curve = 0, []
-        self._note()
+    @property
+    def _complete(self):
+        return self.experiment.step >= self.experiment.count
 
     def _advance(self):
-        """One step; whoever looks at the network has to wait for it."""
-        with self._lock, np.errstate(all="ignore"):  # a rate that is too large may lead to infinity
-            self.step = next(self._steps).index + 1
-            if self.step % EVERY == 0:
-                self._note()
-
-    def _note(self):
-        with np.errstate(all="ignore"):
-            scores = self.net(self._x)
-            loss, _ = cross_entropy(scores, self._y)
-        self._curve.append((self.step, loss, np.mean(scores.argmax(axis=1) == self._y)))
+        with self._lock:  # the network is read only between two steps
+            self.experiment.advance()
 
     def _run(self):
-        last, due = monotonic(), 1.0
-        while self.step < self.count:
-            for _ in range(min(int(due), self.count - self.step)):
+        run, last, due = self.experiment, monotonic(), 1.0
+        while not self._complete:
+            for _ in range(min(int(due), run.count - run.step)):
                 self._advance()
             due -= int(due)
-            yield self.step
+            yield run.step
             sleep(0.02)
             pace, now = PACES[self.control["pace"].value], monotonic()
             due = min(due + pace * (now - last), max(pace / 2, 1))  # after a long wait it doesn't race
@@ -231,90 +188,88 @@ class TrainingExplorer(Explorer):
 
     def progress(self, what):
         self._play.description = "Pause" if self.job.running else "Play"
-        if self.step != self.shown.step:
+        if self.experiment.step != self.shown.step:
             self.refresh()
 
     # ---- from the state to the numbers --------------------------------------------------------------
 
+    def prepare(self, state):
+        run = self.experiment
+        run.rate = state["rate"]
+        if (state["hidden"], state["seed"]) != (run.hidden, run.seed):
+            run.start_over(state["hidden"], state["seed"])
+
+    def subject(self, state):
+        return state["hidden"]  # another number of neurons is another picture
+
     def frame(self, state):
-        recipe = state["hidden"], state["seed"]
-        if recipe != self._recipe:
-            self._start_over(*recipe)
-            if state["hidden"] != self._drawn:
-                self.begin()  # another number of neurons is another picture
-        self.rate = state["rate"]
-        one = slice(state["sample"], state["sample"] + 1)
+        run, one = self.experiment, slice(state["sample"], state["sample"] + 1)
         with np.errstate(all="ignore"):
-            hidden, scores = self._look(self._x)
+            hidden, scores = run.look()
             odds = np.exp(scores[one] - scores[one].max())
             return Frame(
-                step=self.step,
+                step=run.step,
                 rate=state["rate"],
-                curve=np.array(self._curve),
-                before=self._before,
-                loss=cross_entropy(scores, self._y)[0],
-                accuracy=float(np.mean(scores.argmax(axis=1) == self._y)),
+                curve=np.array(run.curve),
+                before=np.array(run.before).reshape(-1, 3),
+                loss=cross_entropy(scores, run.y)[0],
+                accuracy=float(np.mean(scores.argmax(axis=1) == run.y)),
                 silent=int(np.sum(hidden.max(axis=0) <= 0)),
                 hidden=hidden[one][0],
                 chances=(odds / odds.sum())[0],
-                truth=int(self._y[one][0]),
+                truth=int(run.y[one][0]),
                 answer=int(scores[one].argmax()),
             )
-
-    def _look(self, x):
-        """What the hidden neurons pass on, and the scores."""
-        first, bend, last = self.net.layers
-        hidden = bend(first(x.reshape(len(x), -1)))
-        return hidden, last(hidden)
 
     # ---- the picture --------------------------------------------------------------------------------
 
     def draw(self, figure):
+        run = self.experiment
         grid = figure.add_gridspec(1, 3, width_ratios=(4.2, 2.6, 3.2))
         left = figure.add_subplot(grid[0])
         middle = grid[1].subgridspec(2 if self._plane else 3, 1)
         if self._plane:
-            self._subject = draw.surface(self.net, self._x, self._y, left,
+            self._subject = draw.surface(run.net, run.x, run.y, left,
                                          title="What it answers where; each line is a neuron")
             (self._chosen,) = left.plot([], [], "o", markersize=13, markerfacecolor="none", markeredgewidth=2.5,
                                         color=palette.INK)
             first = []
         else:
-            shape = getattr(self.data, "image_shape", None)
-            self._subject = draw.masks(self.net, shape, left,
+            shape = getattr(run.data, "image_shape", None)
+            self._subject = draw.masks(run.net, shape, left,
                                        title="What hidden neurons look at: blue +, orange −")
             ax = figure.add_subplot(middle[0])
             rows, columns = (1, *(shape or self._square()))[-2:]
-            self._chosen = ax.imshow(np.zeros((rows, columns)), cmap="Greys", vmin=self._x.min(), vmax=self._x.max())
+            self._chosen = ax.imshow(np.zeros((rows, columns)), cmap="Greys", vmin=run.x.min(), vmax=run.x.max())
             ax.set_axis_off()
             ax.set_title("The sample", fontsize=palette.TITLE, color=palette.INK, loc="left")
             first = [self._chosen]
-        self._drawn = self._recipe[0]
-        self._hidden = _bars(figure.add_subplot(middle[-2]), self._drawn, "Hidden neurons fire", palette.POSITIVE)
+        self._hidden = _bars(figure.add_subplot(middle[-2]), run.hidden, "Hidden neurons fire", palette.POSITIVE)
         ax = figure.add_subplot(middle[-1])
-        self._chances = _bars(ax, self._classes, "Probability (▼ = true)", palette.AFTER)
-        ax.set_xticks(range(1, self._classes + 1), self._names)
+        self._chances = _bars(ax, run.classes, "Probability (▼ = true)", palette.AFTER)
+        ax.set_xticks(range(1, run.classes + 1), self._names)
         (self._truth,) = ax.plot([], [], "v", color=palette.INK, markersize=8)
         right = grid[2].subgridspec(2, 1)
-        self._traces = LossCurves(*map(figure.add_subplot, right), self.count, self._classes)
+        self._traces = LossCurves(*map(figure.add_subplot, right), run.count, run.classes)
         moving = [self._chosen] if self._plane else []
         return [*self._subject.artists, *moving, *first, self._hidden, self._chances, self._truth,
                 *self._traces.artists]
 
     def _square(self):
-        side = int(np.sqrt(self._x[0].size))
-        return (side, side) if side * side == self._x[0].size else (1, self._x[0].size)
+        size = self.experiment.x[0].size
+        side = int(np.sqrt(size))
+        return (side, side) if side * side == size else (1, size)
 
     def paint(self, frame):
-        one = self._x[self.state["sample"]]
+        net, one = self.experiment.net, self.experiment.x[self.state["sample"]]
         if self._plane:
-            self._subject.update(self.net)
+            self._subject.update(net)
             self._chosen.set_data(one[:1], one[1:])
         else:
-            weight = self.net.layers[0].weight.data
+            weight = net.layers[0].weight.data
             if np.isfinite(weight).all():
                 self._subject.largest = float(np.abs(weight).max()) or 1.0
-                self._subject.update(self.net)
+                self._subject.update(net)
             self._chosen.set_data(one.reshape(self._chosen.get_array().shape))
         strongest = frame.hidden.max() if np.isfinite(frame.hidden).all() else 0
         self._hidden.set_data(frame.hidden / strongest if strongest > 0 else np.zeros_like(frame.hidden))
@@ -329,7 +284,7 @@ class TrainingExplorer(Explorer):
         if frame.silent:
             verb = "is" if frame.silent == 1 else "are"
             silent = f" {frame.silent} of {len(frame.hidden)} hidden neurons {verb} silent for every sample."
-        return (f"<b>Step {frame.step:,} of {self.count:,}</b> at learning rate {frame.rate:.3g}. "
+        return (f"<b>Step {frame.step:,} of {self.experiment.count:,}</b> at learning rate {frame.rate:.3g}. "
                 f"Loss {_number(frame.loss)}, <b>{frame.accuracy:.1%} of {self._on} right</b>.{silent} "
                 f"The chosen sample is a {truth}; the network says {said}{sure}.")
 
@@ -361,7 +316,7 @@ class LossCurves:
     count : int
         Steps of a whole run.
     classes : int
-        What mere guessing gives is marked.
+        What guessing gives (the chance level) is marked.
 
     Attributes
     ----------

@@ -1,8 +1,4 @@
-"""The bench on which recipes are tried: Train, Cancel, a bar that fills, and the table of everything that was tried.
-
-An explorer that has one defines ``train()``, which starts the job, and ``bring_back(recipe)``, for the row that a
-learner chooses in the table.  One that has nothing to choose again takes the `TrainControls` alone.
-"""
+"""What explorers are made of: sliders, buttons and rows that look alike, controls of a training, a table of results."""
 
 from __future__ import annotations
 
@@ -15,70 +11,142 @@ from minnet.data import Split
 from minnet.draw import lecture_mode, palette
 from minnet.nn.layer import Layer
 
-# Of the recipes in a picture.
+# Of the results in a picture.
 COLOURS = (palette.POSITIVE, palette.NEGATIVE, palette.ROSE, palette.SKY, palette.AMBER, palette.WINE)
+
+_STYLE = {"description_width": "initial"}
+
+
+def slider(label, value, least, most, step=1, *, width="400px", **layout):
+    """A slider over whole numbers."""
+    return widgets.IntSlider(value, least, most, step, description=label, style=_STYLE, layout=_wide(width, layout))
+
+
+def choice_slider(label, options, value, *, width="400px", **layout):
+    """A slider over given values, or (label, value) pairs."""
+    return widgets.SelectionSlider(options=options, value=value, description=label, style=_STYLE,
+                                   layout=_wide(width, layout))
+
+
+def toggles(label, options, value=None, tooltips=()):
+    """Buttons of which one is pressed; the first, unless ``value`` says another."""
+    options = list(options)
+    first = options[0][1] if isinstance(options[0], tuple) else options[0]
+    return widgets.ToggleButtons(options=options, value=first if value is None else value, description=label,
+                                 tooltips=list(tooltips), style={**_STYLE, "button_width": "auto"},
+                                 layout={"width": "auto"})
+
+
+def dropdown(label, options, value=None, *, width="205px"):
+    """A list that opens."""
+    return widgets.Dropdown(options=options, description=label, style=_STYLE, layout={"width": width},
+                            **({} if value is None else {"value": value}))
+
+
+def integer(label, value, most=9999, *, width="120px"):
+    """A number from 0 to be typed, such as a seed."""
+    return widgets.BoundedIntText(value, 0, most, description=label, style=_STYLE, layout={"width": width})
+
+
+def row(*parts, gap="4px 18px"):
+    """Widgets beside each other; where there is no room, on the next line."""
+    return widgets.HBox(parts, layout={"flex_flow": "row wrap", "align_items": "center", "grid_gap": gap})
+
+
+def _wide(width, layout):
+    return {"width": width, "max_width": "100%", **layout}
 
 
 class TrainControls:
-    """The buttons that start and stop a job, and a bar that tells how far it is.
+    """The buttons that start and stop a job, and a bar that shows how far it is.
 
     Parameters
     ----------
     explorer : Explorer
+        Its ``train`` starts the job, whose work yields (fraction done, what is being done).
+    label, tooltip : str
+        Of the button that starts it.
+    doing, done : str
+        What to call the work while it goes on, and once it is complete.
+    ready : str
+        What to show before.
+    act : function, optional
+        What the button does, if not ``explorer.train``.
+
+    Attributes
+    ----------
+    start, cancel : Button
+    bar : FloatProgress
+    text : HTML
+    widgets : list
+        All of these, for a row.
     """
 
-    def __init__(self, explorer):
-        self._explorer = explorer
-        self.bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "100px"})
-        self.told = widgets.HTML(layout={"width": "255px", "height": "32px", "overflow": "hidden"})
-
-    def buttons(self, label, tooltip="Try it with every seed, in the background"):
-        """Train and Cancel."""
-        explorer = self._explorer
-        self.train = explorer.button(label, explorer.train, tooltip)
+    def __init__(self, explorer, label, tooltip="Try it with every seed, in the background", *, doing="training",
+                 done="trained", ready="", act=None, width="255px"):
+        self._explorer, self._doing, self._done = explorer, doing, done
+        self.start = explorer.button(label, act or explorer.train, tooltip)
         self.cancel = explorer.button("Cancel", explorer.job.cancel, "Stop; what is finished stays")
         self.cancel.disabled = True
-        return self.train, self.cancel
+        self.bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "100px"})
+        self.text = widgets.HTML(ready, layout={"width": width, "height": "32px", "overflow": "hidden"})
+        self.widgets = [self.start, self.cancel, self.bar, self.text]
+
+    def disable(self, reason):
+        """Show why there is nothing to start."""
+        self.start.disabled = True
+        self.text.layout.width, self.text.value = "auto", reason
+
+    def run(self, work):
+        """Start a job from the beginning; it takes the place of one that is running."""
+        self.bar.value, self.cancel.disabled = 0, False
+        self._explorer.job.start(work)
 
     def progress(self, what):
-        """Show how far the job is."""
+        """Show how far the job is; None: it has ended."""
         self.cancel.disabled = what is None
         if what is not None:
             self.bar.value, now = what
-            self.told.value = f"training: {now}"
+            self.text.value = f"{self._doing}: {now}" if self._doing else now
         else:
-            self.told.value = "trained" if self.bar.value == 1 else "stopped; what is finished stays"
+            self.text.value = self._done if self.bar.value == 1 else "stopped; what is finished stays"
             if self._explorer.job.error is not None:
                 self._explorer.say(f"Something went wrong: {self._explorer.job.error}")
 
 
-class ResultsTable(TrainControls):
-    """The widgets of a bench.
+class ResultsTable:
+    """A table of everything that was tried; a line that is chosen is brought back.
 
     Parameters
     ----------
     explorer : Explorer
-    head : str
-        The table's head line.
+        Its ``bring_back(recipe)`` is called with the recipe whose line a user chooses.
+    head : str or None
+        The table's head line, if there is one.
     numbers : str
         What the numbers in it are.
+
+    Attributes
+    ----------
+    head : HTML
+    table : Select
     """
 
     def __init__(self, explorer, head, numbers="mean accuracy and range over the seeds"):
-        super().__init__(explorer)
-        self._listing = False
+        self._explorer, self._listing = explorer, False
         self.table = widgets.Select(options=[], rows=4, description="Tried recipes",
                                     layout={"width": "960px", "max_width": "100%"})
         self.table.add_class("minnet-table")
         self.table.observe(self._chosen, "value")
         self.head = widgets.HTML(
             "<style>.minnet-table select, .minnet-table-head { font: 13px monospace; }"
-            ".minnet-table .widget-label { position: absolute; clip-path: inset(50%); }</style>"  # for those who listen
-            f"<p>Tried recipes: {numbers}. Choose one to bring it back.</p>"
-            f"<div class='minnet-table-head' style='padding-left: 8px'>{hard(head)}</div>")
+            ".minnet-table .widget-label { position: absolute; clip-path: inset(50%); }</style>"  # for screen readers
+            + ("" if head is None else
+               f"<p>Tried recipes: {numbers}. Choose one to bring it back.</p>"
+               f"<div class='minnet-table-head' style='padding-left: 8px'>{hard(head)}</div>"))
 
     def show(self, rows, chosen):
-        """List recipes, {recipe: line of text}, and mark the one that is on show (or None)."""
+        """List recipes, {recipe: line of text}, and mark the one that is shown (or None)."""
         options = tuple((hard(line), recipe) for recipe, line in rows.items())
         self._listing = True
         try:
@@ -167,7 +235,7 @@ class Player(widgets.Play):
 
 
 def few(data, train=160, val=80):
-    """A data set with so many samples to learn from, to choose on, and (as many) to test."""
+    """A data set with only the first samples of each part: ``train`` for training, ``val`` for the other two."""
     parts = {part: getattr(data, part) for part in ("train", "val", "test")}
     counts = {"train": train, "val": val, "test": val}
     return replace(data, **{part: Split(split.x[: counts[part]], split.y[: counts[part]])

@@ -1,8 +1,8 @@
-"""The base of all explorers: controls → state → numbers → picture, and what every one of them owes its users.
+"""The base of all explorers: controls → state → numbers → picture.
 
-An explorer says which controls it has, computes every number that is shown from their state (`frame`, which
-touches no widget), and puts the numbers into artists that already exist (`paint`).  Everything else is here:
-the quick picture, the spoken sentence, messages, Reset, background jobs, and closing.
+An explorer says which controls it has, computes every number that is shown from their state and from its experiment
+(`frame`, which touches no widget), and puts the numbers into artists that already exist (`paint`).  Everything else is
+here: the quick picture, the sentence for a screen reader, messages, Reset, background jobs, and closing.
 """
 
 from __future__ import annotations
@@ -18,30 +18,40 @@ from minnet.messages import closest
 from minnet.widgets import html_export
 from minnet.widgets.background_job import Job
 from minnet.widgets.canvas import Canvas
-from minnet.widgets.controls import dress
+from minnet.widgets.controls import dress, row
 
-BROWSER = 0.1  # seconds in which a background job leaves the computer to the browser, after each move of a hand
+BROWSER = 0.1  # seconds in which a background job leaves the computer to the browser, after each move
+UNDRAWN = object()
 
 
 class Explorer:
     """Controls, a picture and a sentence that always agree.
 
-    A subclass sets what it needs and then calls ``super().__init__()``.  It defines
+    A subclass makes its experiment and then calls ``super().__init__(experiment)``.  It defines
 
-    - ``controls()`` → {name: widget with a value}, or rows of them
+    - ``controls()`` → {name: widget with a value}
     - ``draw(figure)`` → the moving artists, after drawing everything into the figure
     - ``frame(state)`` → every number that is shown; it reads no widget
     - ``paint(frame)``: puts the numbers into the artists
-    - ``sentence(frame)`` → the same for those who listen
+    - ``sentence(frame)`` → the same in words
     - ``example()`` → a small one of its kind, for the tests that try every kind in `registry`
+
+    and, where they are needed, ``subject(state)``, ``prepare(state)``, ``rows()``, ``moved()`` and
+    ``progress(what)``.
+
+    Parameters
+    ----------
+    experiment : object, optional
+        Everything that is trained or measured.  Two explorers over one experiment show the same.
 
     Attributes
     ----------
+    experiment : object or None
     state : dict of {control: value}
     shown : object
         The frame that is shown.
     job : Job
-        For work in the background; ``progress(what)`` is told how far it is.
+        For work in the background; ``progress(what)`` is called with how far it is.
     errors : list of Exception
         What went wrong in callbacks, where Jupyter would only log it.
     """
@@ -55,11 +65,13 @@ class Explorer:
         super().__init_subclass__(**kwargs)
         Explorer.registry[cls.__name__] = cls
 
-    def __init__(self):
+    def __init__(self, experiment=None):
+        self._options = dict(vars(self))  # what the subclass was given besides the experiment
+        self.experiment = experiment
         self._lock = threading.RLock()
         self._gate = threading.Event()
         self._gate.set()
-        self._quiet, self._posed = False, None
+        self._quiet, self._posed, self._drawn = False, None, UNDRAWN
         self.errors = []
         self._room = lecture_mode.room()
         self.buttons = []
@@ -72,10 +84,19 @@ class Explorer:
         self._message = widgets.HTML(layout={"min_height": "24px"})
         self._message.add_class("minnet-message")
         self._reset = self.button("Reset", self.reset, "Put everything back to where it was when the explorer opened")
-        self.begin()
-        self.widget = dress(widgets.VBox(self.rows()), self._room)
+        parts = self.rows()
+        self.refresh()
+        self.widget = dress(widgets.VBox(parts), self._room)
         for control in self.control.values():
-            control.observe(self._moved, "value")
+            control.observe(self._on_move, "value")
+
+    def another(self):
+        """Another explorer over the same experiment, which opens with the controls as they stand here."""
+        other = type(self).__new__(type(self))
+        vars(other).update(self._options)
+        Explorer.__init__(other, self.experiment)
+        other.place(**self.state)
+        return other
 
     # ---- what a subclass fills in -------------------------------------------------------------------
 
@@ -106,22 +127,25 @@ class Explorer:
                                   "return MyExplorer(a tiny network, few(mn.data.digits())), with few from "
                                   "minnet.widgets.controls")
 
-    def follow(self, other):
-        """Become what another explorer of this kind is.  Where more than the controls decides what is shown, as
-        what was trained or cut before, a subclass takes that over too."""
-        self.set(**other.state)
+    def subject(self, state):
+        """What the figure is drawn for; whenever this changes, it is drawn again, and not only painted."""
+
+    def prepare(self, state):
+        """Bring the experiment to what the controls describe: masks, a new run.  Called before every `frame`."""
+
+    def moved(self):
+        """Called after a move, when it is shown: start what belongs to it, for example a measurement."""
 
     def progress(self, what):
-        """The background job has got so far (None: it rests); called in its thread."""
+        """How far the background job is (None: it has ended); called in its thread."""
 
-    def told(self):
+    def texts(self):
         """The widgets whose words belong to the picture, from top to bottom."""
         return [self._message, self._sentence]
 
     def rows(self):
         """The widgets from top to bottom."""
-        controls = widgets.HBox([*self.control.values(), self._reset], layout={"flex_flow": "row wrap"})
-        return [controls, self._message, self._picture, self._sentence]
+        return [row(*self.control.values(), self._reset), self._message, self._picture, self._sentence]
 
     # ---- the way from a control to the picture ------------------------------------------------------
 
@@ -131,7 +155,12 @@ class Explorer:
         return self._posed or {name: control.value for name, control in self.control.items()}
 
     def set(self, **values):
-        """Move controls as a hand would, all at once: ``explorer.set(sparsity=90)``."""
+        """Move controls, all at once: ``explorer.set(sparsity=90)``."""
+        self.place(**values)
+        self.moved()
+
+    def place(self, **values):
+        """Put controls somewhere and show what they describe then; nothing else is started by it."""
         for name in values:
             if name not in self.control:
                 raise ValueError(f"no control {name!r}." + closest(name, self.control))
@@ -145,19 +174,15 @@ class Explorer:
         self.say("")
         self.set(**self._start)
 
-    def begin(self):
-        """Draw the figure from the start: at the opening, and when the subject itself has changed."""
-        with self._lock:
-            figure = Picture(0, 0, size=self.size, room=self._room)
-            self._screen = Canvas(figure, self.draw(figure))
-        self.refresh()
-
     def refresh(self):
         """Compute, paint and say the present state."""
-        self._gate.clear()  # a background job waits while we answer
+        self._gate.clear()  # a background job waits meanwhile
         try:
             with self._lock:
-                self.shown = self.frame(self.state)
+                state = self.state
+                self.prepare(state)
+                self._draw_if_changed(self.subject(state))
+                self.shown = self.frame(state)
                 self.paint(self.shown)
                 self._png = self._screen.png()
                 if self._posed is None:
@@ -166,16 +191,32 @@ class Explorer:
         finally:
             self._gate.set()
 
+    def redraw(self):
+        """Draw the figure again from the start."""
+        with self._lock:
+            self._drawn = UNDRAWN
+            self.refresh()
+
+    def _draw_if_changed(self, subject):
+        if self._drawn is UNDRAWN or subject != self._drawn:
+            figure = Picture(0, 0, size=self.size, room=self._room)
+            self._screen = Canvas(figure, self.draw(figure))
+            self._drawn = subject
+
     def say(self, message):
-        """A message beside the controls: what cannot be done, and what to do instead."""
+        """Show a message beside the controls: what cannot be done, and what to do instead."""
         self._message.value = f'<p role="alert">{message}</p>' if message else ""
 
-    def _moved(self, change):
+    def _on_move(self, change):
         if not self._quiet:
             self.job.rest(BROWSER)
             self.say("")
-            self._careful(self.refresh)
-            self.job.rest(BROWSER)  # it has taken its time
+            self._careful(self._answer, change)
+            self.job.rest(BROWSER)  # counted from the end of the answer
+
+    def _answer(self, change):
+        self.refresh()
+        self.moved()
 
     def _progress(self, what):
         self._careful(self.progress, what)
@@ -207,7 +248,7 @@ class Explorer:
     @contextmanager
     def undisturbed(self):
         """``with explorer.undisturbed() as pose:``: inside, ``pose(sparsity=90)`` shows any state, while no control
-        moves and the browser is told nothing; afterwards everything is as it was."""
+        moves and nothing is sent to the browser; afterwards everything is as it was."""
         def pose(**values):
             self._posed = {**before, **values}
             self.refresh()

@@ -213,7 +213,8 @@ class Recording:
         with explorer.undisturbed() as pose:
             for values in product(*(dial.values for dial in dials)):
                 pose(**{dial.name: value for dial, value in zip(dials, values, strict=True)})
-                self.frames[values] = self._pieces(explorer.png()), [self._text(each.value) for each in explorer.told()]
+                texts = [self._text(each.value) for each in explorer.texts()]
+                self.frames[values] = self._pieces(explorer.png()), texts
         assert len(explorer.errors) == errors
 
     def _pieces(self, png):
@@ -268,7 +269,7 @@ def _page(explorer, tape, dials, title):
         "controls": "\n".join(dial.html(number) for number, dial in enumerate(dials)),
         "width": str(tape.size[0]), "height": str(tape.size[1]), "first": f"data:image/webp;base64,{first}",
         "said": "".join(f'<div class="{" ".join(each._dom_classes)}">{tape.texts[text]}</div>'
-                        for each, text in zip(explorer.told(), tape.frames[start][1], strict=True)),
+                        for each, text in zip(explorer.texts(), tape.frames[start][1], strict=True)),
         "about": _about(explorer, dials, call, len(recording["frames"])),
         "recording": json.dumps(recording, separators=(",", ":")).replace("<", "\\u003c"),
     }

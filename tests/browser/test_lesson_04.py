@@ -26,7 +26,7 @@ def test_a_learner_races_by_keyboard(notebook):
         assert notebook.value("explorer.wait(300)")
         notebook.settle()
         kept, batch, exact, picture = notebook.value(
-            "[explorer.shown.kept, explorer.shown.batch, explorer.shown.heat.exact, "
+            "[explorer.shown.kept, explorer.shown.batch, explorer.shown.timing.exact, "
             "__import__('base64').b64encode(explorer.png()).decode()]")
         assert (exact or stopped) and sentence.inner_text().startswith(f"{kept:,} of 300,032 weights, {batch} sample")
         assert notebook.picture(image) == base64.b64decode(picture)
@@ -48,7 +48,7 @@ def test_a_learner_races_by_keyboard(notebook):
     assert notebook.value("explorer.state") == {"sparsity": 80, "batch": 1}
     pictures.append(agrees())
 
-    notebook.run("explorer.laps.rounds = 10**6")  # so that there is something to stop
+    notebook.run("explorer.experiment.rounds = 10**6")  # so that there is something to stop
     notebook.slider("Batch").focus()
     notebook.page.keyboard.press("ArrowRight")
     box.get_by_text("measuring 80 %, batch 2").wait_for()
@@ -58,7 +58,7 @@ def test_a_learner_races_by_keyboard(notebook):
     notebook.page.keyboard.press("Enter")
     pictures.append(agrees(stopped=True))
     assert cancel.is_disabled() and not notebook.value("explorer.job.running")
-    notebook.run("explorer.laps.rounds = 3")
+    notebook.run("explorer.experiment.rounds = 3")
 
     notebook.press(box.get_by_role("button", name="Reset", exact=True), "Enter")
     assert notebook.value("explorer.state") == {"sparsity": 90, "batch": 64}

@@ -107,5 +107,5 @@ def test_training_runs_behind_the_controls(notebook):
     twins.get_by_text("training: step").wait_for(state="detached")
     notebook.settle()
     assert notebook.value("twins.wait(60)") and not notebook.value("twins.job.running")
-    assert notebook.value("len(twins.records[('dropout', 20)]) <= twins.epochs")
+    assert notebook.value("len(twins.experiment.records[('dropout', 20)]) <= twins.experiment.epochs")
     assert notebook.problems() == []

@@ -19,7 +19,7 @@ def test_a_learner_climbs_the_ladder_by_keyboard(notebook):
     box = notebook.page.locator(".minnet-explorer").first
     box.wait_for()
     image, sentence = box.locator(".widget-image"), box.locator("[role=status]").first
-    rung, percent = (box.locator(".noUi-handle").nth(place) for place in (0, 1))
+    structure, percent = (box.locator(".noUi-handle").nth(place) for place in (0, 1))
 
     def agrees():
         code, left, picture = notebook.value(
@@ -30,15 +30,15 @@ def test_a_learner_climbs_the_ladder_by_keyboard(notebook):
 
     layout = [image.bounding_box()[side] - box.bounding_box()[side] for side in "xy"]
     pictures = [agrees()]
-    notebook.press(rung, "ArrowRight", "ArrowRight")
-    assert notebook.value("explorer.state['rung']") == "blocks of 4 × 4"
+    notebook.press(structure, "ArrowRight", "ArrowRight")
+    assert notebook.value("explorer.state['structure']") == "blocks of 4 × 4"
     pictures.append(agrees())
-    notebook.press(rung, "ArrowRight")  # shapes: a dense network has none
+    notebook.press(structure, "ArrowRight")  # shapes: a dense network has none
     assert "Nothing is removed" in box.locator("[role=alert]").inner_text()
     pictures.append(agrees())
-    notebook.press(rung, "ArrowRight", "ArrowRight")
+    notebook.press(structure, "ArrowRight", "ArrowRight")
     notebook.press(percent, "ArrowRight")
-    assert notebook.value("[explorer.state['rung'], explorer.state['percent']]") == ["neurons / filters", 55]
+    assert notebook.value("[explorer.state['structure'], explorer.state['percent']]") == ["neurons / filters", 55]
     pictures.append(agrees())
     notebook.press(box.get_by_role("button", name="convolution"), "Enter")
     pictures.append(agrees())

@@ -46,7 +46,7 @@ def test_an_explorer_keeps_the_room_that_it_was_opened_in(hall):
     width, height = explorer.size
     assert "minnet-lecture" in explorer.widget._dom_classes
     mn.lecture(False)
-    explorer.begin()
+    explorer.redraw()
     assert Image.open(io.BytesIO(explorer.png())).size == pytest.approx((125 * width, 125 * height))
     explorer.close()
     other = mn.explore.Explorer.registry["TrainingExplorer"].example()

@@ -1,4 +1,4 @@
-"""The runners of the speed explorer and their laps: who runs, and what is measured.
+"""The backends of the speed explorer: which are timed, and what is measured.
 
 No test here says how long anything may take.
 """
@@ -22,7 +22,7 @@ from minnet.experiments.inference_backends import (
     TWO_FOUR,
     Backends,
 )
-from minnet.experiments.inference_timing import CURVES, SKETCH, InferenceTiming, heat
+from minnet.experiments.inference_timing import CURVES, SKETCH, InferenceTiming
 from tests.closeness import assert_close
 
 
@@ -37,7 +37,7 @@ def net():
 
 
 @pytest.mark.parametrize("part", [0, 0.5, 0.9, 0.99])
-def test_all_runners_compute_what_their_network_computes(net, part):
+def test_all_backends_compute_what_their_network_computes(net, part):
     field = Backends(net)
     ready = dict(field.ready(part))
     assert tuple(ready) == field.names
@@ -80,43 +80,43 @@ def test_the_network_itself_stays_as_it_is(net):
         assert np.array_equal(param.data, data) and param.mask is mask
 
 
-# ---- laps -----------------------------------------------------------------------------------------------
+# ---- timing -----------------------------------------------------------------------------------------------
 
 
 def measured(net, percent=90, batch=4, places=(0, 50, 90), rounds=3):
-    laps = InferenceTiming(Backends(net, ()), mn.data.digits().val.x, rounds)
-    list(laps.run(percent, batch, places))
-    return laps
+    timing = InferenceTiming(Backends(net, ()), mn.data.digits().val.x, rounds)
+    list(timing.run(percent, batch, places))
+    return timing
 
 
 def test_all_run_in_turn_and_every_time_is_remembered(net):
-    laps = measured(net)
-    assert set(laps.rounds_at) == {(0, 4), (50, 4), (90, 4)}
-    here = laps.rounds_at[90, 4]
-    assert len(here) == 3 and all(tuple(each) == laps.runners.names for each in here)
+    timing = measured(net)
+    assert set(timing.rounds_at) == {(0, 4), (50, 4), (90, 4)}
+    here = timing.rounds_at[90, 4]
+    assert len(here) == 3 and all(tuple(each) == timing.backends.names for each in here)
     for percent in (0, 50):
-        assert len(laps.rounds_at[percent, 4]) == SKETCH
-        assert all(tuple(each) == (DENSE, *CURVES) for each in laps.rounds_at[percent, 4])
-    assert all(seconds > 0 for rounds in laps.rounds_at.values() for each in rounds for seconds in each.values())
-    assert laps.done(90, 4) and not laps.done(50, 4) and not laps.done(90, 8)
-    assert laps.swept(4, (0, 50, 90)) and not laps.swept(4, (0, 40)) and not laps.swept(8, (0, 50, 90))
-    assert laps.limits is not None and laps.first[4] > 0
+        assert len(timing.rounds_at[percent, 4]) == SKETCH
+        assert all(tuple(each) == (DENSE, *CURVES) for each in timing.rounds_at[percent, 4])
+    assert all(seconds > 0 for rounds in timing.rounds_at.values() for each in rounds for seconds in each.values())
+    assert timing.done(90, 4) and not timing.done(50, 4) and not timing.done(90, 8)
+    assert timing.swept(4, (0, 50, 90)) and not timing.swept(4, (0, 40)) and not timing.swept(8, (0, 50, 90))
+    assert timing.limits is not None and timing.first[4] > 0
 
 
 def test_what_is_known_is_not_measured_again(net):
-    laps = measured(net)
-    before = dict(laps.rounds_at)
-    list(laps.run(50, 4, (0, 50, 90)))
-    assert {place for place in before if laps.rounds_at[place] is not before[place]} == {(50, 4)}
-    laps.forget(50, 4)
-    assert not laps.swept(4, (0, 50, 90))
+    timing = measured(net)
+    before = dict(timing.rounds_at)
+    list(timing.run(50, 4, (0, 50, 90)))
+    assert {place for place in before if timing.rounds_at[place] is not before[place]} == {(50, 4)}
+    timing.forget(50, 4)
+    assert not timing.swept(4, (0, 50, 90))
 
 
 def test_larger_batches_repeat_the_samples_and_the_naive_loop_may_take_a_part(net, monkeypatch):
     monkeypatch.setattr("minnet.experiments.inference_timing.LONGEST", 10 * 1500)
     seen = {}
-    laps = InferenceTiming(Backends(net, ()), mn.data.digits().val.x[:50], 1)
-    ready = laps.runners.ready
+    timing = InferenceTiming(Backends(net, ()), mn.data.digits().val.x[:50], 1)
+    ready = timing.backends.ready
 
     def watched(part, names=None):
         for name, runner in ready(part, names):
@@ -125,10 +125,10 @@ def test_larger_batches_repeat_the_samples_and_the_naive_loop_may_take_a_part(ne
                 return runner.predict(x)
             yield name, made.Backend(predict, runner.density, runner.building)
 
-    laps.runners.ready = watched
-    list(laps.run(0, 128, ()))
+    timing.backends.ready = watched
+    list(timing.run(0, 128, ()))
     assert set(seen[SPARSE]) == set(seen[DENSE]) == {128}
-    assert set(seen[NAIVE]) == {int(10 * 1500 / laps.runners.weights)} == {6}
+    assert set(seen[NAIVE]) == {int(10 * 1500 / timing.backends.weights)} == {6}
 
 
 def test_a_part_is_counted_for_the_whole_batch(net, monkeypatch):
@@ -136,15 +136,15 @@ def test_a_part_is_counted_for_the_whole_batch(net, monkeypatch):
     monkeypatch.setattr("minnet.experiments.inference_timing.LONGEST", 6 * 2216)
     clock = [0.0]
     monkeypatch.setattr("minnet.experiments.inference_timing.perf_counter", lambda: clock[0])
-    laps = InferenceTiming(Backends(net, ()), mn.data.digits().val.x, 1)
-    assert laps.runners.weights == 2216
+    timing = InferenceTiming(Backends(net, ()), mn.data.digits().val.x, 1)
+    assert timing.backends.weights == 2216
 
     def predict(x):
         clock[0] += 1
 
-    laps.runners.ready = lambda part, names=None: ((name, made.Backend(predict, 1.0, 0.0)) for name in names)
-    list(laps.run(0, 12, ()))
-    assert laps.rounds_at[0, 12] == ({name: 2.0 if name == NAIVE else 1.0 for name in laps.runners.names},)
+    timing.backends.ready = lambda part, names=None: ((name, made.Backend(predict, 1.0, 0.0)) for name in names)
+    list(timing.run(0, 12, ()))
+    assert timing.rounds_at[0, 12] == ({name: 2.0 if name == NAIVE else 1.0 for name in timing.backends.names},)
 
 
 def test_one_core_and_all_of_them_afterwards(net):
@@ -153,21 +153,13 @@ def test_one_core_and_all_of_them_afterwards(net):
     def cores():
         return [pool["num_threads"] for pool in threadpool_info()]
 
-    laps = InferenceTiming(Backends(net, ()), mn.data.digits().val.x)
+    timing = InferenceTiming(Backends(net, ()), mn.data.digits().val.x)
     before = cores()
-    with laps._one_core():
+    with timing._one_core():
         assert set(cores()) == {1}
     assert cores() == before
 
 
 def test_what_is_made_of_them_is_always_the_same(net):
-    laps = measured(net)
-    assert heat(laps, 50, 4, (0, 50, 90)) == heat(laps, 50, 4, (0, 50, 90))
-
-
-def test_another_one_can_remember_the_same(net):
-    laps, other = measured(net), InferenceTiming(Backends(net, ()), mn.data.digits().val.x)
-    other.recall(laps)
-    assert heat(other, 50, 4, ()) == heat(laps, 50, 4, ())
-    other.forget(50, 4)
-    assert laps.rounds_at[50, 4]
+    timing = measured(net)
+    assert timing.result(50, 4, (0, 50, 90)) == timing.result(50, 4, (0, 50, 90))

@@ -19,7 +19,7 @@ from minnet.experiments.inference_backends import (
     Backends,
     StorageSizes,
 )
-from minnet.experiments.inference_timing import CURVES, SKIPPING, crossover, heat, loaded, nearest
+from minnet.experiments.inference_timing import CURVES, SKIPPING, InferenceTiming, crossover, loaded, nearest
 from minnet.explore.speed_explorer import BATCHES, PLACES
 from minnet.formats import COO, CSR, NM, Bitmap, Blocks
 from minnet.sparse.packing import pack_network
@@ -34,32 +34,28 @@ def net():
 # ---- what is made of it ---------------------------------------------------------------------------------
 
 
-class MadeUp:
-    """A race with times of our own."""
+class MadeUp(InferenceTiming):
+    """With times of our own."""
 
     class Field:
         names, weights = (DENSE, NAIVE, SPARSE, BLOCKS, SMALLER), 1000
 
     def __init__(self):
-        self.runners, self.limits = self.Field(), None
-        self.rounds_at, self.density, self.building, self.first = {}, {}, {}, {}
-
-    def swept(self, batch, places):
-        return False
+        super().__init__(self.Field(), np.zeros((1, 1)))
 
     def add(self, percent, batch, *rounds):
         """Seconds of a round, in the order of the names."""
-        self.rounds_at[percent, batch] = tuple(dict(zip(self.runners.names, each, strict=True)) for each in rounds)
-        self.density[percent] = {name: 1 if name == DENSE else 1 - percent / 100 for name in self.runners.names}
+        self.rounds_at[percent, batch] = tuple(dict(zip(self.backends.names, each, strict=True)) for each in rounds)
+        self.density[percent] = {name: 1 if name == DENSE else 1 - percent / 100 for name in self.backends.names}
         self.building[percent] = {SPARSE: 0.5}
         self.first[batch] = 7.0
 
 
 def test_ratios_are_those_within_a_round():
-    laps = MadeUp()
+    timing = MadeUp()
     # The computer is ten times slower in the second round; the ratios don't see it.
-    laps.add(90, 64, (10, 100, 2, 1, 1), (100, 1000, 20, 10, 10), (10, 100, 2.5, 1, 1))
-    found = heat(laps, 90, 64, ())
+    timing.add(90, 64, (10, 100, 2, 1, 1), (100, 1000, 20, 10, 10), (10, 100, 2.5, 1, 1))
+    found = timing.result(90, 64, ())
     assert found.exact and found.near == (90, 64)
     assert found.ratios[SPARSE] == pytest.approx((5, 4.5, 5))
     assert found.ratios[NAIVE] == pytest.approx((0.1, 0.1, 0.1))
@@ -70,9 +66,9 @@ def test_ratios_are_those_within_a_round():
 
 
 def test_rates_count_only_the_weights_that_are_left():
-    laps = MadeUp()
-    laps.add(75, 16, (1, 8, 0.5, 0.25, 1))
-    rates = heat(laps, 75, 16, ()).rates
+    timing = MadeUp()
+    timing.add(75, 16, (1, 8, 0.5, 0.25, 1))
+    rates = timing.result(75, 16, ()).rates
     assert rates[DENSE] == (None, pytest.approx(2 * 1000 * 16))
     assert rates[NAIVE] == pytest.approx((2 / 12, 2 * 250 * 16 / 8))
     assert rates[SPARSE] == pytest.approx((2 / loaded(SPARSE, 16), 2 * 250 * 16 / 0.5))
@@ -90,7 +86,7 @@ def test_bytes_loaded():
 
 
 def test_nothing_is_known_at_first():
-    found = heat(MadeUp(), 90, 64, (0, 90))
+    found = MadeUp().result(90, 64, (0, 90))
     assert found.near is None and found.times == found.ratios == found.parts == found.rates == {}
     assert found.crossover is None and found.curves == {name: [] for name in CURVES}
 
@@ -102,18 +98,18 @@ def test_nothing_is_known_at_first():
 def test_the_nearest_place_answers(asked, answers):
     places = [(40, 64), (90, 64), (90, 1), (0, 512)]
     assert nearest(places, *asked) == answers
-    laps = MadeUp()
+    timing = MadeUp()
     for place in places:
-        laps.add(*place, (1, 1, 1, 1, 1))
-    assert heat(laps, *asked, ()).exact == (asked == answers)
+        timing.add(*place, (1, 1, 1, 1, 1))
+    assert timing.result(*asked, ()).exact == (asked == answers)
 
 
 def test_a_curve_takes_the_fastest_rounds_of_its_batch():
-    laps = MadeUp()
-    laps.add(50, 64, (10, 1, 8, 1, 1), (12, 1, 5, 1, 1))
-    laps.add(0, 64, (10, 1, 20, 1, 1))
-    laps.add(90, 8, (10, 1, 1, 1, 1))
-    assert heat(laps, 50, 64, ()).curves[SPARSE] == [(0, 0.5), (50, 2.0)]
+    timing = MadeUp()
+    timing.add(50, 64, (10, 1, 8, 1, 1), (12, 1, 5, 1, 1))
+    timing.add(0, 64, (10, 1, 20, 1, 1))
+    timing.add(90, 8, (10, 1, 1, 1, 1))
+    assert timing.result(50, 64, ()).curves[SPARSE] == [(0, 0.5), (50, 2.0)]
 
 
 @pytest.mark.parametrize("points, where", [
@@ -134,13 +130,13 @@ def test_crossover(points, where):
 
 def test_bytes_are_those_of_the_arrays(net):
     field = Backends(net, ())
-    scales = StorageSizes(field, (0, 60, 95))
+    sizes = StorageSizes(field, (0, 60, 95))
     for percent in (0, 60, 95):
         few, fours = net.copy(), net.copy()
         mn.prune(few, percent / 100)
         mn.prune(fours, percent / 100, structure=mn.blocks(1, 4))
         matrices, in_fours = ([p.value.T for p in each.params() if p.prunable] for each in (few, fours))
-        assert scales.at(percent) == {
+        assert sizes.at(percent) == {
             "COO": sum(COO.from_dense(w).nbytes for w in matrices),
             "CSR": sum(CSR.from_dense(w).nbytes for w in matrices),
             "bitmap": sum(Bitmap.from_dense(w).nbytes for w in matrices),
@@ -148,24 +144,24 @@ def test_bytes_are_those_of_the_arrays(net):
         }
     half = net.copy()
     mn.prune(half, 0.5, scope=mn.window(4))
-    assert scales.half == sum(NM.from_dense(p.value.T).nbytes for p in half.params() if p.prunable)
-    assert scales.dense == 4 * field.weights
+    assert sizes.half == sum(NM.from_dense(p.value.T).nbytes for p in half.params() if p.prunable)
+    assert sizes.dense == 4 * field.weights
 
 
 def test_break_even_is_where_a_format_becomes_smaller_than_dense(net):
-    scales = StorageSizes(Backends(net, ()), PLACES)
+    sizes = StorageSizes(Backends(net, ()), PLACES)
     for name in FORMATS:
-        even = scales.break_even(name)
-        for place, many in zip(scales.places, scales.bytes[name], strict=True):
-            assert (many > scales.dense) == (place < even), (name, place)
-    assert scales.break_even("bitmap") < scales.break_even("CSR") < scales.break_even("COO")
+        even = sizes.break_even(name)
+        for place, many in zip(sizes.places, sizes.bytes[name], strict=True):
+            assert (many > sizes.dense) == (place < even), (name, place)
+    assert sizes.break_even("bitmap") < sizes.break_even("CSR") < sizes.break_even("COO")
 
 
 def test_break_even_at_the_edges(net):
-    scales = StorageSizes(Backends(net, ()), (50, 60))
-    scales.bytes["CSR"] = np.array([scales.dense + 9, scales.dense + 1])
-    assert scales.break_even("CSR") is None
-    scales.bytes["CSR"] = np.array([scales.dense, 1])
-    assert scales.break_even("CSR") == 50
-    scales.bytes["CSR"] = np.array([scales.dense + 30, scales.dense - 10])
-    assert scales.break_even("CSR") == pytest.approx(57.5)
+    sizes = StorageSizes(Backends(net, ()), (50, 60))
+    sizes.bytes["CSR"] = np.array([sizes.dense + 9, sizes.dense + 1])
+    assert sizes.break_even("CSR") is None
+    sizes.bytes["CSR"] = np.array([sizes.dense, 1])
+    assert sizes.break_even("CSR") == 50
+    sizes.bytes["CSR"] = np.array([sizes.dense + 30, sizes.dense - 10])
+    assert sizes.break_even("CSR") == pytest.approx(57.5)

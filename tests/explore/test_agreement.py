@@ -1,12 +1,16 @@
 """What is shown is what the network is, at once after each move, also where the event loop of a notebook runs."""
 
 import asyncio
+import threading
 
 import pytest
 
 import minnet as mn
 from minnet.explore import sparsity, structure
 from tests.explore.walking import KINDS
+
+# The controls that change what the figure is drawn for.
+SUBJECTS = {"StructureExplorer": {"network"}, "TrainingExplorer": {"hidden"}, "PlaygroundExplorer": {"subject", "seed"}}
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
@@ -47,24 +51,61 @@ def test_the_network_follows_each_step_of_the_structure_explorer():
     explorer.close()
 
 
+def counted(explorer, monkeypatch):
+    """The list of what the explorer does from now on in this thread, job aside."""
+    done = []
+
+    def note(step, act):
+        def noted(what):
+            if threading.current_thread() is threading.main_thread():
+                done.append(step)
+            return act(what)
+        return noted
+
+    for step in ("draw", "frame", "paint"):
+        monkeypatch.setattr(explorer, step, note(step, getattr(explorer, step)))
+    return done
+
+
+def elsewhere(control):
+    """Move a control to another place; False if there is none."""
+    if control.disabled or len(getattr(control, "options", (1, 2))) < 2:
+        return False
+    if hasattr(control, "options"):
+        control.index = control.index - 1 if control.index else len(control.options) - 1
+    elif isinstance(control.value, bool):
+        control.value = not control.value
+    else:
+        control.value = control.min if control.value != control.min else control.min + control.step
+    return True
+
+
 @every_kind
-def test_a_move_computes_and_paints_once(kind, monkeypatch):
+def test_a_move_draws_computes_and_paints_once_at_most(kind, monkeypatch):
     explorer = kind.example()
     assert explorer.wait(60)
-    name = next(iter(explorer.recorded or explorer.control))
-    control, done = explorer.control[name], []
-    for step in ("frame", "paint"):
-        ours = getattr(explorer, step)
-        monkeypatch.setattr(explorer, step, lambda what, step=step, ours=ours: done.append(step) or ours(what))
+    done, drawn = counted(explorer, monkeypatch), set()
 
     def move():
-        if hasattr(control, "options"):
-            control.index = (control.index or 0) - 1 if control.index else len(control.options) - 1
-        else:
-            control.value = control.min if control.value != control.min else control.max
+        for name, control in explorer.control.items():
+            before = explorer.subject(explorer.state)
+            if elsewhere(control):
+                changed = explorer.subject(explorer.state) != before
+                assert done == ["draw"] * changed + ["frame", "paint"], name
+                drawn.update([name] * changed)
+            done.clear()
 
     in_a_notebook(move)
-    assert done == ["frame", "paint"]
+    assert drawn == SUBJECTS.get(kind.__name__, set())
+    explorer.close()
+
+
+def test_a_network_that_was_trained_further_is_drawn_once(monkeypatch):
+    explorer = sparsity.example()
+    done = counted(explorer, monkeypatch)
+    mn.fit(explorer.net, explorer.experiment.train, epochs=1, rng=1, progress=False)
+    explorer.control["sparsity"].value = 50
+    assert done == ["draw", "frame", "paint"]
     explorer.close()
 
 

@@ -3,9 +3,8 @@
 An explorer that is in `minnet.explore` is tried here without another word.  What it may say about itself:
 
 - ``measured``: names of the frame's fields that hold what a clock gave, which is not the same a second time.
-- ``follow(other)``: where more than the controls decides what is shown (what was trained or cut before), take that
-  over from another explorer of the same kind.  What is copied is the cause (networks, finished runs), never a number
-  that `frame` computes: those are computed anew, and compared.
+- ``experiment``: everything that is trained or measured.  Another explorer over the same one, ``explorer.another()``,
+  shows the same.
 """
 
 import base64
@@ -170,7 +169,7 @@ def test_a_saved_page_shows_what_the_explorer_shows(kind, explorer, tmp_path, mo
             own = away[page.places.index(place)]  # of 255 levels: many tiles are packed with losses
             assert own < 6 and own < min(away) + 0.1
             if not kind.measured:
-                assert page.words(place) == [each.value for each in explorer.told()]
+                assert page.words(place) == [each.value for each in explorer.texts()]
 
 
 DIALS_OF = html_export.dials_of  # as it is where no test has replaced it

@@ -50,7 +50,7 @@ def said(explorer):
 
 
 def pruned(nets, digits, sparsity, criterion, **how):
-    """Copies, pruned with the dice of each."""
+    """Copies, pruned with the seed of each."""
     copies = [net.copy() for net in nets]
     for seed, net in enumerate(copies):
         mn.prune(net, sparsity, criterion, data=digits.train, rng=seed, **how)
@@ -92,7 +92,7 @@ def test_the_scan_is_that_of_sensitivity(explorer, nets, digits):
 
 def test_it_retrains_what_fit_would_retrain(explorer, nets, digits):
     explorer.set(percent=35, a="obd", scope="layer")
-    explorer.launcher.train.click()
+    explorer._training.start.click()
     assert explorer.wait(120)
     for criterion in CRITERIA:
         for percent in (35, 80):
@@ -100,7 +100,7 @@ def test_it_retrains_what_fit_would_retrain(explorer, nets, digits):
             for seed, net in enumerate(copies):
                 mn.fit(net, digits.train, epochs=1, rng=seed, progress=False)
             assert explorer.shown.retrained[criterion][percent] == [mn.accuracy(net, digits.val) for net in copies]
-    assert "retrained" in said(explorer) and explorer.launcher.told.value == "trained"
+    assert "retrained" in said(explorer) and explorer._training.text.value == "trained"
     explorer.set(scope="network")
     assert not any(explorer.shown.retrained.values())  # another way of pruning
 
@@ -188,7 +188,7 @@ def test_one_network_and_one_part_of_the_data_are_enough_to_look(nets, digits):
         net = nets[0].copy()
         mn.prune(net, 0.8, mn.wanda, data=digits.val)
         assert explorer.shown.here["wanda"] == [mn.accuracy(net, digits.val)]
-        assert explorer.launcher.train.disabled and "pass the whole data set" in explorer.launcher.told.value
+        assert explorer._training.start.disabled and "pass the whole data set" in explorer._training.text.value
         explorer.train()
         assert "pass the whole data set" in explorer._message.value and not explorer.job.running
         assert "mn.wanda, data=data)" in said(explorer)

@@ -70,7 +70,7 @@ def check(twins, net, signals):
     assert shown.dropout.moment.new == shown.start.new == mn.accuracy(net, signals.val)
     assert shown.pruning.used == sum(p.kept for p in mn.compact(right).params() if p.prunable)
     assert shown.pruning.parameters == shown.dropout.parameters == sum(p.size for p in net.params())
-    assert shown.pruning.bytes == shown.start_bytes == (twins.folder / "whole.safetensors").stat().st_size
+    assert shown.pruning.bytes == shown.start_bytes == (twins.experiment.folder / "whole.safetensors").stat().st_size
 
     speaking = [int(each.sum()) for each in shown.dropout.active]
     a, b = speaking
@@ -86,13 +86,13 @@ def check(twins, net, signals):
         one, two = (np.argmax(each.answers) for each in (shown.dropout, shown.pruning))
         assert f"dropout answers {one} every time, pruning answers {two} every time." in text
     else:
-        dice = np.random.default_rng((0, state["signal"]))
-        answers = with_dropout(net, p).forward(np.repeat(x, 100, axis=0), dice)[0].argmax(axis=1)
+        rng = np.random.default_rng((0, state["signal"]))
+        answers = with_dropout(net, p).forward(np.repeat(x, 100, axis=0), rng)[0].argmax(axis=1)
         assert shown.dropout.answers.tolist() == np.bincount(answers, minlength=10).tolist()
         assert f"{shown.noisy.min():.1%} to {shown.noisy.max():.1%}" in text
     assert f"{shown.pruning.used:,}" in text and f"{shown.pruning.used:,}" in plain(twins._table.value)
-    drawn = [int(np.count_nonzero(window.kept.get_linewidths())) for window in twins._windows]
-    for count, side, window in zip(drawn, (shown.dropout, shown.pruning), twins._windows, strict=True):
+    drawn = [int(np.count_nonzero(window.kept.get_linewidths())) for window in twins._samples]
+    for count, side, window in zip(drawn, (shown.dropout, shown.pruning), twins._samples, strict=True):
         parts = (mask[np.ix_(*pair)] for mask, pair in zip(side.masks, pairwise(window.shown), strict=True))
         assert count == sum(int(part.sum()) for part in parts)
     assert [bar.get_height() for bar in twins._bars.bars[0]] == shown.dropout.answers.tolist()
@@ -142,7 +142,7 @@ def test_another_structure_leaves_no_mask_of_the_one_before(twins, trained, sign
 
 
 def test_it_opens_with_a_signal_that_both_recognise_and_dropout_doubts(twins):
-    truth = twins.data.val.y[twins.state["signal"]]
+    truth = twins.experiment.data.val.y[twins.state["signal"]]
     for mode, least, most in ((PREDICT, 100, 100), (DICE_ON, 50, 90)):
         twins.set(mode=mode)
         assert least <= twins.shown.dropout.answers[truth] <= most and twins.shown.pruning.answers[truth] == 100
@@ -168,14 +168,15 @@ def test_what_is_recognised_stands_first_and_every_time_is_told(twins):
 
 def test_both_learn_on_the_same_batches_and_what_is_pruned_stays_so(twins, trained, signals):
     twins.set(fraction=30, structure="neurons")
-    twins._train.click()
+    twins._training.start.click()
     assert twins.wait(60)
     left, right = with_dropout(trained.copy(), 0.3), trained.copy()
     mn.prune(right, 0.3, structure=mn.along("out"), scope=mn.layer)
     masks = [param.mask for param in right.params()]
     for net in (left, right):  # by hand
         mn.fit(net, signals.train, epochs=2, rng=0, progress=False)
-    assert twins.state["step"] == twins.control["step"].max == twins._bar.value  # where the new numbers are
+    assert twins.state["step"] == twins.control["step"].max  # where the new numbers are
+    assert twins._training.bar.value == 1
     shown = twins.shown
     assert f"{100 * shown.dropout.moment.new:.1f}" in twins._table.value and shown.epochs == 2
     assert len(shown.dropout.record) == len(shown.pruning.record) == 3
@@ -185,12 +186,12 @@ def test_both_learn_on_the_same_batches_and_what_is_pruned_stays_so(twins, train
     assert same(shown.dropout.weights, [layer.weight.data for layer in left.layers if isinstance(layer, mn.Dense)])
     assert shown.dropout.parameters == sum(param.size for param in trained.params())
     assert all(np.array_equal(a.mask, b) if b is not None else a.mask is None
-               for a, b in zip(twins._pruned.params(), masks, strict=True))
+               for a, b in zip(twins.experiment.pruned.params(), masks, strict=True))
     assert twins._curves.lines[1].get_xydata()[:, 0].tolist() == [0, 5, 10]
     twins.set(step=7)  # between two epochs: the numbers of the last whole one
     assert twins.shown.epochs == 1 and twins.shown.dropout.moment is shown.dropout.record[1]
     twins.set(fraction=31)
-    assert len(twins.shown.dropout.record) == 1 and "not yet trained" in twins._told.value
+    assert len(twins.shown.dropout.record) == 1 and "not yet trained" in twins._training.text.value
     twins.set(fraction=30)
     assert len(twins.shown.dropout.record) == 3
 
@@ -206,27 +207,27 @@ def test_whoever_chooses_other_twins_begins_where_they_are(twins):
     for name, value in (("fraction", 31), ("structure", "neurons"), ("criterion", "magnitude")):
         before = twins.state[name]
         twins.control[name].value = value
-        assert (step.value, twins._bar.value, twins.shown.trained) == (1, 0, 0)
-        assert "not yet trained" in twins._told.value
+        assert (step.value, twins._training.bar.value, twins.shown.trained) == (1, 0, 0)
+        assert "not yet trained" in twins._training.text.value
         twins.control[name].value = before
-        assert (step.value, twins._bar.value, twins.shown.trained) == (last, last, 2)
-    twins._train.click()  # there is nothing left to train
-    assert twins.wait(60) and twins._bar.value == last and len(twins.shown.dropout.record) == 3
-    twins._cutter.click()
+        assert (step.value, twins._training.bar.value, twins.shown.trained) == (last, 1, 2)
+    twins._training.start.click()  # there is nothing left to train
+    assert twins.wait(60) and twins._training.bar.value == 1 and len(twins.shown.dropout.record) == 3
+    twins._cut.click()
     assert twins.state["step"] == last and twins.shown.dropout.moment is twins.shown.dropout.record[-1]
 
 
 def test_controls_answer_while_it_trains_and_cancel_keeps_what_is_there(trained, signals):
     twins = mn.explore.dropout_and_pruning(trained.copy(), signals, epochs=400)
-    twins._train.click()
+    twins._training.start.click()
     rng = np.random.default_rng(1)
-    while len(twins.records[("dropout", 20)]) < 3:
+    while len(twins.experiment.records[("dropout", 20)]) < 3:
         twins.set(step=int(rng.integers(1, 1000)))
         assert twins.shown.step == twins.state["step"]
-    assert not twins._cancel.disabled
-    twins._cancel.click()
-    assert twins.wait(30) and twins._cancel.disabled
-    done = len(twins.records[("dropout", 20)])
+    assert not twins._training.cancel.disabled
+    twins._training.cancel.click()
+    assert twins.wait(30) and twins._training.cancel.disabled
+    done = len(twins.experiment.records[("dropout", 20)])
     assert 3 <= done < 400 and len(twins.shown.dropout.record) == done
     assert twins.state["step"] == 5 * (done - 1) and twins.shown.dropout.moment is twins.shown.dropout.record[-1]
     twins.close()
@@ -238,7 +239,7 @@ def test_only_so_many_trained_twins_are_remembered(twins):
         twins.set(fraction=fraction)
         twins.train()
         twins.wait(60)
-    assert len(twins.records) <= 12 and len(twins.shown.dropout.record) == 3
+    assert len(twins.experiment.records) <= 12 and len(twins.shown.dropout.record) == 3
 
 
 # ---- cutting --------------------------------------------------------------------------------------------
@@ -253,25 +254,25 @@ def test_what_is_cut_is_gone_whatever_is_moved(twins, trained, signals, structur
         twins.wait(60)
         twins.set(step=twins.control["step"].max)
     before, whole = twins.shown.pruning, sum(param.size for param in trained.params())
-    masked = twins._pruned.copy()
-    twins._cutter.click()
+    masked = twins.experiment.pruned.copy()
+    twins._cut.click()
     after = twins.shown.pruning
     assert "pruned.safetensors" in twins._message.value
     assert after.used == before.used
-    assert after.bytes < before.bytes and after.bytes == (twins.folder / "pruned.safetensors").stat().st_size
+    assert after.bytes < before.bytes and after.bytes == (twins.experiment.folder / "pruned.safetensors").stat().st_size
     assert after.moment.new == before.moment.new
-    np.testing.assert_allclose(twins.small(signals.val.x), masked(signals.val.x), rtol=1e-5, atol=1e-5)
-    loaded = mn.load(twins.folder / "pruned.safetensors")
-    assert np.array_equal(loaded(signals.val.x), twins.small(signals.val.x))
+    np.testing.assert_allclose(twins.experiment.small(signals.val.x), masked(signals.val.x), rtol=1e-5, atol=1e-5)
+    loaded = mn.load(twins.experiment.folder / "pruned.safetensors")
+    assert np.array_equal(loaded(signals.val.x), twins.experiment.small(signals.val.x))
     if structure == "neurons":
         assert after.parameters < whole and after.shapes == [(40, 5), (5, 4), (4, 10)]
-        assert sum(param.size for param in twins.small.params()) == after.parameters
+        assert sum(param.size for param in twins.experiment.small.params()) == after.parameters
 
     rng = np.random.default_rng(2)
     for _ in range(60):
         move(twins, rng)
         if rng.random() < 0.1:
-            rng.choice([twins._reset, twins._cutter]).click()
+            rng.choice([twins._reset, twins._cut]).click()
         now = twins.shown
         assert (now.pruning.used, now.pruning.bytes, now.pruning.shapes) == (after.used, after.bytes, after.shapes)
         assert same(now.pruning.masks, after.masks) and now.cut
@@ -279,33 +280,33 @@ def test_what_is_cut_is_gone_whatever_is_moved(twins, trained, signals, structur
     twins._reset.click()
     assert "gone" in twins._message.value and twins.state == twins._start
     with pytest.raises(ValueError, match="gone for good"):
-        cut_again = twins.small.copy() if structure == "weights" else masked
+        cut_again = twins.experiment.small.copy() if structure == "weights" else masked
         mn.cut(cut_again)
         mn.restore(cut_again)
 
 
 def test_what_was_cut_can_still_learn(twins, signals):
     twins.set(fraction=50, structure="weights")
-    twins._cutter.click()
+    twins._cut.click()
     used = twins.shown.pruning.used
     twins.train()
     twins.wait(60)
     twins.set(step=twins.control["step"].max)
     assert len(twins.shown.pruning.record) == 3 and twins.shown.pruning.used == used
-    small = twins.small.copy()
+    small = twins.experiment.small.copy()
     mn.fit(small, signals.train, epochs=2, rng=0, progress=False)
     assert twins.shown.pruning.moment.new == mn.accuracy(small, signals.val)
 
 
 def test_without_anything_pruned_there_is_nothing_to_cut(twins):
     twins.set(fraction=0)
-    twins._cutter.click()
-    assert "nothing to cut" in twins._message.value and twins.small is None
+    twins._cut.click()
+    assert "nothing to cut" in twins._message.value and twins.experiment.small is None
 
 
 def test_at_the_last_extreme_something_is_left_to_cut(twins):
     twins.set(fraction=95, structure="weights", criterion="random")
-    twins._cutter.click()
+    twins._cut.click()
     assert twins.errors == []
 
 
@@ -336,7 +337,7 @@ def test_opened_and_closed_it_leaves_nothing_behind(trained, signals):
         twins = mn.explore.dropout_and_pruning(trained, signals, epochs=50)
         twins.train()
         twins.set(fraction=50)
-        folders.append(twins.folder)
+        folders.append(twins.experiment.folder)
         twins.close()
     assert threading.active_count() == threads
     assert len(ipywidgets.widgets.widget._instances) == widgets

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import minnet as mn
+from minnet.draw.lines import apart
 from minnet.experiments.iterative_pruning import FINALS, SCOPES, Recipe
-from minnet.explore.iterations_explorer import _apart
 
 FEW = 320  # training samples, so that a recipe takes a moment
 
@@ -39,9 +39,9 @@ def said(explorer):
 
 def train(explorer, **state):
     explorer.set(**state)
-    explorer._bench.train.click()
+    explorer._training.start.click()
     assert explorer.wait(120)
-    return explorer.tried[Recipe(**explorer.state)]
+    return explorer.experiment.tried[Recipe(**explorer.state)]
 
 
 def whole(digits, seed):
@@ -59,7 +59,7 @@ def test_it_trains_what_iterate_would_train(explorer, digits, state):
     result = train(explorer, **state)
     recipe = Recipe(**explorer.state)
     for place, seed in enumerate((0, 1)):
-        for kind, criterion in (("pruned", mn.magnitude), ("dice", mn.random)):
+        for kind, criterion in (("pruned", mn.magnitude), ("random", mn.random)):
             net, start = whole(digits, seed)
             rounds = mn.iterate(net, digits.train, rounds=recipe.rounds, final=FINALS[recipe.final], rng=seed,
                                 epochs=0 if recipe.retraining == "none" else recipe.epochs, criterion=criterion,
@@ -94,10 +94,10 @@ def test_numbers_words_picture_and_table_agree(explorer):
     finals = result.finals()
     mean = f"{np.mean(finals):.1%} ({100 * min(finals):.1f}–{100 * max(finals):.1f})"
     assert f"Accuracy {mean}" in said(explorer)
-    assert mean.replace(" ", "\u00a0") in explorer._bench.table.options[0][0]
+    assert mean.replace(" ", "\u00a0") in explorer._results.table.options[0][0]
     assert explorer._line.get_ydata()[-1] == pytest.approx(100 * np.mean(finals))
     assert explorer._line.get_ydata()[0] == pytest.approx(100 * np.mean(explorer.shown.whole))
-    assert explorer._dice.get_ydata()[-1] == pytest.approx(100 * np.mean(result.finals("dice")))
+    assert explorer._random.get_ydata()[-1] == pytest.approx(100 * np.mean(result.finals("random")))
     assert explorer._scratch.get_ydata()[1] == pytest.approx(100 * np.mean(result.scratch))
     assert [text.get_text() for text in explorer._counts] == [
         f"{kept:,} ({100 * kept / size:.1f} %)" for _, kept, size in result.pruned[0].kept]
@@ -108,36 +108,36 @@ def test_every_recipe_stays_and_is_called_back(explorer):
     first = train(explorer, rounds=1)
     state, picture = explorer.state, explorer.png()
     second = train(explorer, rounds=5, scope="layer")
-    assert [each.number for each in explorer.tried.values()] == [1, 2]
-    assert len(explorer._bench.table.options) == 2 and explorer._bench.table.value == Recipe(**explorer.state)
-    explorer._bench.table.value = Recipe(**state)
+    assert [each.number for each in explorer.experiment.tried.values()] == [1, 2]
+    assert len(explorer._results.table.options) == 2 and explorer._results.table.value == Recipe(**explorer.state)
+    explorer._results.table.value = Recipe(**state)
     assert explorer.state == state and explorer.shown.result == first
     assert explorer.png() != picture  # the other curve is there now too
     others = [line.get_ydata()[-1] for line in explorer._others if len(line.get_ydata())]
     assert others == [pytest.approx(100 * np.mean(second.finals()))]
     explorer.reset()
-    assert explorer.shown.result is None and len(explorer._bench.table.options) == 2
-    assert explorer._bench.table.value is None
+    assert explorer.shown.result is None and len(explorer._results.table.options) == 2
+    assert explorer._results.table.value is None
 
 
 def test_between_the_two_ends_of_one_cut_nothing_is_claimed(explorer):
     finals = train(explorer, rounds=1).finals()
-    assert (explorer._line.get_linestyle(), explorer._dice.get_linestyle()) == (":", ":")
+    assert (explorer._line.get_linestyle(), explorer._random.get_linestyle()) == (":", ":")
     (band,) = explorer._band.get_paths()
     assert band.vertices[:, 0].max() < 1.1 * 10 and band.vertices[:, 0].min() > 10 / 1.1  # 10 % are kept
     assert [band.vertices[:, 1].min(), band.vertices[:, 1].max()] == pytest.approx(
         [100 * min(finals), 100 * max(finals)])
     explorer.set(rounds=3)
     assert [line.get_linestyle() for line in explorer._others].count(":") == 1
-    assert (explorer._line.get_linestyle(), explorer._dice.get_linestyle()) == ("-", "--")
+    assert (explorer._line.get_linestyle(), explorer._random.get_linestyle()) == ("-", "--")
 
 
 @pytest.mark.parametrize("heights", [[93.0], [92.0, 93.0, 93.0], [10.0, 9.0, 11.0, 60.0], [1.0] * 7])
 def test_names_of_curves_stand_apart_and_in_order(heights):
-    places = _apart(heights)
+    places = apart(heights, 4.5, 2.25, 150)
     assert np.array_equal(np.argsort(places, kind="stable"), np.argsort(heights, kind="stable"))
     assert len(heights) == 1 or np.diff(np.sort(places)).min() >= 4.5 - 1e-9
-    assert min(places) > 2 and max(places) <= max(*heights, 4.5 * len(heights))
+    assert min(places) >= 2.25 and max(places) <= 150
 
 
 def test_names_of_curves_that_end_at_one_place_do_not_overlap(explorer):
@@ -149,7 +149,7 @@ def test_names_of_curves_that_end_at_one_place_do_not_overlap(explorer):
 
 def test_a_recipe_that_was_tried_gives_the_same_again(explorer):
     assert train(explorer) == train(explorer)
-    assert len(explorer.tried) == 1
+    assert len(explorer.experiment.tried) == 1
 
 
 def test_without_retraining_rounds_change_nothing(explorer):
@@ -168,12 +168,12 @@ def test_too_short_rewinding_is_told(explorer):
 
 def test_cancel_keeps_what_is_finished_and_controls_stay_alive(explorer):
     explorer.set(rounds=20, epochs=60)
-    explorer._bench.train.click()
+    explorer._training.start.click()
     explorer.set(rounds=3)
     assert explorer.job.running and len(explorer.shown.stairs) == 7
-    explorer._bench.cancel.click()
+    explorer._training.cancel.click()
     assert explorer.wait(10)
-    assert "stopped" in explorer._bench.told.value and explorer._bench.cancel.disabled
+    assert "stopped" in explorer._training.text.value and explorer._training.cancel.disabled
     assert "minnet job" not in [thread.name for thread in threading.enumerate()]
     explorer.set(rounds=20)
     assert "Not finished" in said(explorer) or explorer.shown.result.finals()
@@ -181,7 +181,7 @@ def test_cancel_keeps_what_is_finished_and_controls_stay_alive(explorer):
 
 def test_a_second_train_takes_over(explorer):
     explorer.set(epochs=60, rounds=20)
-    explorer._bench.train.click()
+    explorer._training.start.click()
     result = train(explorer, epochs=5, rounds=2)
     assert len(result.finals()) == 2 and len(result.scratch) == 2
 

@@ -26,7 +26,7 @@ def said(explorer):
 
 def press(explorer, name, **state):
     explorer.set(**state)
-    next(button for button in explorer._buttons if button.description == name).click()
+    next(button for button in explorer.buttons if button.description == name).click()
     assert explorer.wait(60)
 
 
@@ -48,7 +48,7 @@ def copied(explorer):
 def test_the_lines_that_are_shown_give_the_same_numbers(explorer, state):
     press(explorer, "Prune", **{"epochs": 2, "percent": 90} | state)
     net, data = copied(explorer)
-    mine = explorer.tried[explorer.shown.recipe]
+    mine = explorer.experiment.tried[explorer.shown.recipe]
     for here, there in zip(mine.params(), net.params(), strict=True):
         np.testing.assert_array_equal(here.value, there.value)
     # What was measured is the compact network, in batches: another shape rounds differently and may turn a close call.
@@ -59,14 +59,14 @@ def test_the_lines_that_are_shown_give_the_same_numbers(explorer, state):
     assert here.used == sum(np.count_nonzero(p.value) for p in mn.compact(net).params() if p.prunable)
     used = f" ({here.used:,} of them in use)" if here.used < here.kept else ""
     assert f"{here.kept:,} of {here.weights:,} weights{used}, {here.accuracy:.1%} recognised" in said(explorer)
-    row = explorer._table.options[0][0].replace("\N{NO-BREAK SPACE}", " ")
+    row = explorer._results.table.options[0][0].replace("\N{NO-BREAK SPACE}", " ")
     assert f"{here.accuracy:.1%}" in row and f" {here.used:,} in use" in row
 
 
 def test_the_slider_previews_without_training_and_touches_nothing(explorer):
     assert "has not been trained yet" in said(explorer) and explorer.shown.here.sparsity == 0
     press(explorer, "Train")
-    dense = explorer.kitchen.dense(explorer.shown.recipe)
+    dense = explorer.experiment.dense(explorer.shown.recipe)
     numbers = [param.data.copy() for param in dense.params()]
     for percent in (0, 37, 99):
         explorer.set(percent=percent)
@@ -77,7 +77,7 @@ def test_the_slider_previews_without_training_and_touches_nothing(explorer):
             if param.prunable:
                 kept = np.ones(param.shape, bool) if param.mask is None else param.mask
                 np.testing.assert_array_equal(explorer.shown.here.masks[param.path], kept)
-    assert mn.sparsity(dense) == 0 and explorer.tried == {}
+    assert mn.sparsity(dense) == 0 and explorer.experiment.tried == {}
     assert all(np.array_equal(param.data, old) for param, old in zip(dense.params(), numbers, strict=True))
 
 
@@ -85,11 +85,11 @@ def test_undo_goes_back_one_recipe_at_a_time(explorer):
     press(explorer, "Prune", percent=50, epochs=1)
     first = explorer.state
     press(explorer, "Prune", percent=80, criterion="random")
-    assert [n for n, *_ in explorer._table.options] and explorer.shown.number == 2
+    assert [n for n, *_ in explorer._results.table.options] and explorer.shown.number == 2
     press(explorer, "Undo", percent=10)
-    assert explorer.state == first and explorer.shown.number == 1 and len(explorer._table.options) == 1
+    assert explorer.state == first and explorer.shown.number == 1 and len(explorer._results.table.options) == 1
     press(explorer, "Undo")
-    assert explorer.tried == {} and explorer.shown.number == 0
+    assert explorer.experiment.tried == {} and explorer.shown.number == 0
     press(explorer, "Undo")
     assert "Nothing has been tried yet" in explorer._message.value
 
@@ -102,7 +102,7 @@ def test_two_recipes_lie_side_by_side_and_come_back(explorer):
     assert (shown.number, shown.beside_number) == (2, 1) and shown.beside.sparsity == pytest.approx(0.5, abs=0.01)
     assert f"Beside it, recipe #1: {shown.beside.kept:,} of" in said(explorer)
     assert [bar.get_height() for bar in explorer._classes.bars[1]] == pytest.approx(100 * shown.beside.classes)
-    explorer._table.value = explorer._table.options[0][1]
+    explorer._results.table.value = explorer._results.table.options[0][1]
     assert explorer.state["percent"] == 50 and explorer.shown.number == 1
     press(explorer, "Prune", percent=80)
     press(explorer, "Undo")
@@ -122,7 +122,7 @@ def test_what_cannot_be_removed_is_told_in_the_words_of_the_menu(explorer, struc
     explorer.set(structure=structure, scope=scope, percent=90)
     assert told in explorer._message.value and explorer.shown.here.sparsity == 0
     press(explorer, "Prune")
-    assert explorer.tried == {} and told in explorer._message.value
+    assert explorer.experiment.tried == {} and told in explorer._message.value
     for name in re.findall("“([^”]+)”", explorer._message.value):
         assert name in playground.SUBJECTS or name in playground.STRUCTURES
 
@@ -136,7 +136,7 @@ def test_of_4_neighbours_only_whole_ones_can_go(explorer, percent, told):
     assert re.sub("<[^>]+>", "", explorer._message.value) == told
     assert explorer.shown.here.sparsity == round(percent / 25) / 4
     press(explorer, "Prune", epochs=1)
-    assert len(explorer.tried) == (percent < 75) and told in explorer._message.value
+    assert len(explorer.experiment.tried) == (percent < 75) and told in explorer._message.value
 
 
 def test_a_layer_that_competes_with_itself_stays_or_goes(explorer):
@@ -178,4 +178,4 @@ def test_every_line_of_the_menu_can_be_run():
 def test_mnist_is_offered_where_it_is_at_hand(monkeypatch):
     for there in (True, False):
         monkeypatch.setattr("minnet.data.mnist_files.at_hand", lambda there=there: there)
-        assert any("784" in name for name in playground.subjects()) == there
+        assert any("784" in name for name in playground.available_subjects()) == there

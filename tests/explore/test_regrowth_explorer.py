@@ -43,14 +43,14 @@ def said(explorer):
 
 def train(explorer, **state):
     explorer.set(**state)
-    explorer._bench.train.click()
+    explorer._training.start.click()
     assert explorer.wait(120)
     return Recipe(*(explorer.state[name] for name in Recipe._fields))
 
 
 def by_hand(method, recipe, digits):
     """The same training as a learner would write it; the network, and how many weights have moved."""
-    net, moved, dice = make(recipe.seed), 0, np.random.default_rng(recipe.seed)
+    net, moved, rng = make(recipe.seed), 0, np.random.default_rng(recipe.seed)
     if method != "gradual":
         mn.prune(net, mn.erdos_renyi(net, recipe.final / 100), "random", scope=mn.layer, rng=recipe.seed)
     fraction = mn.drop_fraction(recipe.fraction / 100, stop=recipe.until / 100 * COUNT)
@@ -60,7 +60,7 @@ def by_hand(method, recipe, digits):
         if method == "gradual" and done % 20 == 0:
             mn.prune(net, mn.erdos_renyi(net, cubic(done)), scope=mn.layer)
         if method == "SET" and done % recipe.every == 0:
-            moved += mn.set_step(net, fraction(done), rng=dice)
+            moved += mn.set_step(net, fraction(done), rng=rng)
         if method == "RigL" and done % recipe.every == 0:
             moved += mn.rigl_step(net, fraction(done))
     return net, moved
@@ -72,7 +72,7 @@ def test_it_trains_what_the_loop_by_hand_would_train(explorer, digits, state):
     kept = set()
     for method in METHODS:
         net, moved = by_hand(method, recipe, digits)
-        last = explorer.nursery.course(method, recipe)[-1]
+        last = explorer.experiment.course(method, recipe)[-1]
         assert (last.step, last.accuracy, last.moved) == (COUNT, mn.accuracy(net, digits.val), moved)
         first = net.params()[0]
         assert np.array_equal(np.sort(last.places), np.flatnonzero(first.mask))
@@ -105,7 +105,7 @@ def test_picture_sentence_and_table_agree_at_every_step(trained, method):
         place = list(trained._right[method].get_xdata()).index(step)
         assert trained._right[method].get_ydata()[place] == pytest.approx(100 * frame.moment.accuracy)
         assert trained._wasted[method].get_ydata()[place] == pytest.approx(100 * wasted)
-    line = trained._bench.table.options[0][0]
+    line = trained._results.table.options[0][0]
     assert all(f"{course[-1].accuracy:.1%}" in line for course in trained.shown.courses.values())
 
 
@@ -135,34 +135,34 @@ def test_a_static_mask_stays_and_the_others_move(trained):
 
 
 def test_what_does_not_depend_on_the_moving_is_not_trained_again(trained):
-    static = trained.nursery.courses["static", Recipe(90, 0, 0, 0, 0)]
+    static = trained.experiment.courses["static", Recipe(90, 0, 0, 0, 0)]
     train(trained, fraction=80)
-    assert trained.nursery.courses["static", Recipe(90, 0, 0, 0, 0)] is static
-    assert len(trained._bench.table.options) == 2
+    assert trained.experiment.courses["static", Recipe(90, 0, 0, 0, 0)] is static
+    assert len(trained._results.table.options) == 2
 
 
 def test_a_tried_recipe_is_called_back(trained):
     state = {name: trained.state[name] for name in Recipe._fields}
     train(trained, every=25, seed=1)
-    trained._bench.table.value = Recipe(**state)
+    trained._results.table.value = Recipe(**state)
     assert {name: trained.state[name] for name in Recipe._fields} == state
 
 
 def test_too_short_intervals_are_told(explorer):
     explorer.set(every=1)
-    assert "falls again" in explorer._message.value
+    assert "dropped at the next move" in explorer._message.value
     explorer.set(every=50)
     assert explorer._message.value == ""
 
 
 def test_cancel_keeps_what_is_known_and_controls_stay_alive(digits):
     explorer = mn.explore.regrowth(make, digits, count=5000)
-    explorer._bench.train.click()
+    explorer._training.start.click()
     explorer.set(method="static")
     assert explorer.job.running
-    explorer._bench.cancel.click()
+    explorer._training.cancel.click()
     assert explorer.wait(10)
-    assert "stopped" in explorer._bench.told.value
+    assert "stopped" in explorer._training.text.value
     assert "minnet job" not in [thread.name for thread in threading.enumerate()]
     assert "Not trained yet" in said(explorer) and explorer.errors == []
     explorer.close()

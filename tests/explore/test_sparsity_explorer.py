@@ -121,7 +121,7 @@ def test_training_in_another_cell_makes_it_a_new_subject(explorer, net, digits):
 def test_retraining_runs_on_copies_and_its_curve_stays(explorer, net, digits):
     explorer.set(sparsity=90)
     numbers = [param.data.copy() for param in net.params()]
-    explorer._retrain.click()
+    explorer._training.start.click()
     explorer.wait(120)
     points = explorer.shown.retrained
     assert sorted(points) == sorted(RETRAINED_AT)
@@ -142,24 +142,24 @@ def test_retraining_runs_on_copies_and_its_curve_stays(explorer, net, digits):
 
 def test_controls_answer_while_it_retrains_and_cancel_keeps_what_is_there(net, digits):
     explorer = mn.explore.sparsity(net, digits, epochs=30)
-    explorer.retrain()
-    while not explorer.retrained[("magnitude", "network", 0)]:
+    explorer.train()
+    while not explorer.experiment.retrained[("magnitude", "network", 0)]:
         explorer.set(sparsity=(explorer.state["sparsity"] + 7) % 101)
         check(explorer, net, digits.val)
-    assert not explorer._cancel.disabled
-    explorer._cancel.click()
+    assert not explorer._training.cancel.disabled
+    explorer._training.cancel.click()
     assert explorer.wait(30)
-    kept = dict(explorer.retrained[("magnitude", "network", 0)])
+    kept = dict(explorer.experiment.retrained[("magnitude", "network", 0)])
     assert 0 < len(kept) < len(RETRAINED_AT)
-    assert explorer._cancel.disabled and explorer.shown.retrained == kept
+    assert explorer._training.cancel.disabled and explorer.shown.retrained == kept
     explorer.close()
     assert explorer.errors == []
 
 
 def test_one_part_of_the_data_is_measured_on_but_not_retrained(net, digits):
     explorer = mn.explore.sparsity(net, digits.test)
-    assert explorer._retrain.disabled
-    explorer.retrain()
+    assert explorer._training.start.disabled
+    explorer.train()
     assert "pass the whole data set" in explorer._message.value
     explorer.set(sparsity=70)
     check(explorer, net, digits.test)

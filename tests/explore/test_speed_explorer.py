@@ -46,54 +46,54 @@ def said(explorer):
 def test_it_measures_by_itself_and_then_rests(explorer):
     assert explorer.wait(120)
     shown = explorer.shown
-    assert (shown.percent, shown.batch) == (90, 64) and shown.heat.exact and shown.heat.swept
-    assert set(shown.heat.times) == set(explorer.runners.names)
-    assert all(len(curve) == len(PLACES) for curve in shown.heat.curves.values())
-    assert explorer._told.value == "measured" and explorer._cancel.disabled
-    before = dict(explorer.laps.rounds_at)
+    assert (shown.percent, shown.batch) == (90, 64) and shown.timing.exact and shown.timing.swept
+    assert set(shown.timing.times) == set(explorer.experiment.backends.names)
+    assert all(len(curve) == len(PLACES) for curve in shown.timing.curves.values())
+    assert explorer._measuring.text.value == "measured" and explorer._measuring.cancel.disabled
+    before = dict(explorer.experiment.rounds_at)
     explorer.measure()
-    assert not explorer.job.running and explorer.laps.rounds_at == before
+    assert not explorer.job.running and explorer.experiment.rounds_at == before
 
 
 def test_numbers_words_and_picture_agree(explorer):
     assert explorer.wait(120)
     frame, (bars, roof, curves, sizes) = explorer.shown, explorer._panels
-    heat = frame.heat
+    timing = frame.timing
     assert frame.kept == frame.weights - round(0.9 * frame.weights) == 222
     assert said(explorer).startswith("222 of 2,216 weights, 64 samples.")
-    ratio = heat.ratios[SPARSE].median
+    ratio = timing.ratios[SPARSE].median
     assert (f"{ratio:.1f} times as fast" if ratio >= 1 else f"{1 / ratio:.1f} times slower") in said(explorer)
-    assert f"{heat.parts[SPARSE]:.2f} of ideal" in said(explorer)
-    for y, name in enumerate(explorer.runners.names):
-        bar, middle = bars.bars[y], np.clip(heat.ratios[name].median, 1 / 64, 64)
+    assert f"{timing.parts[SPARSE]:.2f} of ideal" in said(explorer)
+    for y, name in enumerate(explorer.experiment.backends.names):
+        bar, middle = bars.bars[y], np.clip(timing.ratios[name].median, 1 / 64, 64)
         assert sorted([bar.get_x(), bar.get_x() + bar.get_width()]) == pytest.approx(sorted([1, middle]))
         assert bars.times[y].get_text()
-        part = heat.parts.get(name)
+        part = timing.parts.get(name)
         assert bars.parts[y].get_text() == ("" if part is None else f"{part:.2f}" if part >= 0.005 else "< 0.01")
     for name, line in curves.lines.items():
-        assert [tuple(point) for point in line.get_xydata()] == heat.curves[name]
-    assert list(sizes._points.get_ydata()) == [100 * many / explorer.scales.dense for many in frame.bytes.values()]
-    assert roof._points[NAIVE].get_ydata()[0] == pytest.approx(heat.rates[NAIVE][1] / 1e9)
-    assert roof._cache.get_ydata().max() == pytest.approx(heat.limits.multiply / 1e9)
+        assert [tuple(point) for point in line.get_xydata()] == timing.curves[name]
+    assert list(sizes._points.get_ydata()) == [100 * many / explorer._sizes.dense for many in frame.bytes.values()]
+    assert roof._points[NAIVE].get_ydata()[0] == pytest.approx(timing.rates[NAIVE][1] / 1e9)
+    assert roof._cache.get_ydata().max() == pytest.approx(timing.limits.multiply / 1e9)
 
 
 def test_what_was_measured_before_is_shown_at_once(explorer):
     assert explorer.wait(120)
-    explorer.laps.run = nothing  # from here on no new times
+    explorer.experiment.run = nothing  # from here on no new times
     explorer.set(batch=128)
-    assert explorer.shown.heat.near == (90, 64) and not explorer.shown.heat.exact
+    assert explorer.shown.timing.near == (90, 64) and not explorer.shown.timing.exact
     assert "Not measured yet; the bars are those of 90 % and batch 64" in said(explorer)
     explorer.set(batch=64, sparsity=50)
-    assert explorer.shown.heat.exact and SPARSE in explorer.shown.heat.times  # from the sketch of the curve
+    assert explorer.shown.timing.exact and SPARSE in explorer.shown.timing.times  # from the sketch of the curve
     explorer.set(sparsity=90)
-    assert set(explorer.shown.heat.times) == set(explorer.runners.names)
+    assert set(explorer.shown.timing.times) == set(explorer.experiment.backends.names)
 
 
 def test_before_the_first_round_there_is_nothing_to_show(net, monkeypatch):
     monkeypatch.setattr(InferenceTiming, "run", nothing)
     explorer = SpeedExplorer(net, mn.data.digits().val, libraries=())
-    assert explorer.shown.heat.near is None and "Nothing has been measured yet" in said(explorer)
-    assert explorer.shown.bytes == explorer.scales.at(90)
+    assert explorer.shown.timing.near is None and "Nothing has been measured yet" in said(explorer)
+    assert explorer.shown.bytes == explorer._sizes.at(90)
     explorer.close()
 
 
@@ -101,7 +101,7 @@ def test_frame_reads_no_control(explorer):
     assert explorer.wait(120)
     for sparsity, batch in ((0, 1), (50, 64), (99, 1024)):
         frame = explorer.frame({"sparsity": sparsity, "batch": batch})
-        assert (frame.percent, frame.batch, frame.bytes) == (sparsity, batch, explorer.scales.at(sparsity))
+        assert (frame.percent, frame.batch, frame.bytes) == (sparsity, batch, explorer._sizes.at(sparsity))
         assert frame == explorer.frame({"sparsity": sparsity, "batch": batch})
 
 
@@ -109,23 +109,23 @@ def test_the_newest_place_wins_and_cancel_keeps_what_is_measured(explorer):
     for batch in BATCHES:
         explorer.control["batch"].value = batch
     assert explorer.wait(120)
-    assert explorer.shown.batch == 1024 and explorer.shown.heat.exact
-    explorer.laps.rounds = 10**6
+    assert explorer.shown.batch == 1024 and explorer.shown.timing.exact
+    explorer.experiment.rounds = 10**6
     explorer.control["sparsity"].value = 0
-    assert explorer.job.running and not explorer._cancel.disabled
-    known = {place: len(rounds) for place, rounds in list(explorer.laps.rounds_at.items())}
-    explorer._cancel.click()
-    assert explorer.wait(30) and explorer._cancel.disabled
-    assert all(len(explorer.laps.rounds_at[place]) >= many for place, many in known.items())
+    assert explorer.job.running and not explorer._measuring.cancel.disabled
+    known = {place: len(rounds) for place, rounds in list(explorer.experiment.rounds_at.items())}
+    explorer._measuring.cancel.click()
+    assert explorer.wait(30) and explorer._measuring.cancel.disabled
+    assert all(len(explorer.experiment.rounds_at[place]) >= many for place, many in known.items())
     assert "minnet job" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_measure_again_takes_new_times(explorer):
     assert explorer.wait(120)
-    before = explorer.laps.rounds_at[90, 64]
-    explorer._again.click()
+    before = explorer.experiment.rounds_at[90, 64]
+    explorer._measuring.start.click()
     assert explorer.wait(120)
-    assert explorer.laps.rounds_at[90, 64] is not before and len(explorer.laps.rounds_at[90, 64]) == 3
+    assert explorer.experiment.rounds_at[90, 64] is not before and len(explorer.experiment.rounds_at[90, 64]) == 3
 
 
 def test_a_rehearsal_measures_every_place_that_a_page_records(net, monkeypatch):
@@ -134,9 +134,9 @@ def test_a_rehearsal_measures_every_place_that_a_page_records(net, monkeypatch):
     explorer.rehearse()
     for batch in (1, 8):
         for percent in PLACES:
-            found = explorer.frame({"sparsity": percent, "batch": batch}).heat
-            assert found.exact and set(found.times) == set(explorer.runners.names)
-    assert explorer.laps.limits is not None
+            found = explorer.frame({"sparsity": percent, "batch": batch}).timing
+            assert found.exact and set(found.times) == set(explorer.experiment.backends.names)
+    assert explorer.experiment.limits is not None
     explorer.close()
 
 
@@ -155,7 +155,7 @@ def test_an_error_while_measuring_is_said(net, monkeypatch):
     explorer = mn.explore.speed(net, mn.data.digits(), libraries=())
     with pytest.raises(RuntimeError):
         explorer.wait(120)
-    assert "no more memory" in explorer._told.value
+    assert "no more memory" in explorer._message.value
     explorer.close()
 
 

@@ -9,15 +9,15 @@ from matplotlib.colors import to_rgb
 
 import minnet as mn
 from minnet.draw import palette
-from minnet.experiments.pruning_granularity import BATCH, GRANULARITIES, RUNGS
+from minnet.experiments.pruning_granularity import BATCH, BY_NAME, GRANULARITIES
 from minnet.pruning.compaction import stored
 
 
 def convolution(seed=0):
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     return mn.Sequential(
-        mn.Conv2d(1, 4, 3, padding=1, rng=dice), mn.ReLU(), mn.MaxPool2d(2), mn.Conv2d(4, 6, 3, rng=dice), mn.ReLU(),
-        mn.MaxPool2d(2), mn.Flatten(), mn.Dense(6, 10, rng=dice), input_shape=(1, 8, 8))
+        mn.Conv2d(1, 4, 3, padding=1, rng=rng), mn.ReLU(), mn.MaxPool2d(2), mn.Conv2d(4, 6, 3, rng=rng), mn.ReLU(),
+        mn.MaxPool2d(2), mn.Flatten(), mn.Dense(6, 10, rng=rng), input_shape=(1, 8, 8))
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +48,8 @@ def said(explorer):
 
 def by_hand(nets, state):
     """The network pruned with the line of code that the sentence shows."""
-    rung, net = RUNGS[state["rung"]], nets[state["network"]].copy()
-    line = rung.call(state["percent"], state["scope"])
+    structure, net = BY_NAME[state["structure"]], nets[state["network"]].copy()
+    line = structure.call(state["percent"], state["scope"])
     try:
         eval(line, {"mn": mn, "net": net})
     except ValueError:
@@ -74,8 +74,8 @@ def check(explorer, nets, digits):
     for param in net.params():
         assert np.array_equal(shown.masks[param.path], np.ones(param.shape, bool) if param.mask is None else param.mask)
     assert sum(there.sum() for there in shown.there.values()) == sum(p.size for p in small.params() if p.prunable)
-    place = GRANULARITIES.index(shown.rung)
-    assert (shown.ladder[place] is None) != possible
+    place = GRANULARITIES.index(shown.structure)
+    assert (shown.beside[place] is None) != possible
     assert ("Nothing is removed" in explorer._message.value) != possible
     assert explorer._bars[place].get_height() == (pytest.approx(100 * shown.here.left) if possible else 0)
     if possible:
@@ -97,7 +97,8 @@ def test_a_random_walk_over_all_controls(explorer, nets, digits):
             control.value = str(rng.choice([*control.options]))
         if rng.random() < 0.05:
             explorer._reset.click()
-            assert explorer.state == {"rung": "single weights", "percent": 50, "network": "dense", "scope": "network"}
+            assert explorer.state == {"structure": "single weights", "percent": 50, "network": "dense",
+                                      "scope": "network"}
         assert explorer.errors == []
         check(explorer, nets, digits)
     for name, net in nets.items():  # the learner's own networks stay as they are
@@ -119,28 +120,28 @@ def test_what_is_stored_is_what_compact_keeps(nets):
 
 
 def test_the_sheet_is_coloured_grey_or_white(explorer):
-    explorer.set(rung="neurons / filters", percent=50, scope="layer")
+    explorer.set(structure="neurons / filters", percent=50, scope="layer")
     shown, sheet = explorer.shown, explorer._sheet
     place = next(place for place in sheet.places if place.path == "dense2.weight")
     area = sheet.image.get_array()[place.top : place.top + place.height, place.left : place.left + place.width, :3]
     there, kept = (table["dense2.weight"] for table in (shown.there, shown.masks))
     assert np.allclose(area[~there], 1) and not np.allclose(area[there & kept], 1)
     assert there.sum() == there.any(axis=1).sum() * there.any(axis=0).sum() == 8 * 6
-    explorer.set(rung="single weights")
+    explorer.set(structure="single weights")
     area = sheet.image.get_array()[place.top : place.top + place.height, place.left : place.left + place.width, :3]
     grey = ~explorer.shown.masks["dense2.weight"]
     assert np.allclose(area[grey & explorer.shown.there["dense2.weight"]], to_rgb(palette.REMOVED), atol=1e-6)
 
 
 def test_the_square_is_said(explorer):
-    explorer.set(rung="neurons / filters", percent=50, scope="layer")
+    explorer.set(structure="neurons / filters", percent=50, scope="layer")
     assert "In dense2, 50% of the inputs and 50% of the outputs are gone: 1 − 0.50 · 0.50 = 75%" in said(explorer)
-    explorer.set(rung="single weights")
+    explorer.set(structure="single weights")
     assert "of the inputs" not in said(explorer)
 
 
 def test_four_neighbours_go_whole(explorer):
-    explorer.set(rung="N of 4 neighbours (N:M)", percent=60)
+    explorer.set(structure="N of 4 neighbours (N:M)", percent=60)
     assert "60% becomes 2 of 4, 50%" in explorer._message.value
     assert explorer.shown.here.masked == 0.5
     explorer.set(percent=75)
@@ -148,22 +149,22 @@ def test_four_neighbours_go_whole(explorer):
 
 
 def test_branches_need_the_scope_network(explorer):
-    explorer.set(rung="whole layers", network="residual", scope="layer", percent=30)
+    explorer.set(structure="whole layers", network="residual", scope="layer", percent=30)
     assert "Choose the scope network" in explorer._message.value and explorer.shown.here.masked == 0
     explorer.set(scope="network")
     assert explorer._message.value == "" and explorer.shown.here.masked > 0
 
 
 def test_retraining_fills_every_rung_that_there_is(explorer, nets, digits):
-    explorer._retrain.click()
+    explorer._training.start.click()
     assert explorer.wait(120)
-    assert [each is None for each in explorer.shown.retrained] == [each is None for each in explorer.shown.ladder]
+    assert [each is None for each in explorer.shown.retrained] == [each is None for each in explorer.shown.beside]
     net = nets["dense"].copy()
     mn.prune(net, 0.5)
     mn.fit(net, digits.train, epochs=1, rng=0, progress=False)
     assert explorer.shown.retrained[0] == mn.accuracy(net, digits.val, batch=BATCH)
     assert f"retrained {explorer.shown.retrained[0]:.1%}" in said(explorer)
-    assert explorer._cancel.disabled and explorer._bar.value == len(GRANULARITIES)
+    assert explorer._training.cancel.disabled and explorer._training.bar.value == 1
     explorer.set(percent=55)
     assert explorer.shown.retrained == [None] * len(GRANULARITIES)
     explorer.set(percent=50)
@@ -172,19 +173,19 @@ def test_retraining_fills_every_rung_that_there_is(explorer, nets, digits):
 
 def test_cancel_ends_retraining_and_controls_stay_alive(explorer):
     explorer.epochs = 1000
-    explorer._retrain.click()
+    explorer._training.start.click()
     explorer.set(percent=70)
     assert explorer.job.running and explorer.shown.percent == 70
-    explorer._cancel.click()
+    explorer._training.cancel.click()
     assert explorer.wait(10)
-    assert "stopped" in explorer._told.value
+    assert "stopped" in explorer._training.text.value
     assert "minnet job" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_one_network_and_one_part_of_the_data_will_do(nets, digits):
     explorer = mn.explore.structure(nets["dense"], digits.val)
-    assert explorer._retrain.disabled and "pass the whole data set" in explorer._told.value
-    explorer.retrain()
+    assert explorer._training.start.disabled and "pass the whole data set" in explorer._training.text.value
+    explorer.train()
     assert "whole data set" in explorer._message.value
     explorer.close()
 

@@ -37,7 +37,7 @@ def said(explorer):
 
 def find(explorer, **state):
     explorer.set(**state)
-    explorer._launcher.train.click()
+    explorer._training.start.click()
     assert explorer.wait(60)
 
 
@@ -58,12 +58,12 @@ def by_hand(data, seed):
         mn.rewind(net, start)
         masks.append({param.path: param.mask for param in net.params()})
         found["ticket"].append(train(net, data, seed))
-        other, dice = make(seed + 1000), make(seed)
+        other, random = make(seed + 1000), make(seed)
         for param in other.params():
             param.mask = masks[-1][param.path]
         found["re-initialised"].append(train(other, data, seed))
-        mn.prune(dice, level, mn.random, scope=mn.layer, rng=seed)
-        found["random mask"].append(train(dice, data, seed))
+        mn.prune(random, level, mn.random, scope=mn.layer, rng=seed)
+        found["random mask"].append(train(random, data, seed))
         found["dense"].append(dense)
     return masks, found
 
@@ -72,14 +72,14 @@ def by_hand(data, seed):
 @pytest.mark.parametrize("which", ["in order", "shuffled"])
 def test_it_trains_what_the_lesson_trains(explorer, seed, which):
     find(explorer, seed=seed, signals=which)
-    masks, found = by_hand(explorer.data[which], seed)
+    masks, found = by_hand(explorer.experiment.data[which], seed)
     for start in STARTS:
         levels, accuracies = zip(*explorer.shown.ends[start], strict=True)
         assert levels == (0, *mn.geometric(HOW["final"], HOW["rounds"]))
         assert list(accuracies) == found[start]
     for number, wanted in enumerate(masks, start=1):
         explorer.set(round=number)
-        net = explorer.lottery(explorer.state).net("ticket", number)
+        net = explorer._run(explorer.state).net("ticket", number)
         assert all(np.array_equal(param.mask, wanted[param.path]) for param in net.params() if param.prunable)
         assert all(np.array_equal(param.data, first.data)
                    for param, first in zip(net.params(), make(seed).params(), strict=True))
@@ -87,7 +87,7 @@ def test_it_trains_what_the_lesson_trains(explorer, seed, which):
 
 def test_all_masks_of_a_round_keep_as_many_weights_in_each_layer(explorer):
     find(explorer)
-    lottery = explorer.lottery(explorer.state)
+    lottery = explorer._run(explorer.state)
     for number in range(1, HOW["rounds"] + 1):
         kept = {start: [param.kept for param in lottery.net(start, number).params()] for start in STARTS}
         assert kept["ticket"] == kept["re-initialised"] == kept["random mask"]
@@ -139,8 +139,8 @@ def test_the_sentence_counts_the_lead_for_each_seed(explorer):
 
 
 def test_cancelled_in_the_middle_it_goes_on_where_it_was(explorer, signals):
-    lottery = explorer.lottery(explorer.state)
-    work = lottery.play()
+    lottery = explorer._run(explorer.state)
+    work = lottery.train()
     for _ in range(4 * HOW["count"] + 7):  # the whole network, a round, and a piece of the next
         next(work)
     work.close()
@@ -150,17 +150,17 @@ def test_cancelled_in_the_middle_it_goes_on_where_it_was(explorer, signals):
     assert "not found yet" in said(explorer)
     find(explorer)
     whole = LotteryTickets(make, signals, 0, **HOW)
-    list(whole.play())
+    list(whole.train())
     assert lottery.trained == whole.trained
 
 
 def test_controls_answer_while_it_trains(signals):
     explorer = mn.explore.tickets(make, signals, **HOW | {"count": 2000})
-    explorer._launcher.train.click()
+    explorer._training.start.click()
     explorer.set(round=0, start="dense")
     assert explorer.job.running and explorer.shown.round == 0
-    explorer._launcher.cancel.click()
-    assert explorer.wait(10) and explorer._launcher.cancel.disabled and "stopped" in explorer._launcher.told.value
+    explorer._training.cancel.click()
+    assert explorer.wait(10) and explorer._training.cancel.disabled and "stopped" in explorer._training.text.value
     explorer.close()
     assert explorer.errors == []
     assert "minnet job" not in [thread.name for thread in threading.enumerate()]
@@ -168,7 +168,7 @@ def test_controls_answer_while_it_trains(signals):
 
 def test_a_page_of_it_is_trained_first(explorer, tmp_path):
     explorer.rehearse()
-    assert set(explorer.lotteries) == {("in order", 0), ("shuffled", 0)} and explorer.shown.signals == "in order"
+    assert set(explorer.experiment.runs) == {("in order", 0), ("shuffled", 0)} and explorer.shown.signals == "in order"
     explorer.save_html(tmp_path / "tickets.html")
     page = (tmp_path / "tickets.html").read_text()
     assert "weights left" in page and "not found yet" not in page
@@ -180,13 +180,15 @@ def test_one_data_set_needs_no_choice(signals):
     explorer.close()
 
 
-def test_another_one_that_follows_goes_its_own_way(explorer, signals):
-    other = mn.explore.tickets(make, explorer.data, **HOW)
+def test_another_one_shows_what_was_found_here(explorer):
+    other = explorer.another()
     find(explorer)
-    other.follow(explorer)
+    other.refresh()
     assert other.shown.ends == explorer.shown.ends
     find(explorer, seed=5)
-    assert list(other.shown.seeds) == [0]
+    assert list(other.shown.seeds) == [0]  # as it was painted
+    other.refresh()
+    assert list(other.shown.seeds) == [0, 5]
     other.close()
 
 
@@ -206,5 +208,5 @@ def test_kept_together_is_counted_by_hand():
     assert together(mask, 3) == pytest.approx([1 / 8 / 0.16, 1 / 6 / 0.16, 0])
     assert together(np.ones((6, 3), bool), 2) == pytest.approx([1, 1])
     assert (together(np.zeros((6, 3), bool), 2) == 0).all()
-    dice = np.random.default_rng(0).random((40, 5000)) < 0.1
-    assert together(dice) == pytest.approx(np.ones(10), abs=0.1)
+    mask = np.random.default_rng(0).random((40, 5000)) < 0.1
+    assert together(mask) == pytest.approx(np.ones(10), abs=0.1)

@@ -37,9 +37,9 @@ def said(explorer):
 
 def train(explorer, **state):
     explorer.set(**state)
-    explorer._bench.train.click()
+    explorer._training.start.click()
     assert explorer.wait(120)
-    return explorer.tried[explorer.shown.plan]
+    return explorer.experiment.tried[explorer.shown.plan]
 
 
 def press(explorer, label):
@@ -65,7 +65,7 @@ def by_hand(shape, final, start, stop):
 @pytest.mark.parametrize("start, stop", [(0, 100), (10, 70), (40, 41), (99, 100)])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_schedule_of_a_plan(shape, start, stop):
-    state = {"shape": shape, "start": start, "stop": stop, "final": "98%", "criterion": "dice", "scope": SHARED}
+    state = {"shape": shape, "start": start, "stop": stop, "final": "98%", "criterion": "random", "scope": SHARED}
     level, formula = Plan.of(state).schedule(1000), by_hand(shape, 0.98, 10 * start, 10 * stop)
     for step in range(1001):
         if shape != "geometric" or abs((step - 10 * start) * (ROUNDS - 1) / (10 * (stop - start)) % 1) > 1e-6:
@@ -109,7 +109,7 @@ def test_a_plan_without_time_to_recover_is_told(explorer):
               "retraining"),
 ])
 def test_the_three_moments_are_one_button_each(explorer, label, words):
-    explorer.set(scope=SHARED, start=33, stop=44, shape="geometric", criterion="dice")
+    explorer.set(scope=SHARED, start=33, stop=44, shape="geometric", criterion="random")
     press(explorer, label)
     assert words in said(explorer) and "Not tried yet" in said(explorer)
     assert explorer.state | PRESETS[label] == explorer.state and explorer.state["scope"] == SHARED
@@ -121,7 +121,7 @@ def test_the_three_moments_are_one_button_each(explorer, label, words):
 
 @pytest.mark.parametrize("state", [
     PRESETS["Before"], PRESETS["During"], PRESETS["After"], {"shape": "linear", "stop": 100},
-    {"shape": "geometric", "scope": SHARED}, {"criterion": "dice"}, {"criterion": "dice", "scope": SHARED},
+    {"shape": "geometric", "scope": SHARED}, {"criterion": "random"}, {"criterion": "random", "scope": SHARED},
     {"criterion": "SNIP", "scope": SHARED}, {"shape": AT_ONCE, "start": 100, "final": "90%"},
 ], ids=str)
 def test_it_trains_what_the_loop_would_train(explorer, digits, state):
@@ -129,19 +129,19 @@ def test_it_trains_what_the_loop_would_train(explorer, digits, state):
     plan = explorer.shown.plan
     level = by_hand(plan.shape, FINALS[plan.final], plan.start * COUNT / 100, plan.stop * COUNT / 100)
     for seed, track in zip((0, 1), trial.tracks, strict=True):
-        net, dice = make(seed), np.random.default_rng(seed)
-        reached = [look(net, 0, plan, level, digits, dice)]
+        net, rng = make(seed), np.random.default_rng(seed)
+        reached = [look(net, 0, plan, level, digits, rng)]
         for step in mn.steps(net, digits.train, count=COUNT, rng=seed):
             if (step.index + 1) % EVERY == 0:
-                reached.append(look(net, step.index + 1, plan, level, digits, dice))
+                reached.append(look(net, step.index + 1, plan, level, digits, rng))
         assert [tuple(moment) for moment in track] == reached
         assert track[-1].sparsity == pytest.approx(FINALS[plan.final], abs=0.002)
 
 
-def look(net, step, plan, level, digits, dice):
+def look(net, step, plan, level, digits, rng):
     """Prune by hand, and tell how the network stands."""
     if level(step) > 0:
-        how = {"data": digits.train, "rng": dice}
+        how = {"data": digits.train, "rng": rng}
         if plan.scope == SHARED:
             mn.prune(net, mn.erdos_renyi(net, level(step)), CRITERIA[plan.criterion], scope=mn.layer, **how)
         else:
@@ -160,7 +160,8 @@ def test_the_whole_network_is_trained_once_and_for_as_long(explorer, digits):
         assert right == mn.accuracy(net, digits.val)
     train(explorer, shape="linear")
     assert explorer.shown.whole is whole
-    assert {len(track) for trial in (whole, *explorer.tried.values()) for track in trial.tracks} == {COUNT // EVERY + 1}
+    trials = whole, *explorer.experiment.tried.values()
+    assert {len(track) for trial in trials for track in trial.tracks} == {COUNT // EVERY + 1}
 
 
 def test_words_picture_and_table_agree_with_the_numbers(explorer):
@@ -168,7 +169,7 @@ def test_words_picture_and_table_agree_with_the_numbers(explorer):
     finals, kept = trial.finals(), trial.tracks[0][-1].kept
     mean = f"{np.mean(finals):.1%} ({100 * min(finals):.1f}–{100 * max(finals):.1f})"
     assert f"Accuracy at the end {mean}" in said(explorer)
-    assert mean.replace(" ", "\N{NO-BREAK SPACE}") in explorer._bench.table.options[0][0]
+    assert mean.replace(" ", "\N{NO-BREAK SPACE}") in explorer._results.table.options[0][0]
     assert ", ".join(f"dense{n} {count:,}" for n, count in enumerate(kept, 1)) in said(explorer)
     assert [text.get_text() for text in explorer._counts] == [f"{count:,}" for count in kept]
     for artists, name, scale in ((explorer._accuracy, "accuracy", 100), (explorer._loss, "loss", 1)):
@@ -183,7 +184,7 @@ def test_words_picture_and_table_agree_with_the_numbers(explorer):
 
 def test_curves_grow_while_it_trains(explorer):
     lengths = set()
-    for _ in explorer.trials.attempt(explorer.shown.plan):
+    for _ in explorer.experiment.attempt(explorer.shown.plan):
         explorer.refresh()
         lengths.add(len(explorer._accuracy[-1].get_xdata()))
         tracks = explorer.shown.trial.tracks if explorer.shown.trial else ((), ())
@@ -198,14 +199,14 @@ def test_every_plan_stays_and_is_called_back(explorer):
     state, before = explorer.state, explorer.shown.plan
     press(explorer, "During")
     second = train(explorer, scope=SHARED, stop=90)
-    assert [trial.number for trial in explorer.tried.values()] == [1, 2]
-    explorer._bench.table.value = before
+    assert [trial.number for trial in explorer.experiment.tried.values()] == [1, 2]
+    explorer._results.table.value = before
     assert explorer.shown.trial == first and explorer.state == state | {"stop": 90}  # the end waits
     faint = [line.get_ydata() for line in explorer._accuracy[1:-2] if len(line.get_ydata())]
     assert [line[-1] for line in faint] == [pytest.approx(100 * np.mean(second.finals()))]
     assert {text.get_text() for text in explorer._names} == {"", "all", "#1", "#2"}
     explorer.reset()
-    assert explorer.shown.trial is None and len(explorer._bench.table.options) == 2
+    assert explorer.shown.trial is None and len(explorer._results.table.options) == 2
 
 
 def test_names_at_the_ends_of_curves_keep_a_distance_and_stay_in_the_picture(explorer):
@@ -222,17 +223,17 @@ def test_names_at_the_ends_of_curves_keep_a_distance_and_stay_in_the_picture(exp
 
 def test_a_plan_that_was_tried_gives_the_same_again(explorer):
     assert train(explorer) == train(explorer)
-    assert len(explorer.tried) == 1
+    assert len(explorer.experiment.tried) == 1
 
 
 def test_cancel_keeps_what_is_finished_and_controls_stay_alive(digits):
     explorer = mn.explore.timing(make, digits, count=20_000)
-    explorer._bench.train.click()
+    explorer._training.start.click()
     explorer.set(start=20)
     assert explorer.job.running and explorer.shown.plan.start == 20
-    explorer._bench.cancel.click()
+    explorer._training.cancel.click()
     assert explorer.wait(10)
-    assert "stopped" in explorer._bench.told.value and explorer._bench.cancel.disabled
+    assert "stopped" in explorer._training.text.value and explorer._training.cancel.disabled
     assert "minnet job" not in [thread.name for thread in threading.enumerate()]
     explorer.close()
     assert explorer.errors == []
@@ -240,7 +241,7 @@ def test_cancel_keeps_what_is_finished_and_controls_stay_alive(digits):
 
 def test_a_second_train_takes_over_and_the_whole_network_is_trained_after_all(digits):
     explorer = mn.explore.timing(make, digits, seeds=(0, 1), count=2_000)
-    explorer._bench.train.click()
+    explorer._training.start.click()
     trial = train(explorer, shape="linear")
     assert len(trial.finals()) == 2 and len(explorer.shown.whole.finals()) == 2
     explorer.close()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.explore.training_explorer import EVERY
+from minnet.experiments.training_run import EVERY
 from tests.closeness import assert_close
 
 
@@ -54,31 +54,31 @@ def check(explorer, data):
     """Numbers, words and artists against the network."""
     shown, text, split = explorer.shown, said(explorer), data.val
     sample = explorer.state["sample"]
-    found = mn.evaluate(explorer.net, split)
-    hidden = explorer.net.layers[1](explorer.net.layers[0](split.x))
+    found = mn.evaluate(explorer.experiment.net, split)
+    hidden = explorer.experiment.net.layers[1](explorer.experiment.net.layers[0](split.x))
     assert shown.accuracy == found.accuracy and shown.loss == found.loss
     assert shown.silent == np.sum((hidden == 0).all(axis=0))
     assert_close(shown.hidden, hidden[sample])
     assert shown.truth == split.y[sample] and shown.answer == found.predicted[sample]
     assert shown.chances.sum() == pytest.approx(1, abs=1e-5)
-    assert f"Step {explorer.step:,} of {explorer.count:,}" in text
+    assert f"Step {explorer.experiment.step:,} of {explorer.experiment.count:,}" in text
     assert f"{found.accuracy:.1%} of {len(split)} validation samples right" in text
     assert f"The chosen sample is a {split.y[sample]}; the network says {found.predicted[sample]}" in text
     assert explorer._chances.get_data()[0] == pytest.approx(shown.chances)
     np.testing.assert_array_equal(explorer._chosen.get_array().ravel(), split.x[sample])
     traces = explorer._traces
-    assert [point.get_xdata()[0] for *_, point in (traces.loss, traces.right)] == [explorer.step] * 2
+    assert [point.get_xdata()[0] for *_, point in (traces.loss, traces.right)] == [explorer.experiment.step] * 2
     assert traces.right[2].get_ydata()[0] == pytest.approx(max(100 * found.accuracy, 0.01))
-    assert shown.curve[:, 0].tolist() == list(range(0, explorer.step + 1, EVERY))
+    assert shown.curve[:, 0].tolist() == list(range(0, explorer.experiment.step + 1, EVERY))
 
 
 def test_the_learner_starts_it_and_it_stops_by_itself(explorer, digits):
-    assert explorer.step == 0 and not explorer.job.running
+    assert explorer.experiment.step == 0 and not explorer.job.running
     check(explorer, digits)
     finish(explorer)
-    assert explorer.step == 120 and explorer._play.description == "Play"
+    assert explorer.experiment.step == 120 and explorer._play.description == "Play"
     check(explorer, digits)
-    assert same(explorer.net, by_hand(digits, 120))
+    assert same(explorer.experiment.net, by_hand(digits, 120))
     explorer._play.click()
     assert "Press Start over" in explorer._message.value and not explorer.job.running
 
@@ -89,10 +89,10 @@ def test_step_by_step_is_the_same_as_in_one_go(explorer, digits):
     for count in range(1, 13):
         one.click()
         check(explorer, digits)
-        assert explorer.step == count
-    assert same(explorer.net, by_hand(digits, 12))
+        assert explorer.experiment.step == count
+    assert same(explorer.experiment.net, by_hand(digits, 12))
     finish(explorer)
-    assert same(explorer.net, by_hand(digits, 120))
+    assert same(explorer.experiment.net, by_hand(digits, 120))
 
 
 def test_start_over_gives_the_same_run_again_and_keeps_the_last_one_in_grey(explorer, digits):
@@ -100,10 +100,10 @@ def test_start_over_gives_the_same_run_again_and_keeps_the_last_one_in_grey(expl
     first = explorer.shown.curve
     explorer.set(rate=0.01)
     explorer.start_over()
-    assert explorer.step == 0 and np.array_equal(explorer.shown.before, first)
+    assert explorer.experiment.step == 0 and np.array_equal(explorer.shown.before, first)
     assert explorer._traces.loss[0].get_xydata()[:, 1] == pytest.approx(first[:, 1])
     finish(explorer)
-    assert same(explorer.net, by_hand(digits, 120, rate=0.01))
+    assert same(explorer.experiment.net, by_hand(digits, 120, rate=0.01))
     explorer.set(rate=0.1)
     explorer.start_over()
     finish(explorer)
@@ -112,9 +112,9 @@ def test_start_over_gives_the_same_run_again_and_keeps_the_last_one_in_grey(expl
 
 def test_another_width_or_seed_is_another_network(explorer, digits):
     explorer.set(hidden=5, seed=3)
-    assert explorer.step == 0
+    assert explorer.experiment.step == 0
     finish(explorer)
-    assert same(explorer.net, by_hand(digits, 120, hidden=5, seed=3))
+    assert same(explorer.experiment.net, by_hand(digits, 120, hidden=5, seed=3))
     assert explorer._subject.drawn == 5
     check(explorer, digits)
 
@@ -123,11 +123,11 @@ def test_the_rate_can_be_turned_while_it_runs(digits):
     explorer = mn.explore.training(digits, hidden=8, count=100_000)
     explorer.set(pace="1,000")
     explorer.play()
-    while explorer.step < 50:
+    while explorer.experiment.step < 50:
         explorer.set(sample=(explorer.state["sample"] + 1) % 360)
     explorer.set(rate=10)
     with explorer._lock:
-        assert explorer.rate == 10 and explorer.job.running
+        assert explorer.experiment.rate == 10 and explorer.job.running
     explorer.pause()
     assert explorer.wait(30)
     check(explorer, digits)

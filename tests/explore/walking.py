@@ -1,7 +1,7 @@
-"""What a learner's hands can do with any explorer, and how two explorers are compared.
+"""What a learner can do with any explorer, and how two explorers are compared.
 
-A hand finds every control and button that is in sight, whatever the explorer calls it, and moves it anywhere it can
-go, extremes included.
+Every control and button that is visible is found, whatever the explorer calls it, and moved anywhere it can go,
+extremes included.
 """
 
 import os
@@ -101,7 +101,7 @@ def same(one, other, measured=(), where="shown"):
 
 
 class Walk(RuleBasedStateMachine):
-    """Hands move and press whatever is there; then everything shown is held against a newly opened explorer."""
+    """Move and press whatever is there, and compare what is shown with another explorer over the same experiment."""
 
     kind = None
     walked = 0
@@ -140,16 +140,16 @@ class Walk(RuleBasedStateMachine):
         if self.compared % EVERY == 0:
             self._compare_with_another_sheet()
             self._forget()
-            self.other = self.kind.example()
+            self.other = explorer.another()
         self.compared += 1
-        self.other.follow(explorer)
+        self.other.place(**explorer.state)
         same(explorer.shown, self.other.shown, self.kind.measured)
         assert explorer.sentence(explorer.shown) in explorer._sentence.value
 
     def _compare_with_another_sheet(self):
         """Painted move after move, the picture is the same as on a clean sheet, and all of it is on the sheet."""
         picture = self.explorer.png()
-        self.explorer.begin()
+        self.explorer.redraw()
         assert self.explorer.png() == picture
         left, bottom, right, top = self.explorer._screen.figure.get_tightbbox().extents
         width, height = self.kind.size

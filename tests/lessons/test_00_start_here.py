@@ -55,16 +55,16 @@ def test_the_playground_does_what_the_steps_say(claim, lesson):
     assert lesson.value("[each.description for each in playground._buttons]") == ["Train", "Prune", "Undo"]
     assert lesson.value("playground.shown.here.sparsity") == 0
     lesson.run("train.click(); playground.wait(60); playground.set(percent=80, epochs=5)")
-    assert lesson.value("playground.tried") == {} and lesson.value("playground.shown.here.sparsity") == 0.8
+    assert lesson.value("playground.experiment.tried") == {} and lesson.value("playground.shown.here.sparsity") == 0.8
     assert "Set *Sparsity* to 90" in steps
     lesson.run("playground.set(percent=90); prune.click(); playground.wait(60); one = playground.shown.here")
     lesson.run("playground.set(criterion='random'); prune.click(); playground.wait(60)")
     lesson.run("playground.set(beside=1)")
-    assert lesson.value("len(playground.tried)") == 2
+    assert lesson.value("len(playground.experiment.tried)") == 2
     assert lesson.value("playground.shown.beside.accuracy == one.accuracy")
     claim.every(lesson.value("one.accuracy - playground.shown.here.accuracy"), above=0.1)  # "what do you lose?"
     lesson.run("undo.click()")
-    assert lesson.value("len(playground.tried)") == 1 and lesson.value("playground.shown.number") == 1
+    assert lesson.value("len(playground.experiment.tried)") == 1 and lesson.value("playground.shown.number") == 1
     assert "**neurons / filters**; now a unit is a neuron. Set *Sparsity* to 50 and press **Prune**" in steps
     lesson.run("playground.set(structure='neurons / filters', percent=50); prune.click(); playground.wait(60)")
     lesson.run("here = playground.shown.here")

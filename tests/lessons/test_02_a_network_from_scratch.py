@@ -185,9 +185,9 @@ def test_two_lines_leave_a_gap_three_can_close_and_eight_always_do(claim, lesson
 
 
 def test_the_rings_explorer_trains_when_asked(claim, lesson):
-    assert lesson.value("rings.step") == 0
+    assert lesson.value("rings.experiment.step") == 0
     lesson.run("rings.set(hidden=8, pace='1,000'); rings.play(); rings.wait(60)")
-    assert lesson.value("rings.step") == 1000
+    assert lesson.value("rings.experiment.step") == 1000
     claim.every(lesson.value("rings.shown.accuracy"), above=0.99)
     lesson.run("rings.reset()")
 

@@ -136,7 +136,7 @@ def test_dice_lose_accuracy_much_earlier(claim, nets, digits):
 
 
 def test_the_second_curve_is_made_of_what_the_cell_does(claim, lesson, nets, digits):
-    lesson.run("explorer.retrain(); explorer.wait(120)")
+    lesson.run("explorer.train(); explorer.wait(120)")
     assert lesson.value("explorer.shown.retrained[90]") == lesson.value("after")
     assert "green curve was made of" in text(lesson, "retrain-text")
     assert lesson.value("explorer._after.get_color()") == palette.AFTER == "#009E73"  # green

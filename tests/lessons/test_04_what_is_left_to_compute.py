@@ -144,8 +144,8 @@ def test_the_table_and_the_picture_of_bytes(lesson):
 # ---- the race -------------------------------------------------------------------------------------------
 
 
-def test_the_race_has_the_runners_and_controls_that_the_text_names(lesson):
-    names = lesson.value("list(explorer.runners.names)")
+def test_the_explorer_has_the_backends_and_controls_that_the_text_names(lesson):
+    names = lesson.value("list(explorer.experiment.backends.names)")
     asked = text(lesson, "formats-text") + text(lesson, "bytes-after")
     for name in names[:7]:
         assert f"**{name.replace(' (half)', '')}**" in asked
@@ -159,10 +159,10 @@ def test_the_race_has_the_runners_and_controls_that_the_text_names(lesson):
 
 def test_the_race_measures_and_moves_in_the_lesson(lesson):
     assert lesson.value("explorer.wait(300)")
-    assert lesson.value("explorer._told.value") == "measured"
+    assert lesson.value("explorer._measuring.text.value") == "measured"
     lesson.run("explorer.set(batch=1, sparsity=50)")
     assert lesson.value("explorer.wait(300)")
-    assert lesson.value("explorer.shown.heat.exact and explorer.shown.heat.swept")
+    assert lesson.value("explorer.shown.timing.exact and explorer.shown.timing.swept")
     assert lesson.value("len(explorer.errors)") == 0
     lesson.run("explorer.reset(); explorer.wait(300)")
 

@@ -99,17 +99,17 @@ def test_the_formula(lesson, nets):
 
 
 def test_the_explorer_shows_what_the_text_points_at(lesson):
-    lesson.run("from minnet.experiments.pruning_granularity import GRANULARITIES as RUNGS")
-    lesson.run("explorer.set(rung='single weights', percent=50, network='dense')")
+    lesson.run("from minnet.experiments.pruning_granularity import GRANULARITIES")
+    lesson.run("explorer.set(structure='single weights', percent=50, network='dense')")
     assert lesson.value("all(there.all() for there in explorer.shown.there.values())")  # no white
-    lesson.run("explorer.set(rung='neurons / filters')")
+    lesson.run("explorer.set(structure='neurons / filters')")
     assert not lesson.value("explorer.shown.there['dense3.weight'].all()")  # white in a table that lost nothing itself
     assert lesson.value("explorer.shown.masks['dense3.weight'].all()")
-    missing = lesson.value("[rung.short for rung, tried in zip(RUNGS, explorer.shown.ladder) if tried is None]")
+    missing = lesson.value("[each.short for each, tried in zip(GRANULARITIES, explorer.shown.beside) if tried is None]")
     assert missing == ["shapes", "layers"]
     lesson.run("explorer.set(network='convolution')")
-    assert lesson.value("[rung is None for rung in explorer.shown.ladder]") == [False] * 6 + [True]
-    lesson.run("explorer.set(network='residual', rung='whole layers')")
+    assert lesson.value("[each is None for each in explorer.shown.beside]") == [False] * 6 + [True]
+    lesson.run("explorer.set(network='residual', structure='whole layers')")
     assert lesson.value("explorer.shown.left < explorer.shown.numbers")
     lesson.run("explorer.reset()")
     assert lesson.value("[mn.sparsity(net) for net in (dense, conv, residual)]") == [0, 0, 0]
@@ -218,4 +218,4 @@ def test_half_of_the_neurons_is_not_always_the_same(lesson):
 
 
 def test_buttons_that_the_text_names_exist(lesson):
-    assert any(state.get("description") == "Retrain every rung here" for state in lesson.widgets.values())
+    assert any(state.get("description") == "Retrain every structure here" for state in lesson.widgets.values())

@@ -110,7 +110,7 @@ def test_with_equal_shares_during_is_best_and_dice_are_far_behind(lesson, claim)
 
 def test_with_equal_shares_that_holds_for_other_seeds(trials, claim):
     before, during, after = (right(trials, name, scope=SHARED) for name in PRESETS)
-    dice = right(trials, "Before", scope=SHARED, criterion="dice")
+    dice = right(trials, "Before", scope=SHARED, criterion="random")
     claim.median(during - before, above=0.005)
     claim.median(during - after, above=0.005)
     claim.every(before - dice, above=0.05)
@@ -185,9 +185,9 @@ def test_the_formula_of_the_text_is_the_schedule(lesson):
 
 
 def test_the_explorer_waits_until_it_is_asked(lesson):
-    assert lesson.value("len(explorer.tried)") == 0
+    assert lesson.value("len(explorer.experiment.tried)") == 0
     assert "Not tried yet" in lesson.value("explorer._sentence.value")
-    assert lesson.value("explorer.trials.count") == 1000 and lesson.value("explorer.trials.seeds") == [0, 1, 2]
+    assert lesson.value("explorer.experiment.count") == 1000 and lesson.value("explorer.experiment.seeds") == [0, 1, 2]
 
 
 def test_buttons_that_the_text_names_exist(lesson):
@@ -213,7 +213,7 @@ def test_step_3_linear_up_to_the_end_ruins_and_cubic_bears_it(trials, claim):
 
 
 def test_step_5_dice_that_choose_little_by_little_are_still_dice(trials, claim):
-    claim.every(right(trials) - right(trials, criterion="dice"), above=0.2)
+    claim.every(right(trials) - right(trials, criterion="random"), above=0.2)
 
 
 def test_step_6_geometric_is_more_like_cubic():

@@ -236,7 +236,7 @@ def test_rewinding_in_twenty_short_rounds_fails(nets, digits, claim):
 
 
 def test_the_explorer_waits_until_it_is_asked(lesson):
-    assert lesson.value("len(explorer.tried)") == 0
+    assert lesson.value("len(explorer.experiment.tried)") == 0
     assert "Not tried yet" in lesson.value("explorer._sentence.value")
     lesson.run("explorer.set(rounds=20)")
     assert lesson.value("len(explorer.shown.stairs)") == 41

@@ -20,7 +20,7 @@ class Short(LotteryTickets):
 
     def __init__(self, data, seed):
         super().__init__(make, data, seed, rounds=LAST, final=0.92, count=400, rate=0.02, batch=100)
-        list(self.play())
+        list(self.train())
 
     def entrants(self, number):
         return super().entrants(number) if number in (0, LAST) else ("ticket",)
