@@ -203,11 +203,11 @@ def test_what_is_restored_by_hand_has_no_past_either():
     for param, gradient in zip(net.params(), gradients, strict=True):
         param.grad = gradient
     run.collect()
-    run.forget(memory)
+    run.reset_restored(memory)
     assert was.any() and not memory[was].any() and memory[~was].all()
     run.collect()
     memory[:] = 1
-    run.forget(memory)
+    run.reset_restored(memory)
     assert memory.all()  # only once
 
 
