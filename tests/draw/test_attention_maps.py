@@ -70,7 +70,7 @@ def test_removed_heads_are_grey_and_say_so(net, x):
     assert not any(map(np.any, drawing.removed))
 
 
-def test_a_head_whose_answers_are_not_read_is_gone(net):
+def test_a_head_whose_output_is_not_read_counts_as_removed(net):
     layers = [layer for _, layer in net.walk() if isinstance(layer, mn.Attention)]
     second = np.array([False, True])
     layers[0].out.mask = np.broadcast_to(second[:, None, None], (2, 4, 8))
