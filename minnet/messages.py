@@ -34,13 +34,13 @@ def functions_of(module):
             if inspect.isfunction(f) and f.__module__ == module.__name__ and not name.startswith("_")}
 
 
-def spoken_time(seconds):
+def format_seconds(seconds):
     """``3.2 ms``, with a blank that does not break."""
     number, unit = (1e3 * seconds, "ms") if seconds >= 0.9995e-3 else (1e6 * seconds, "µs")
     return f"{number:,.0f}\N{NO-BREAK SPACE}{unit}" if number >= 999.5 else f"{number:.3g}\N{NO-BREAK SPACE}{unit}"
 
 
-def spoken_bytes(n):
+def format_bytes(n):
     """``12.5 KB``, with a blank that does not break."""
     number, unit = (n / 1024, "KB") if n < 1e6 else (n / 1024**2, "MB")
     return f"{number:.1f}\N{NO-BREAK SPACE}{unit}"

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from minnet.draw import palette
 from minnet.draw.figure import DPI, Drawing
-from minnet.nn.attention import gone, patterns
+from minnet.nn.attention import patterns, removed_heads
 
 LINE = 15.5  # pixels that a line of small print takes
 GAP = 14  # pixels between two heads
@@ -57,7 +57,7 @@ class AttentionMaps(Drawing):
     def __init__(self, net, x, ax=None, *, words=None, mark=None, title=None):
         super().__init__(ax, size=(9, 5))
         self.net, self._x = net, x
-        self.maps, self.removed = patterns(net, x), gone(net)
+        self.maps, self.removed = patterns(net, x), removed_heads(net)
         self._tokens = self.maps[0].shape[1]
         self.ax.set_axis_off()
         self._unit = self._scale()
@@ -86,7 +86,7 @@ class AttentionMaps(Drawing):
         """
         self.net = self.net if source is None else source
         self._x = self._x if x is None else x
-        self.maps, self.removed = patterns(self.net, self._x), gone(self.net)
+        self.maps, self.removed = patterns(self.net, self._x), removed_heads(self.net)
         self._about = tuple(new if new is not None else old
                             for new, old in zip((words, mark, notes), self._about, strict=True))
         self.show(self.maps, self.removed, *self._about)

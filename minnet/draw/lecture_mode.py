@@ -16,7 +16,7 @@ class Room(NamedTuple):
     ink: float
 
 
-DESK, HALL = Room(1, 1), Room(1.25, 1.4)
+DESK, LECTURE = Room(1, 1), Room(1.25, 1.4)
 _now = DESK
 
 
@@ -31,7 +31,7 @@ def lecture(on=True):
     global _now
     if not isinstance(on, bool):
         raise TypeError(f"lecture takes True or False, got {on!r}; write mn.lecture() or mn.lecture(False)")
-    _now = HALL if on else DESK
+    _now = LECTURE if on else DESK
 
 
 def room():

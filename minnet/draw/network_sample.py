@@ -59,7 +59,7 @@ class NetworkSample:
         # Ordered by how often they change: whatever lies above a change is drawn again.
         self.artists = [self.ghost, *self._notes, self.kept, self.neurons]
 
-    def update(self, weights, masks, active, *, louder=1.0, gone=False):
+    def update(self, weights, masks, active, *, scale=1.0, gone=False):
         """Show the present state of the network; what has not changed is not redrawn.
 
         Parameters
@@ -69,7 +69,7 @@ class NetworkSample:
             Connections in use.
         active : list of ndarray of bool, (width,)
             Which neurons of each hidden layer are active; the others are drawn empty.
-        louder : float
+        scale : float
             How much stronger the connections behind the first layer act.
         gone : bool
             Don't draw what is not in use: no empty neurons, no traces of connections.
@@ -79,7 +79,7 @@ class NetworkSample:
             part = np.ix_(self.shown[layer], self.shown[layer + 1])
             largest = float(np.abs(weight).max(initial=0)) or 1.0
             used.append(mask[part].ravel())
-            strengths.append(weight[part].ravel() / largest * (louder if layer else 1))
+            strengths.append(weight[part].ravel() / largest * (scale if layer else 1))
         used, strength = np.concatenate(used), np.concatenate(strengths)
         drawn = np.where(used, strength, np.nan)
         if self._drawn is None or not np.array_equal(drawn, self._drawn, equal_nan=True):

@@ -349,7 +349,7 @@ class DropoutExplorer(Explorer):
     def paint(self, frame):
         for window, side in zip(self._windows, (frame.dropout, frame.pruning), strict=True):
             mine = side is frame.pruning
-            window.update(side.weights, side.masks, side.active, louder=1 if mine else frame.louder,
+            window.update(side.weights, side.masks, side.active, scale=1 if mine else frame.louder,
                           gone=mine and frame.cut)
         self._curves.update(frame)
         self._bars.update(frame)

@@ -28,7 +28,7 @@ from minnet.experiments.inference_backends import (
     StorageSizes,
 )
 from minnet.experiments.inference_timing import InferenceTiming, TimingResult, heat
-from minnet.messages import spoken_bytes, spoken_time
+from minnet.messages import format_bytes, format_seconds
 from minnet.nn.layers import Sequential
 from minnet.nn.models import mlp
 from minnet.widgets.controls import few
@@ -151,15 +151,16 @@ class SpeedExplorer(Explorer):
             said += f"Not measured yet; the bars are those of {heat.near[0]} % and batch {heat.near[1]}. "
         ratio, seconds, naive = (what[name].median for what, name in (
             (heat.ratios, SPARSE), (heat.times, SPARSE), (heat.ratios, NAIVE)))
-        said += (f"minnet's sparse kernels take {spoken_time(seconds)}, dense {spoken_time(heat.times[DENSE].median)}: "
+        dense = format_seconds(heat.times[DENSE].median)
+        said += (f"minnet's sparse kernels take {format_seconds(seconds)}, dense {dense}: "
                  f"<b>{_times(ratio)}</b>, {heat.parts[SPARSE]:.2f} of ideal. The naive loop is {_times(naive)}. ")
         if heat.crossover is not None:
             said += f"For this batch the kernels overtake dense at <b>{heat.crossover:.0f}\N{NO-BREAK SPACE}%</b>. "
-        sizes = ", ".join(f"{name} {spoken_bytes(many)}" for name, many in frame.bytes.items())
-        said += f"Stored: {sizes}, dense {spoken_bytes(self.scales.dense)}. "
+        sizes = ", ".join(f"{name} {format_bytes(many)}" for name, many in frame.bytes.items())
+        said += f"Stored: {sizes}, dense {format_bytes(self.scales.dense)}. "
         if heat.building is not None:
-            said += f"Not in the bars: packing the weights, {spoken_time(heat.building)}, once for each network"
-            said += f"; first call of the kernels, {spoken_time(heat.first)}." if heat.first is not None else "."
+            said += f"Not in the bars: packing the weights, {format_seconds(heat.building)}, once for each network"
+            said += f"; first call of the kernels, {format_seconds(heat.first)}." if heat.first is not None else "."
         return said
 
     # ---- measuring in the background ----------------------------------------------------------------
@@ -260,7 +261,7 @@ class Bars:
             self.bars[y].set_facecolor(palette.POSITIVE if middle >= 1 else palette.NEGATIVE)
             self.bars[y].set_alpha(1 if frame.heat.exact else 0.35)
             self.ranges[y].set_data([low, high] if ratio else [], [y, y] if ratio else [])
-            self.times[y].set_text(spoken_time(seconds.median) if seconds else "…")
+            self.times[y].set_text(format_seconds(seconds.median) if seconds else "…")
             part = frame.heat.parts.get(name)
             self.parts[y].set_text("" if part is None else f"{part:.2f}" if part >= 0.005 else "< 0.01")
 

@@ -142,7 +142,7 @@ def patterns(net, x):
     return found
 
 
-def gone(net):
+def removed_heads(net):
     """Which heads are removed, bool (heads,) for each layer: those whose values no longer reach the output."""
     found = []
     for _, layer in net.walk():

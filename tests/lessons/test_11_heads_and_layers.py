@@ -9,7 +9,7 @@ import pytest
 
 import minnet as mn
 from minnet.exercises.lesson11 import without
-from minnet.nn.attention import gone, patterns
+from minnet.nn.attention import patterns, removed_heads
 from tests.closeness import assert_close
 from tests.lessons.running import printed, text
 from tests.notebooks import ROOT
@@ -181,13 +181,13 @@ def test_half_of_the_heads_go(lesson, nets, sequences, claim):
     whole, pruned, retrained = numbers(printed(lesson, "half"))
     claim.every(whole - pruned, above=10)
     claim.every(whole - retrained, below=1)
-    lesson.run("from minnet.nn.attention import gone as gone_now")
-    assert lesson.value("sum(int(heads.sum()) for heads in gone_now(half))") == 4
+    lesson.run("from minnet.nn.attention import removed_heads")
+    assert lesson.value("sum(int(heads.sum()) for heads in removed_heads(half))") == 4
     lost = []
     for net in nets:
         trial = half(net, sequences, mn.taylor)
-        assert sum(int(lost.sum()) for lost in gone(trial)) == 4
-        assert all(not lost.all() for lost in gone(trial))  # one of each layer stays
+        assert sum(int(lost.sum()) for lost in removed_heads(trial)) == 4
+        assert all(not lost.all() for lost in removed_heads(trial))  # one of each layer stays
         lost.append(right(net, sequences.test) - right(train(trial, sequences, 2), sequences.test))
     claim.every(lost, below=1)
 
