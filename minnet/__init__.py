@@ -1,7 +1,7 @@
 """minnet: see and feel how neural networks are pruned.
 
-``import minnet as mn`` gives the network, the training loop and pruning, in NumPy alone.  The rooms with
-heavier furniture, `data`, `sparse`, `draw` and `explore`, open when they are first touched.
+``import minnet as mn`` gives the network, the training loop and pruning, in NumPy alone.  Subpackages with slower
+imports, such as `data`, `sparse`, `draw` and `explore`, are imported when they are first used.
 """
 
 from __future__ import annotations

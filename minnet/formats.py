@@ -1,12 +1,12 @@
-"""Ways to write down a matrix that is mostly zero.
+"""Sparse formats: ways to store a matrix that is mostly zero.
 
-A dense matrix stores every number, a sparse format only those that are left, plus the places where they stood. The five
-formats here (COO, CSR, bitmap, blocks, N:M) differ in how they note the places, so each is the smallest at another
-sparsity, and `nbytes` counts what each really stores. They are for reading and comparing; the fast kernels of
-`minnet.sparse` use a relative of CSR.
+A dense matrix stores every number, a sparse format only the nonzero values and their positions. The five formats here
+(COO, CSR, bitmap, blocks, N:M) encode the positions differently, so each is the smallest at another sparsity, and
+`nbytes` counts what each really stores. They are for reading and comparing; the fast kernels of `minnet.sparse` use a
+relative of CSR.
 
-Matrices are written as in y = W x: one row for each output, one column for each input. `Dense` keeps its weight the
-other way round, so pass `weight.value.T`.
+Matrices are as in y = W x: one row for each output, one column for each input. `Dense` stores the transpose, so pass
+`weight.value.T`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _index(largest):
 
 @dataclass(frozen=True)
 class Format:
-    """What all formats share: a shape, and arrays whose bytes can be counted."""
+    """Base of all formats: a shape, and arrays whose bytes are counted."""
 
     shape: tuple[int, int]
 
@@ -49,9 +49,9 @@ class Format:
 
 @dataclass(frozen=True)
 class COO(Format):
-    """Coordinates: for each number that is left, its row, its column and its value.
+    """Coordinates: the row, the column and the value of each nonzero number.
 
-    The simplest format, and the easiest to build. Two places are noted for each number.
+    The simplest format, and the easiest to build. It stores two indices for each value.
     """
 
     rows: np.ndarray
@@ -73,10 +73,10 @@ class COO(Format):
 
 @dataclass(frozen=True)
 class CSR(Format):
-    """Compressed sparse rows: the numbers row after row, their columns, and where each row starts.
+    """Compressed sparse rows: the values row after row, their columns, and where each row starts.
 
-    Row r owns values[starts[r] : starts[r + 1]]. The row of each number need not be noted any more, which saves nearly
-    half of COO's places and lets a kernel walk row by row (Tinney and Walker 1967).
+    Row r is values[starts[r] : starts[r + 1]]. No row index is stored for each value, which saves nearly half of COO's
+    indices and lets a kernel work row by row (Tinney and Walker 1967).
     """
 
     starts: np.ndarray
@@ -100,9 +100,9 @@ class CSR(Format):
 
 @dataclass(frozen=True)
 class Bitmap(Format):
-    """One bit for each place, 1 where a number is left, and the numbers in order.
+    """One bit for each position, 1 where a value is stored, and the values in order.
 
-    Costs 1/8 byte for a place no matter whether it is used: unbeatable at medium sparsity, wasteful at 99 %.
+    Each position costs 1/8 byte, whether it is used or not: hard to beat at medium sparsity, wasteful at 99%.
     """
 
     bits: np.ndarray
@@ -122,12 +122,12 @@ class Bitmap(Format):
 
 @dataclass(frozen=True)
 class Blocks(Format):
-    """Block CSR (BSR): as CSR, but each entry is a small dense block, so one column number serves a whole block.
+    """Block CSR (BSR): like CSR, but each entry is a small dense block, with one column index for the whole block.
 
     Parameters of `from_dense`
     --------------------------
     dense : array (rows, columns)
-    block : (rows, columns) of one block. Where the matrix doesn't divide evenly it is filled up with zeros.
+    block : (rows, columns) of one block. A matrix that is not a multiple of it is padded with zeros.
     """
 
     block: tuple[int, int]
@@ -161,21 +161,21 @@ class Blocks(Format):
 
 @dataclass(frozen=True)
 class NM(Format):
-    """N:M ("2:4"): of every M neighbours in a row exactly N are stored, each with its position among the M.
+    """N:M ("2:4"): of every M consecutive numbers in a row exactly N are stored, each with its position among the M.
 
-    The rows are all equally long, so no starts are needed, and a position among 4 takes 2 bits. Graphics cards have
-    multiplied 2:4 matrices at double speed since 2020 (Mishra et al. 2021).
+    All rows have the same length, so no starts are needed, and a position among 4 takes 2 bits. Since 2020, some GPUs
+    multiply 2:4 matrices with up to twice the dense throughput (Mishra et al. 2021).
 
     Parameters of `from_dense`
     --------------------------
-    dense : array (rows, columns); no group of m neighbours may hold more than n numbers other than zero
+    dense : array (rows, columns); no group of m neighbours may have more than n nonzero numbers
     n, m : int
     """
 
     n: int
     m: int
     positions: np.ndarray       # bits, packed; ceil(log2 m) of them for each value
-    values: np.ndarray          # (rows, groups, n); zeros where a group has fewer than n numbers left
+    values: np.ndarray          # (rows, groups, n); zeros where a group has fewer than n nonzero numbers
 
     @classmethod
     def from_dense(cls, dense, n=2, m=4):
@@ -191,14 +191,14 @@ class NM(Format):
         if most > n:
             raise ValueError(f"a group of {m} neighbours holds {most} numbers, but {n}:{m} allows {n}; prune with "
                              f"scope=mn.window({m}) first, and pass the weight with one row for each output.")
-        # Stable sorting of "is zero" puts the numbers first, in order, and fills up with zeros.
+        # Stable sorting by "is zero" puts the nonzero numbers first, in order, and then zeros.
         order = np.sort(np.argsort(padded == 0, axis=2, kind="stable")[:, :, :n], axis=2)
         bits = (order[..., None] >> np.arange(cls._width(m))) & 1
         return cls(dense.shape, n, m, np.packbits(bits.astype(bool)), np.take_along_axis(padded, order, axis=2))
 
     @staticmethod
     def _width(m):
-        """Bits that a position among m takes."""
+        """Bits for a position among m."""
         return int(np.ceil(np.log2(m))) if m > 1 else 0
 
     def to_dense(self):

@@ -1,8 +1,8 @@
-"""A JupyterLab that answers at once: what `make lab` asks of the Jupyter server.
+"""A JupyterLab without network delays between slider and picture, for `make lab`.
 
-A move of a slider comes back as several short messages.  By default the operating system holds a short one back until
-the browser has confirmed the one before (Nagle 1984, RFC 896), and the browser's side takes its time with that, 40 ms
-on Linux (RFC 1122, 4.2.3.2): the picture was ready and waited.  This way to the kernel sends every message as it comes.
+The answer to a slider move consists of several short messages.  By default the operating system holds a short message
+back until the browser has acknowledged the one before (Nagle's algorithm, RFC 896), and the browser's side delays that
+acknowledgement, by 40 ms on Linux (RFC 1122, 4.2.3.2).  This connection sends every message at once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 
 
 class Prompt(ZMQChannelsWebsocketConnection):
-    """The server's own connection between browser and kernel, without that wait.
+    """The server's own connection between browser and kernel, with TCP_NODELAY.
 
     ``jupyter lab --ServerApp.kernel_websocket_connection_class=minnet.jupyter_nodelay.Prompt``
     """

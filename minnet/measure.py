@@ -1,7 +1,7 @@
-"""What a network costs: numbers, operations, bytes and time, before and after pruning.
+"""What a network costs: parameters, operations, bytes and time, before and after pruning.
 
-The four don't fall together.  A mask alone makes none of them smaller: parameters count what *would* be left,
-operations what a perfect kernel would do, bytes what a file really takes, and latency what the clock says.
+The four don't decrease together, and a mask alone reduces none of them.  Parameters and operations count what an
+ideal implementation would need, bytes what a file really takes, and latency is measured.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from minnet.nn.param import Param
 
 @dataclass(frozen=True)
 class Parameters:
-    """How many numbers a network has learned.
+    """How many parameters a network has.
 
     Attributes
     ----------
     all, kept : int
-        Of all parameters.
+        All numbers, and those that are not masked.
     weights, kept_weights : int
-        Of those that can be pruned by themselves, as `mn.sparsity` counts.
+        The same for the weights, which can be pruned on their own, as `mn.sparsity` counts them.
     rows : tuple of (path, all, kept, is a weight)
-        One for each parameter.
+        One for each `Param`.
     """
 
     all: int
@@ -47,12 +47,12 @@ class Parameters:
 
     @property
     def others(self):
-        """Biases, gains, positions: what is no weight."""
+        """Biases, gains and positions: parameters that are not weights."""
         return self.all - self.weights
 
     @property
     def compression(self):
-        """All / kept: 10.0 means that a tenth is left."""
+        """The compression ratio, all / kept: 10.0 means that a tenth is left."""
         return self.all / self.kept if self.kept else float("inf")
 
     def __repr__(self):
@@ -63,7 +63,7 @@ class Parameters:
 
 
 def parameters(net):
-    """Count a network's parameters, all and kept, one by one and together.
+    """Count a network's parameters, all and kept, for each `Param` and in total.
 
     Parameters
     ----------
@@ -84,14 +84,14 @@ def parameters(net):
 
 @dataclass(frozen=True)
 class MultiplyAdds:
-    """Multiplications, each with its addition, for one sample; FLOPs are twice as many.
+    """Multiply-adds for one sample; the number of FLOPs is twice as large.
 
     Attributes
     ----------
     dense : int
-        What multiplying with every weight takes, removed or not.
+        With all weights, pruned or not.
     effective : int
-        What multiplying with the kept ones takes: the least that a sparse kernel could do.
+        With the kept weights only: the least that a sparse kernel could do.
     rows : tuple of (path, dense, effective)
         In the order of computation.
     """
@@ -106,10 +106,10 @@ class MultiplyAdds:
 
 
 def multiply_adds(net, x=None):
-    """Count what one forward pass multiplies.
+    """Count the multiply-adds of one forward pass.
 
-    Counted are products with weights and, in attention, those between tokens (for heads of which something is
-    left).  Not counted, as is the custom, are biases, activations, normalisation and pooling.
+    This counts products with weights and, in attention, those between tokens (for heads that are not removed).
+    As usual, biases, activations, normalisation and pooling are not counted.
 
     Parameters
     ----------
@@ -134,16 +134,16 @@ def multiply_adds(net, x=None):
     for source, at, out in seen:
         if isinstance(source, Param):
             rows.append((source.path, len(at) * source.size, len(at) * source.kept))
-        elif isinstance(source, Attention):  # every token asks every token: once for the pattern, once to mix
+        elif isinstance(source, Attention):  # all pairs of tokens: once for scores, once for mixing values
             each = 2 * out[0, 0].size * source.dim
             rows.append((f"{names[id(source)]} between tokens", source.heads * each, _heads_left(source) * each))
     return MultiplyAdds(sum(dense for _, dense, _ in rows), sum(left for _, _, left in rows), tuple(rows))
 
 
 def _heads_left(attention):
-    """Heads whose answer still arrives anywhere: some of their v and of their out are kept."""
-    alive = [p.kept_mask for p in (attention.v, attention.out)]
-    return int(np.count_nonzero(alive[0].any(axis=(0, 2)) & alive[1].any(axis=(1, 2))))
+    """Number of heads whose values still reach the output: some of their v and of their out are kept."""
+    v, out = (p.kept_mask for p in (attention.v, attention.out))
+    return int(np.count_nonzero(v.any(axis=(0, 2)) & out.any(axis=(1, 2))))
 
 
 # ---- bytes ----------------------------------------------------------------------------------------------
@@ -151,18 +151,18 @@ def _heads_left(attention):
 
 @dataclass(frozen=True)
 class Storage:
-    """Bytes that a network's numbers take, in four ways of writing them down.
+    """Bytes that a network's parameters take, in four formats.
 
     Attributes
     ----------
     dense : int
         Every number, pruned ones as zeros.
     csr : int
-        The kept numbers of each weight row by row with their columns (`minnet.formats.CSR`).
+        The kept weights row by row, with their column indices (`minnet.formats.CSR`).
     bitmap : int
-        One bit for each place, and the kept numbers (`minnet.formats.Bitmap`).
+        One bit for each position, and the kept weights (`minnet.formats.Bitmap`).
     gzip : int
-        The dense bytes, compressed: a general method that knows nothing of networks.
+        The dense bytes, compressed by a general-purpose method.
     """
 
     dense: int
@@ -176,9 +176,9 @@ class Storage:
 
 
 def storage(net):
-    """Write a network's numbers down in four ways, and count the bytes.
+    """Count the bytes of a network's parameters in four formats.
 
-    What is not a weight (biases, gains, positions) is written densely each time.
+    Biases, gains and positions are always stored densely.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def storage(net):
 
 
 class Timing(NamedTuple):
-    """Seconds for one call: the median of all rounds, and the range that the middle half of them covers."""
+    """Seconds for one call: the median of all rounds, and their interquartile range."""
 
     median: float
     low: float
@@ -220,26 +220,26 @@ class Timing(NamedTuple):
 
 
 def latency(candidates, x=None, *, rounds=15, sample=1e-3, budget=None, clock=perf_counter):
-    """Time one call of something, or of several things side by side.
+    """Time one call of a function, or of several functions in turn.
 
-    The candidates run in turn (A B A B …), so that a computer that slows down for a moment slows all of them
-    alike.  Compare medians by their ratio; the figures themselves belong to this computer and this moment.
+    The candidates alternate (A B A B …), so that a temporary slowdown of the computer affects all of them alike.
+    Compare medians by their ratio; the absolute times depend on this computer and this moment.
 
     Parameters
     ----------
     candidates : function, network, or dict of {name: function or network}
     x : ndarray, optional
-        What each is called with; without it, with nothing.
+        The argument of each call; without it, the candidates are called without arguments.
     rounds : int
-        How many samples each candidate gives.  Its first call (compilation, cold caches) is never counted.
+        How many time samples to take of each candidate.  Its first call (compilation, cold caches) never counts.
     sample : float
-        Seconds that one sample lasts at least: a fast function is called several times between two looks
-        at the clock, because the clock itself takes some 50 ns.
+        Minimum duration of one time sample in seconds: a fast function is called several times in a sample, because
+        reading the clock takes about 50 ns.
     budget : float, optional
-        Stop adding rounds once so many seconds have gone by, but never before 3 rounds.
+        Stop after this many seconds, but never before 3 rounds.
     clock : function
-        Tells the seconds.  On a busy computer, `time.thread_time` leaves out the moments in which other programs had
-        the core; it sees only what happens in this thread.
+        Returns the time in seconds.  On a busy computer, `time.thread_time` leaves out the time in which other
+        programs had the core; it counts this thread only.
 
     Returns
     -------
@@ -258,14 +258,14 @@ def latency(candidates, x=None, *, rounds=15, sample=1e-3, budget=None, clock=pe
     repeats = {name: _repeats(run, sample) for name, run in runs.items()}
     seconds = {name: [] for name in runs}
     collecting = gc.isenabled()
-    gc.disable()  # a collection in the middle of a sample is nobody's fault
+    gc.disable()  # a garbage collection would distort the sample in which it happens
     try:
         stop = perf_counter() + (budget if budget is not None else float("inf"))
         for done in range(rounds):
             if done >= 3 and perf_counter() > stop:
                 break
             for name, run in runs.items():
-                run()  # bring this candidate's own data back into the CPU's caches
+                run()  # bring this candidate's data back into the CPU's caches
                 start = clock()
                 for _ in range(repeats[name]):
                     run()

@@ -1,4 +1,4 @@
-"""Small helpers with names and words: what was passed, what was expected, what to type instead."""
+"""Helpers for messages: check what was passed, say what was expected, and suggest what to type instead."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from numbers import Real
 
 
 def closest(word, known):
-    """`` Did you mean 'x'?`` with the nearest known word, and the list of all."""
+    """`` Did you mean 'x'?`` with the closest known word, followed by the list of all of them."""
     known = [str(k) for k in known]
     near = difflib.get_close_matches(str(word), known, n=1, cutoff=0.5)
     return (f" Did you mean {near[0]!r}?" if near else "") + f" There are: {', '.join(known)}."
 
 
 def fraction(value, name="sparsity"):
-    """Return ``value`` as a float if it is a fraction between 0 and 1, else say what it should have been."""
+    """Return ``value`` as a float if it is a fraction between 0 and 1, else raise an error that says what to type."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} is a number between 0 and 1, got {value!r} ({type(value).__name__}); "
                         "write for example 0.9")
@@ -34,13 +34,13 @@ def functions_of(module):
             if inspect.isfunction(f) and f.__module__ == module.__name__ and not name.startswith("_")}
 
 
-def spoken_time(seconds):
+def format_seconds(seconds):
     """``3.2 ms``, with a blank that does not break."""
     number, unit = (1e3 * seconds, "ms") if seconds >= 0.9995e-3 else (1e6 * seconds, "µs")
     return f"{number:,.0f}\N{NO-BREAK SPACE}{unit}" if number >= 999.5 else f"{number:.3g}\N{NO-BREAK SPACE}{unit}"
 
 
-def spoken_bytes(n):
+def format_bytes(n):
     """``12.5 KB``, with a blank that does not break."""
     number, unit = (n / 1024, "KB") if n < 1e6 else (n / 1024**2, "MB")
     return f"{number:.1f}\N{NO-BREAK SPACE}{unit}"

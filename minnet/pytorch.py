@@ -1,7 +1,7 @@
-"""The bridge to PyTorch: the same network with the same masks on the other side, and back again.
+"""Convert networks to PyTorch and back, with their masks.
 
 A mask becomes what ``torch.nn.utils.prune`` leaves on a layer, ``weight_orig`` and ``weight_mask``, so a network that
-was pruned here can be trained on, pruned further or saved there.  PyTorch is loaded when the bridge is crossed.
+was pruned in minnet can be trained, pruned further or saved in PyTorch.  PyTorch is imported on first use.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ class Pair:
     Attributes
     ----------
     kind : type
-        Our layer.
-    theirs : str
+        The layer in minnet.
+    torch_name : str
         Its name in ``torch.nn``.
     settings : function
-        ``settings(layer)`` → the arguments of their constructor, by name.
+        ``settings(layer)`` → the arguments of PyTorch's constructor, by name.
     build : function
-        ``build(module)`` → a layer of ours with the settings of theirs; raises where there is none.
-    names : dict of {our parameter: theirs}
-    turned : bool
-        Whether their weight has its axes the other way round.
+        ``build(module)`` → the layer with the module's settings; by default a layer without arguments.
+    names : dict of {parameter in minnet: in PyTorch}
+    transposed : bool
+        Whether PyTorch's weight is the transpose.
     """
 
     kind: type
-    theirs: str
+    torch_name: str
     settings: Callable = lambda layer: {}
     build: Callable | None = None
     names: dict | None = None
-    turned: bool = False
+    transposed: bool = False
 
     def make(self, module):
         return self.kind() if self.build is None else self.build(module)
 
 
-LEARNT = {"weight": "weight", "bias": "bias"}
+NAMES = {"weight": "weight", "bias": "bias"}
 PAIRS = (
     Pair(Dense, "Linear",
          lambda a: {"in_features": a.n_in, "out_features": a.n_out, "bias": a.bias is not None},
-         lambda b: Dense(b.in_features, b.out_features, b.bias is not None), LEARNT, turned=True),
+         lambda b: Dense(b.in_features, b.out_features, b.bias is not None), NAMES, transposed=True),
     Pair(Conv2d, "Conv2d",
          lambda a: {"in_channels": a.n_in, "out_channels": a.n_out, "kernel_size": a.size, "stride": a.stride,
                     "padding": a.padding, "bias": a.bias is not None},
          lambda b: Conv2d(b.in_channels, b.out_channels, b.kernel_size, b.stride, b.padding, b.bias is not None),
-         LEARNT),
+         NAMES),
     Pair(LayerNorm, "LayerNorm",
          lambda a: {"normalized_shape": a.n, "eps": a.eps},
          lambda b: LayerNorm(*b.normalized_shape, b.eps), {"gain": "weight", "bias": "bias"}),
@@ -70,7 +70,7 @@ PAIRS = (
     Pair(GELU, "GELU", lambda a: {"approximate": "tanh"}),
     Pair(Flatten, "Flatten"), Pair(ReLU, "ReLU"), Pair(Tanh, "Tanh"), Pair(Sigmoid, "Sigmoid"),
 )  # fmt: skip
-# Settings of theirs that ours don't have: the value with which both compute the same.
+# Settings that only PyTorch has: the value with which both compute the same.
 ONLY = {
     "Conv2d": {"dilation": (1, 1), "groups": 1, "padding_mode": "zeros"},
     "MaxPool2d": {"padding": 0, "dilation": 1, "ceil_mode": False},
@@ -87,13 +87,13 @@ def to_torch(net):
     Parameters
     ----------
     net : Layer
-        Made of the layers that both know; those of `minnet.models` but the transformer and the residual networks are.
+        Of layers that both libraries have, as in all of `minnet.models` but the transformer and the residual networks.
 
     Returns
     -------
     torch.nn.Module
         In evaluation mode.  It takes samples in the network's own shape (images, where the network takes images).
-        Masks stand where ``torch.nn.utils.prune`` puts them.
+        Masks are stored as by ``torch.nn.utils.prune``.
 
     Raises
     ------
@@ -102,19 +102,19 @@ def to_torch(net):
     TypeError
         For a layer without a counterpart.
     """
-    return _theirs(the_network(net), _torch(), {}).eval()
+    return _to_module(the_network(net), _torch(), {}).eval()
 
 
 def from_torch(model, input_shape=None):
-    """Build the same network here, from a PyTorch model.
+    """Build the same network in minnet, from a PyTorch model.
 
     Parameters
     ----------
     model : torch.nn.Module
-        A layer that both know, or an ``nn.Sequential`` of such.  Where ``torch.nn.utils.prune`` has left masks, they
-        become ours.
+        A layer that both libraries have, or an ``nn.Sequential`` of such.  Masks of ``torch.nn.utils.prune`` become
+        masks of the parameters.
     input_shape : tuple of int, optional
-        Of one sample, as in `Sequential`.
+        Shape of one sample, as in `Sequential`.
 
     Returns
     -------
@@ -129,78 +129,79 @@ def from_torch(model, input_shape=None):
     if not isinstance(model, nn.Module):
         raise TypeError(f"from_torch takes a torch.nn.Module, got {type(model).__name__}; "
                         "write for example mn.from_torch(torch.nn.Sequential(torch.nn.Linear(64, 10)))")
-    net = _ours(model, nn, {})
+    net = _to_layer(model, nn, {})
     layers = net.layers if isinstance(net, Sequential) else [net]
     return Sequential(*layers, input_shape=input_shape)
 
 
-# ---- there ------------------------------------------------------------------------------------------
+# ---- to PyTorch -------------------------------------------------------------------------------------
 
 
-def _theirs(layer, torch, made):
-    """Their module for a layer of ours; a layer that stands in two places stays one."""
-    if id(layer) not in made:
+def _to_module(layer, torch, converted):
+    """The PyTorch module of a layer; a layer that is used twice stays one module."""
+    if id(layer) not in converted:
         if type(layer) is Sequential:
-            module = torch.nn.Sequential(*(_theirs(inner, torch, made) for inner in layer.layers))
+            module = torch.nn.Sequential(*(_to_module(inner, torch, converted) for inner in layer.layers))
         else:
-            module = _their_layer(layer, torch)
-        made[id(layer)] = module
-    return made[id(layer)]
+            module = _to_torch_layer(layer, torch)
+        converted[id(layer)] = module
+    return converted[id(layer)]
 
 
-def _their_layer(layer, torch):
+def _to_torch_layer(layer, torch):
     pair = next((pair for pair in PAIRS if pair.kind is type(layer)), None)
     if pair is None or getattr(layer, "drop", 0):
         what = type(layer).__name__ if pair is None else "Dense with drop= (DropConnect)"
         raise TypeError(f"{what} has no counterpart in torch.nn; to_torch knows Sequential, "
                         + ", ".join(pair.kind.__name__ for pair in PAIRS))
-    module = getattr(torch.nn, pair.theirs)(**pair.settings(layer))
-    for ours, theirs in (pair.names or {}).items():
-        param = getattr(layer, ours)
+    module = getattr(torch.nn, pair.torch_name)(**pair.settings(layer))
+    for name, torch_name in (pair.names or {}).items():
+        param = getattr(layer, name)
         if param is None:
             continue
-        turn = pair.turned and param.data.ndim == 2
-        data, mask = (None if a is None else torch.tensor(a.T.copy() if turn else a) for a in (param.data, param.mask))
-        getattr(module, theirs).data = data
+        transpose = pair.transposed and param.data.ndim == 2
+        data, mask = (None if a is None else torch.tensor(a.T.copy() if transpose else a)
+                      for a in (param.data, param.mask))
+        getattr(module, torch_name).data = data
         if mask is not None:
-            torch.nn.utils.prune.custom_from_mask(module, theirs, mask)
+            torch.nn.utils.prune.custom_from_mask(module, torch_name, mask)
     return module
 
 
-# ---- and back ---------------------------------------------------------------------------------------
+# ---- from PyTorch -----------------------------------------------------------------------------------
 
 
-def _ours(module, nn, made):
-    """Our layer for a module of theirs; a module that stands in two places stays one."""
-    if id(module) not in made:
+def _to_layer(module, nn, converted):
+    """The layer of a PyTorch module; a module that is used twice stays one layer."""
+    if id(module) not in converted:
         if type(module) is nn.Sequential:
-            layer = Sequential(*(_ours(inner, nn, made) for inner in module))
+            layer = Sequential(*(_to_layer(inner, nn, converted) for inner in module))
         else:
-            layer = _our_layer(module, nn)
-        made[id(module)] = layer
-    return made[id(module)]
+            layer = _from_torch_layer(module, nn)
+        converted[id(module)] = layer
+    return converted[id(module)]
 
 
-def _our_layer(module, nn):
-    pair = next((pair for pair in PAIRS if getattr(nn, pair.theirs) is type(module)), None)
+def _from_torch_layer(module, nn):
+    pair = next((pair for pair in PAIRS if getattr(nn, pair.torch_name) is type(module)), None)
     if pair is None:
         raise TypeError(f"{type(module).__name__} has no counterpart here; from_torch knows Sequential, "
-                        + ", ".join(pair.theirs for pair in PAIRS))
-    for name, wanted in ONLY.get(pair.theirs, {}).items():
+                        + ", ".join(pair.torch_name for pair in PAIRS))
+    for name, wanted in ONLY.get(pair.torch_name, {}).items():
         if (found := getattr(module, name)) != wanted:
-            raise ValueError(f"{pair.theirs} with {name}={found!r} has no counterpart here; "
+            raise ValueError(f"{pair.torch_name} with {name}={found!r} has no counterpart here; "
                              f"only {name}={wanted!r} computes the same")
     layer = pair.make(module)
-    for ours, theirs in (pair.names or {}).items():
-        if (param := getattr(layer, ours)) is None:
+    for name, torch_name in (pair.names or {}).items():
+        if (param := getattr(layer, name)) is None:
             continue
-        data = getattr(module, f"{theirs}_orig", None)  # there once it has been pruned
-        data = getattr(module, theirs) if data is None else data
-        mask = getattr(module, f"{theirs}_mask", None)
-        turn = pair.turned and param.data.ndim == 2
+        data = getattr(module, f"{torch_name}_orig", None)  # exists once it has been pruned
+        data = getattr(module, torch_name) if data is None else data
+        mask = getattr(module, f"{torch_name}_mask", None)
+        transpose = pair.transposed and param.data.ndim == 2
         data, mask = (None if a is None else a.detach().cpu().numpy() for a in (data, mask))
-        data, mask = (a.T if turn and a is not None else a for a in (data, mask))
-        param._data = np.array(data, order="C")  # of their number type
+        data, mask = (a.T if transpose and a is not None else a for a in (data, mask))
+        param._data = np.array(data, order="C")  # keeps PyTorch's number type
         param.mask = None if mask is None else mask.astype(bool)
     return layer
 
@@ -210,6 +211,6 @@ def _torch():
         import torch
         import torch.nn.utils.prune
     except ImportError as missing:
-        raise ImportError("the bridge needs PyTorch, which is not installed here; type `pip install torch` "
-                          "and start the kernel anew") from missing
+        raise ImportError("this needs PyTorch, which is not installed; type `pip install torch` "
+                          "and restart the kernel") from missing
     return torch

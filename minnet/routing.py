@@ -1,11 +1,12 @@
-"""Messages on their way through a web of one-way links, and the links that nobody needs.
+"""Messages in a network of directed links, and pruning of the links that are used least.
 
-Senders have messages for receivers, and whoever is in between passes them on.  Every link counts what goes over it, and
-the links least used fall: "use it or lose it", the rule by which a brain is thought to prune its synapses.
+Senders have messages for receivers, and the nodes in between relay them.  Every link counts the messages that it
+carries, and the least used links are pruned: "use it or lose it", the rule by which a brain is thought to prune its
+synapses.
 
-The model is that of Navlakha, Barth and Bar-Joseph (2015, "Decreasing-rate pruning optimizes the construction of
-efficient and robust distributed networks", PLoS Computational Biology 11, e1004347), in small: half of the nodes send
-and half receive, all pairs are equally likely, and a message takes one of the shortest ways.
+This is a small version of the model of Navlakha, Barth and Bar-Joseph (2015, "Decreasing-rate pruning optimizes the
+construction of efficient and robust distributed networks", PLoS Computational Biology 11, e1004347): half of the nodes
+send and half receive, all pairs are equally likely, and a message takes one of the shortest paths.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from minnet.messages import closest
 
-# How far the pruning has got (0 to 1) after a part t of the rounds, counted in factors of what is left.
+# Progress of the pruning (0 to 1, on a log scale of the links left) after a fraction t of the rounds.
 RATES = {
     "decreasing": lambda t: 1 - (1 - t) ** 2,
     "constant": lambda t: t,
@@ -23,28 +24,28 @@ RATES = {
 
 
 class Web:
-    """Nodes that are all linked with each other at first, in both directions.
+    """A network of nodes (a graph), at first with a link from each node to every other.
 
     Parameters
     ----------
     nodes : int
-        The first half of them send, the others receive.
+        The first half are senders, the others receivers.
     rng : numpy.random.Generator, seed or None
-        Dice for the messages, for the choice between equally short ways, and between links that are used equally.
+        For the messages, and for ties: between shortest paths, and between links that are used equally often.
 
     Attributes
     ----------
     links : ndarray of bool, (nodes, nodes)
         ``links[a, b]``: there is a link from a to b.
     used : ndarray of int, (nodes, nodes)
-        How many messages have gone over each link.
+        How many messages each link has carried.
     """
 
     def __init__(self, nodes=40, rng=None):
         if not isinstance(nodes, (int, np.integer)) or nodes < 2:
             raise ValueError(f"a web has at least 2 nodes, a sender and a receiver, got {nodes!r}; write for example "
                              "Web(40)")
-        self.senders, self.dice = nodes // 2, np.random.default_rng(rng)
+        self.senders, self.rng = nodes // 2, np.random.default_rng(rng)
         self.links = ~np.eye(nodes, dtype=bool)
         self.used = np.zeros((nodes, nodes), int)
 
@@ -54,7 +55,7 @@ class Web:
         return int(self.links.sum())
 
     def send(self, messages):
-        """Send so many messages, each from any sender to any receiver, and let the links count.
+        """Send messages, each from a random sender to a random receiver; the links count them.
 
         Returns
         -------
@@ -62,40 +63,40 @@ class Web:
             How many have arrived.
         """
         steps = distances(self.links)
-        at = self.dice.integers(0, self.senders, messages)
-        to = self.dice.integers(self.senders, len(self.links), messages)
-        at, to = at[steps[at, to] > 0], to[steps[at, to] > 0]  # the others find no way
+        at = self.rng.integers(0, self.senders, messages)
+        to = self.rng.integers(self.senders, len(self.links), messages)
+        at, to = at[steps[at, to] > 0], to[steps[at, to] > 0]  # the others have no path
         arrived = len(at)
         while len(at):
             nearer = self.links[at] & (steps[at, to][:, None] - 1 == steps[:, to].T)
-            then = (nearer * self.dice.random(nearer.shape)).argmax(axis=1)  # any of the nodes that are nearer
+            then = (nearer * self.rng.random(nearer.shape)).argmax(axis=1)  # a random one of the nodes that are closer
             np.add.at(self.used, (at, then), 1)
             at, to = then[then != to], to[then != to]
         return arrived
 
     def prune(self, left):
-        """Let the least used links fall until so many are left; of equally used ones, dice choose."""
-        order = np.where(self.links, self.used + self.dice.random(self.used.shape), -1).ravel().argsort()
+        """Prune the least used links until ``left`` remain; ties are broken at random."""
+        order = np.where(self.links, self.used + self.rng.random(self.used.shape), -1).ravel().argsort()
         self.links.ravel()[order[: self.links.size - left]] = False
 
     @property
     def ways(self):
-        """How many links the shortest way has, (senders, receivers); −1 where there is none."""
+        """Length of the shortest path in links, (senders, receivers); −1 where there is none."""
         return distances(self.links)[: self.senders, self.senders :]
 
     @property
     def arriving(self):
-        """Which part of all pairs of sender and receiver is still connected, 0 to 1."""
+        """Fraction of all pairs of sender and receiver that are still connected, 0 to 1."""
         return float(np.mean(self.ways > 0))
 
     @property
     def length(self):
-        """How many links the shortest way has on average, where there is one."""
+        """Mean length of the shortest paths, in links, over the connected pairs."""
         ways = self.ways
         return float(ways[ways > 0].mean()) if (ways > 0).any() else float("nan")
 
     def kinds(self):
-        """How many links there are of each kind, {"sender → receiver": …}."""
+        """Number of links of each kind, {"sender → receiver": …}."""
         s, links = self.senders, self.links
         parts = {"sender → receiver": links[:s, s:], "sender → sender": links[:s, :s],
                  "receiver → receiver": links[s:, s:], "receiver → sender": links[s:, :s]}
@@ -103,12 +104,13 @@ class Web:
 
 
 def plan(rate, full, left, rounds=10):
-    """How many links are left after each round, from all of them down to ``left``.
+    """Number of links left after each round, from all of them down to ``left``.
 
     Parameters
     ----------
     rate : {"decreasing", "constant", "increasing"}
-        Whether the part *of what is there* that falls gets smaller from round to round, stays, or gets larger.
+        Whether the fraction *of the remaining links* that is pruned decreases from round to round, stays constant,
+        or increases.
     full, left : int
         Links before the first round and after the last.
     rounds : int
@@ -135,7 +137,7 @@ def prune_in_rounds(web, rate, left, rounds=10, messages=80):
     rate, left, rounds
         As in `plan`.
     messages : int
-        In each round.
+        Messages in each round.
 
     Yields
     ------
@@ -149,9 +151,10 @@ def prune_in_rounds(web, rate, left, rounds=10, messages=80):
 
 
 def distances(links):
-    """How many links the shortest way from each node to each other has, (nodes, nodes); −1 where there is none.
+    """Length of the shortest path between all nodes, in links, (nodes, nodes); −1 where there is none.
 
-    From every node at once: whoever is one link behind those reached last, and was not reached before, comes next.
+    Breadth-first search from every node at once: the next front is what one link reaches from the last one, and was
+    not reached before.
     """
     here, along, steps, count = np.eye(len(links), dtype=bool), links.astype(np.float32), np.full(links.shape, -1), 0
     while here.any():

@@ -1,6 +1,6 @@
-"""This computer: does it have what the lessons need, and how long will they take on it?
+"""Does this computer have what the lessons need, and how long will they take on it?
 
-`checkup` looks at each thing in turn and says OK, or what to do.  It installs nothing and changes nothing.
+`checkup` checks one thing after another and reports OK, or what to do.  It installs and changes nothing.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from time import perf_counter
 
 import numpy as np
 
-SLOW = 4.0  # so many times the time of the computer on which the lessons were written
+SLOW = 4.0  # times as long as on the computer on which the lessons were written
 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that was looked at: fine or not, what it is, and what was found or what to do."""
+    """One check: whether it is fine, what was checked, and what was found or what to do."""
 
     fine: bool
     what: str
@@ -28,7 +28,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Checkup:
-    """What `checkup` found; shows itself at the end of a cell."""
+    """The result of `checkup`; displays itself at the end of a cell."""
 
     lines: tuple[Line, ...]
 
@@ -48,7 +48,7 @@ class Checkup:
 
 
 def checkup():
-    """Look whether this computer has what the lessons need.
+    """Check whether this computer has what the lessons need.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def checkup():
 
 
 def _packages():
-    """The packages that minnet asks for; where it was not installed, itself."""
+    """The packages that minnet requires, or minnet itself where it is not installed."""
     try:
         wanted = metadata.requires("minnet") or []
     except metadata.PackageNotFoundError:
@@ -92,7 +92,7 @@ def _compiler():
 
         predict = sparse.compile(mlp(8, 4, rng=0), format="csr")
         predict(np.zeros((2, 8), np.float32))
-    except Exception as error:  # whatever is wrong with it, the other lines should still be read
+    except Exception as error:  # whatever the error is, the other lines should still be shown
         return Line(False, "sparse kernels", f"numba stopped with {type(error).__name__}: {error}; "
                                              "type `pip install --force-reinstall numba`")
     return Line(True, "sparse kernels", f"compiled or loaded in {perf_counter() - begun:.1f} s")
@@ -107,7 +107,7 @@ def _mnist():
 
 
 def _speed():
-    """Train for a moment, and compare with the computer on which the lessons were written."""
+    """Time a short training, and compare it with the computer on which the lessons were written."""
     from minnet.measure import latency
     from minnet.nn.models import mlp
     from minnet.nn.train import fit

@@ -2,7 +2,7 @@
 
 A sentence is about an effect, such as the points by which one way is better than another, or the part of the networks
 in which it is. The effect has another size with each seed, and with each way of rounding (see `tests.rounding`). So a
-test hands over one number for each seed, and says which of three things the sentence means:
+test passes one number for each seed, and says which of three things the sentence means:
 
     claim.every(during - before, above=0)           # "in every network": each of the numbers
     claim.median(ticket - random, above=0.1)        # "typically": their median
@@ -94,7 +94,7 @@ def margin(form, values, above, below, share=0.9):
         What the claim is about: the mean of the numbers, their median, or the number that the share reaches.
     spread : float
         Standard deviation of a single number for *every*, over seeds and computers; for the others, that of the
-        statistic over so many seeds (by drawing them again, 1,000 times).
+        statistic over as many seeds (by resampling them 1,000 times).
     margin : float
         Infinite where nothing differs.
     """

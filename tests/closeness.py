@@ -3,8 +3,8 @@
 A matrix product adds up n terms, and each processor, BLAS library and batch size adds them in another order. Every
 addition rounds by up to half a unit in the last place *of the sum so far*. So the error of an entry follows from the
 size of the terms, not from the size of the entry: where large terms cancel, an entry close to 0 is as uncertain as the
-large ones beside it. A tolerance relative to each entry (`rtol`) is too strict there, and an absolute one (`atol=1e-5`)
-is too strict for results of size 100 and too lax for results of size 0.001. So the tolerance here is
+large ones next to it. A tolerance relative to each entry (`rtol`) is too strict there, and an absolute one
+(`atol=1e-5`) is too strict for results of size 100 and too lax for results of size 0.001. So the tolerance here is
 
     ulps * eps * largest
 
@@ -33,7 +33,7 @@ def tolerance(found, wanted, ulps=ULPS, terms=0):
     ulps : float
         Units in the last place of the largest value.
     terms : float
-        Size of the terms that were added up. Needed where there are so few results that all of them may have come out
+        Size of the terms that were added up. Needed for so few results that all of them may happen to be
         small; among many there is one that is as large as the terms.
     """
     kinds = [np.asarray(each).dtype for each in (found, wanted)]

@@ -1,4 +1,4 @@
-"""What all tests share: one thread for matrices, hypothesis without deadlines, and seeded dice."""
+"""What all tests share: one thread for matrices, hypothesis without deadlines, and seeded generators."""
 
 import os
 import re
@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def claim(request):
-    """``claim.every(values, above=…)``, ``.median``, ``.most``: what a lesson says, held against several seeds."""
+    """``claim.every(values, above=…)``, ``.median``, ``.most``: what a lesson says, tested with several seeds."""
     return Claim(request.node.nodeid)
 
 

@@ -1,4 +1,4 @@
-"""Exercises of lessons 03, 06 and 09: each typical slip is told by its name."""
+"""Exercises of lessons 03, 06 and 09: each typical mistake is named."""
 
 import numpy as np
 import pytest
@@ -72,7 +72,7 @@ def no_training(net, data, levels):
     return net
 
 
-@pytest.mark.parametrize("id, slip, told", [
+@pytest.mark.parametrize("id, slip, message", [
     ("06.by_hand", lambda w1, b1, w2, keep: (w1 * keep, b1 * keep, w2), "as large as before"),
     ("06.by_hand", lambda w1, b1, w2, keep: (w1[:, keep], b1, w2[keep]), "`b1` is as large as before"),
     ("06.by_hand", lambda w1, b1, w2, keep: (w1[:, ~keep], b1[~keep], w2[~keep]), "where `keep` is True"),
@@ -105,9 +105,9 @@ def no_training(net, data, levels):
     ("09.step", lambda w, speed, gradient, mask: (w * 0, speed * 0), "should move as before"),
     ("09.step", in_place, "It changes the `w` that it is given"),
 ])
-def test_slips_are_told(id, slip, told):
+def test_slips_are_named(id, slip, message):
     note = mn.check(id, slip)
-    assert not note.right and told in note.text
+    assert not note.right and message in note.text
 
 
 def test_the_speed_of_a_removed_weight_may_be_anything():
@@ -118,7 +118,7 @@ def test_the_speed_of_a_removed_weight_may_be_anything():
     assert mn.check("09.step", masked_where_it_is_used).right
 
 
-def test_a_tenth_of_each_layer_and_pruning_twice_are_told():
+def test_a_tenth_of_each_layer_and_pruning_twice_are_named():
     net = mn.models.mlp(64, 32, 16, 10, rng=0)
     assert "add up" not in mn.check("03.kept", [1, 1, 1], net).text
     mn.prune(net, 0.9)

@@ -32,7 +32,7 @@ def found_in_lesson(id):
 
 @pytest.fixture(autouse=True)
 def no_hints_given():
-    commands._given.clear()
+    commands._hints_shown.clear()
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_without_anything_it_is_unfilled(id):
 
 
 @every
-def test_whoever_hands_in_what_returns_nothing_is_told_so(id):
+def test_an_answer_of_none_is_explained(id):
     net = mn.models.mlp(4, 3, 2, rng=0)
     for nothing in (mn.prune(net, 0.5), mn.cut(net), mn.restore(mn.models.mlp(4, 3, 2, rng=0))):
         note = mn.check(id, nothing)
@@ -90,7 +90,7 @@ def test_whoever_hands_in_what_returns_nothing_is_told_so(id):
 
 
 @every
-def test_missing_or_strange_arguments_are_told(id):
+def test_missing_or_strange_arguments_are_explained(id):
     assert EXERCISES[id].call in mn.check(id, 1, 2, 3, 4, 5).text
     assert not mn.check(id, [0.1, 0.2, 0.3], "not a network").right
 
@@ -148,7 +148,7 @@ def test_kept_is_checked_against_the_learners_own_network(pruned):
     assert not mn.check("03.kept", [0.1, 0.1, 0.1], pruned).right
 
 
-@pytest.mark.parametrize("slip, told", [
+@pytest.mark.parametrize("slip, message", [
     (lambda ps: [100 * p.kept / p.size for p in ps if p.prunable], "per cent"),
     (lambda ps: [p.kept for p in ps if p.prunable], "counts"),
     (lambda ps: [1 - p.kept / p.size for p in ps if p.prunable], "lost"),
@@ -160,25 +160,25 @@ def test_kept_is_checked_against_the_learners_own_network(pruned):
     (lambda ps: [round(p.kept / p.size, 1) for p in ps if p.prunable], "at least two decimals"),
     (lambda ps: ["6%", "19%", "59%"], "a % sign"),
 ])
-def test_slips_with_kept(slip, told, pruned):
-    assert told in mn.check("03.kept", slip(pruned.params()), pruned).text
+def test_slips_with_kept(slip, message, pruned):
+    assert message in mn.check("03.kept", slip(pruned.params()), pruned).text
 
 
 def test_kept_needs_a_network_at_90_per_cent():
     assert "0% of its weights" in mn.check("03.kept", [1, 1, 1], mn.models.mlp(64, 32, 16, 10, rng=0)).text
 
 
-@pytest.mark.parametrize("sizes, how, told", [
+@pytest.mark.parametrize("sizes, how, message", [
     ((64, 32, 16, 10), {"scope": mn.layer}, "each layer on its own"),
     ((64, 32, 16, 10), {"criterion": mn.random, "rng": 0}, "nearest to zero"),
     ((64, 300, 100, 10), {}, "another network"),
     ((64, 20, 10), {}, "another network"),
 ])
-def test_kept_needs_the_lessons_network_pruned_as_a_whole(sizes, how, told):
+def test_kept_needs_the_lessons_network_pruned_as_a_whole(sizes, how, message):
     net = mn.models.mlp(*sizes, rng=1)
     mn.prune(net, 0.9, **how)
     note = mn.check("03.kept", [p.kept / p.size for p in net.params() if p.prunable], net)
-    assert not note.right and told in note.text
+    assert not note.right and message in note.text
 
 
 def lowest(scores, count):
@@ -188,7 +188,7 @@ def lowest(scores, count):
 
 
 def threshold(weights, sparsity):
-    """The size up to which weights fall: right, unless several weights are equal."""
+    """The largest magnitude that is pruned: right, unless several weights are equal."""
     return np.sort(np.append(np.abs(weights), -1), axis=None)[round(sparsity * weights.size)]
 
 
@@ -198,7 +198,7 @@ def in_place(weights, sparsity):
     return mask
 
 
-@pytest.mark.parametrize("slip, told", [
+@pytest.mark.parametrize("slip, message", [
     (lambda w, s: lowest(w, round(s * w.size)), "without their sign"),
     (lambda w, s: lowest(-np.abs(w), round(s * w.size)), "largest weights"),
     (lambda w, s: ~lowest(np.abs(w), round(s * w.size)), "True means keep"),
@@ -211,5 +211,5 @@ def in_place(weights, sparsity):
     (in_place, "changes the weights"),
     (lambda w: w > 0, "stopped with TypeError"),
 ])
-def test_slips_with_largest(slip, told):
-    assert told in mn.check("03.largest", slip).text
+def test_slips_with_largest(slip, message):
+    assert message in mn.check("03.largest", slip).text

@@ -47,13 +47,13 @@ def test_which_weights_go_matters(digits):
 
 def test_plain_training_leaves_no_weight_at_zero_and_an_l1_penalty_does(digits):
     net = mn.models.mlp(64, 32, 16, 10, rng=0)
-    twin = net.copy()
+    sparse_net = net.copy()
     mn.fit(net, digits.train, epochs=40, optimiser=mn.SGD(0.1, momentum=0.9), rng=0, progress=False)
-    mn.fit(twin, digits.train, epochs=40, optimiser=mn.SGD(0.1, momentum=0.9, l1=1e-3), rng=0, progress=False)
+    mn.fit(sparse_net, digits.train, epochs=40, optimiser=mn.SGD(0.1, momentum=0.9, l1=1e-3), rng=0, progress=False)
     assert all(np.all(p.data != 0) for p in net.params() if p.prunable)
-    print(f"validation accuracy {mn.accuracy(net, digits.val):.1%}, with L1 {mn.accuracy(twin, digits.val):.1%}")
-    zeros = np.mean(np.concatenate([p.data.ravel() == 0 for p in twin.params() if p.prunable]))
-    assert zeros > 0.2 and mn.accuracy(twin, digits.val) > 0.9
+    print(f"validation accuracy {mn.accuracy(net, digits.val):.1%}, with L1 {mn.accuracy(sparse_net, digits.val):.1%}")
+    zeros = np.mean(np.concatenate([p.data.ravel() == 0 for p in sparse_net.params() if p.prunable]))
+    assert zeros > 0.2 and mn.accuracy(sparse_net, digits.val) > 0.9
 
 
 def test_the_split_is_fixed_stratified_and_complete(digits):

@@ -49,7 +49,7 @@ def test_n_of_m_refuses_a_full_group():
         NM.from_dense([[1, 1, 1, 0]], 5, 4)
 
 
-def test_wrong_shapes_are_told():
+def test_wrong_shapes_raise():
     for write in (COO.from_dense, CSR.from_dense, Bitmap.from_dense, Blocks.from_dense, NM.from_dense):
         with pytest.raises(ValueError, match="2 axes"):
             write(np.zeros(3))

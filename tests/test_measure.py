@@ -1,4 +1,4 @@
-"""Costs, held against counts by hand, against bytes really written, and against a clock of our own."""
+"""Costs, compared with counts by hand, with the bytes really written, and with a clock of our own."""
 
 import gzip
 import itertools

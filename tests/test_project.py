@@ -93,7 +93,7 @@ def test_citation_names_this_version():
 
 
 def test_jupyterlab_knows_every_setting_that_we_ship():
-    """A misspelt setting would be ignored without a word; the installed JupyterLab's own schemas tell."""
+    """A misspelt setting would be ignored without a word; the installed JupyterLab's own schemas show it."""
     schemas = Path(sys.prefix) / "share" / "jupyter" / "lab" / "schemas"
     if not schemas.is_dir():
         pytest.skip(f"JupyterLab's schemas are not in {schemas}")

@@ -1,4 +1,4 @@
-"""The bridge to PyTorch: what goes over and comes back predicts the same, with the same masks."""
+"""To PyTorch and back: the converted network predicts the same, with the same masks."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The routing web against plain loops: shortest ways, what is counted, who falls, and how many in each round."""
+"""The routing web against plain loops: shortest paths, counts, which links are pruned, and how many in each round."""
 
 from collections import deque
 
@@ -69,24 +69,24 @@ def test_all_pairs_and_all_equally_short_ways_are_used_alike():
     web = Web(4, rng=0)
     web.links[:] = False
     web.links[0, [1, 2]] = web.links[[1, 2], 3] = True  # from 0 to 3 over 1 or over 2; 1 sends to 3 itself
-    assert web.send(8000) == pytest.approx(6000, abs=200)  # 0 → 2, 0 → 3 and 1 → 3, but there is no way 1 → 2
+    assert web.send(8000) == pytest.approx(6000, abs=200)  # 0 → 2, 0 → 3 and 1 → 3, but there is no path 1 → 2
     assert web.used[0, 1] == pytest.approx(1000, abs=150)
     assert web.used[0, 2] == pytest.approx(3000, abs=200)  # all 0 → 2, and half of 0 → 3
 
 
 @given(st.integers(0, 10**6), st.floats(0, 1))
-def test_the_least_used_fall_and_exactly_so_many_are_left(seed, part):
+def test_the_least_used_are_pruned_and_exactly_the_number_asked_for_is_left(seed, part):
     web = some_web(seed)
     web.send(30)
     before, left = web.links.copy(), round(part * web.count)
     web.prune(left)
     assert web.count == left and not (web.links & ~before).any()
-    fallen = before & ~web.links
-    if fallen.any() and web.count:
-        assert web.used[fallen].max() <= web.used[web.links].min()
+    pruned = before & ~web.links
+    if pruned.any() and web.count:
+        assert web.used[pruned].max() <= web.used[web.links].min()
 
 
-def test_among_equally_used_links_dice_choose():
+def test_ties_between_links_are_broken_at_random():
     chosen = sum(_pruned_without_use(seed) for seed in range(400))
     links = ~np.eye(6, dtype=bool)
     assert chosen[links].sum() == 400 * 10
@@ -111,11 +111,11 @@ def test_all_rates_end_at_the_same_number_of_links(rate):
 
 def test_what_the_rates_mean():
     full, left = 10**9, 10**8
-    falling, same, rising = (-np.diff(np.log([full, *plan(rate, full, left)]))
+    decreasing, same, rising = (-np.diff(np.log([full, *plan(rate, full, left)]))
                              for rate in ("decreasing", "constant", "increasing"))
     assert np.allclose(same, same[0], atol=1e-6)
-    assert (np.diff(falling) < 0).all() and (np.diff(rising) > 0).all()
-    assert np.allclose(falling, rising[::-1], atol=1e-6)  # mirror images
+    assert (np.diff(decreasing) < 0).all() and (np.diff(rising) > 0).all()
+    assert np.allclose(decreasing, rising[::-1], atol=1e-6)  # mirror images
 
 
 @every_rate
@@ -129,7 +129,7 @@ def test_the_rounds_are_send_and_prune(rate):
     assert np.array_equal(one.links, other.links) and np.array_equal(one.used, other.used)
 
 
-def test_typical_mistakes_are_told():
+def test_typical_mistakes_raise():
     with pytest.raises(ValueError, match="Did you mean 'decreasing'"):
         plan("decrease", 100, 10)
     with pytest.raises(ValueError, match="at least 1 in at least 1 round"):

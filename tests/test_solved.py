@@ -1,4 +1,4 @@
-"""A learner's progress: kept beside the lessons and nowhere else, whatever has happened to the file."""
+"""A learner's progress: stored next to the lessons and nowhere else, whatever has happened to the file."""
 
 import json
 
@@ -50,7 +50,7 @@ def test_a_damaged_file_counts_as_none_and_is_replaced(lessons, damage):
     assert solve().right and mn.progress().solved == 1
 
 
-def test_a_folder_that_cannot_be_written_stops_nobody(lessons, monkeypatch):
+def test_a_folder_that_cannot_be_written_does_not_stop_the_learner(lessons, monkeypatch):
     def full(*args):
         raise OSError("no space left")
 

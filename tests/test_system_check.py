@@ -1,4 +1,4 @@
-"""The check-up tells what is missing, too old or broken, and what to type."""
+"""The check-up reports what is missing, too old or broken, and what to type."""
 
 from importlib import metadata
 
@@ -25,7 +25,7 @@ def test_mnist_is_optional(monkeypatch):
         assert line.fine and line.said.startswith(said)
 
 
-def test_what_is_missing_or_too_old_is_told_with_what_to_type(monkeypatch):
+def test_what_is_missing_or_too_old_is_reported_with_what_to_type(monkeypatch):
     def version(name):
         if name == "tqdm":
             raise metadata.PackageNotFoundError(name)
@@ -39,7 +39,7 @@ def test_what_is_missing_or_too_old_is_told_with_what_to_type(monkeypatch):
     assert "TO DO  numba" in repr(mn.checkup()) and "✗ To do" in mn.checkup()._repr_html_()
 
 
-def test_a_compiler_that_fails_is_told(monkeypatch):
+def test_a_compiler_that_fails_is_reported(monkeypatch):
     monkeypatch.setattr("minnet.sparse.compile", lambda net, format: 1 / 0)
     line = lines()["sparse kernels"]
     assert not line.fine and "ZeroDivisionError" in line.said and "pip install" in line.said

@@ -1,4 +1,4 @@
-"""Whoever asks for fewer cores gets them, and at the end there are as many as before."""
+"""A request for fewer cores is granted, and afterwards there are as many as before."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Data to learn from.  Each function returns a `Dataset` with ``.train``, ``.val`` and ``.test``."""
+"""Data sets.  Each function returns a `Dataset` with ``.train``, ``.val`` and ``.test``."""
 
 from minnet.data.dataset import Dataset, Split
 from minnet.data.mnist1d_signals import mnist1d

@@ -1,6 +1,6 @@
-"""What every data set looks like: three named parts, and how to show a sample.
+"""A data set: three splits, and how to show a sample.
 
-Learn on ``train``, choose on ``val``, and open ``test`` once, at the end.
+Train on ``train``, choose on ``val``, and use ``test`` once, at the end.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Split:
-    """One part of a data set: samples ``x`` (n, features) and labels ``y`` (n,), both read-only."""
+    """One split of a data set: samples ``x`` (n, features) and labels ``y`` (n,), both read-only."""
 
     x: np.ndarray
     y: np.ndarray
@@ -29,7 +29,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three parts and what is needed to show them."""
+    """Three splits, and what is needed to show their samples."""
 
     name: str
     train: Split

@@ -1,9 +1,9 @@
 """Associative recall: a list of pairs, then a question about one of them.
 
-To answer, a network has to look up the place where the key of the question stood, which is what one head of
-attention does and what an MLP can't do well.  So it shows which heads matter: remove the one that
-looks things up and the answers are guesses; remove another and nothing happens.  After J. Ba et al. (2016), Using fast
-weights to attend to the recent past, arXiv:1610.06258, section 4.1, with keys and values as one token.
+To answer, a network has to find the position of the question's key, which an attention head can do and an MLP
+can't do well.  So the task shows which heads matter: without the head that does this look-up, accuracy drops to chance
+level; without another one, nothing happens.  After J. Ba et al. (2016), Using fast weights to attend to the recent
+past, arXiv:1610.06258, section 4.1, with key and value as one token.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from minnet.data.dataset import Dataset, Split
 
 
 def recall(pairs=4, keys=8, values=8, samples=(4000, 500, 1000), rng=0):
-    """Make sequences such as ``c→2  a→7  h→2  b→0  a?``, whose answer is 7.
+    """Generate sequences such as ``c→2  a→7  h→2  b→0  a?``, whose answer is 7.
 
-    The first ``pairs`` tokens each name a key and its value, the last one a key alone: one of those before.  A
-    token is a row of ``keys + values`` numbers: a 1 for the key, a 1 for the value (none in the question), else
-    0.  All keys of a sequence differ; values may come twice.  Whoever doesn't look at the question and names the
-    commonest value is right in 41 % of the default sequences.
+    Each of the first ``pairs`` tokens is a key with its value; the last token, the question, is one of these keys
+    alone.  A token is a row of ``keys + values`` numbers: a 1 for the key, a 1 for the value (none in the question),
+    else 0.  All keys of a sequence differ; values may repeat.  The most frequent value of a sequence, whatever the
+    question, is correct in 41% of the default sequences.
 
     Parameters
     ----------
     pairs : int
         Pairs before the question.
     keys, values : int
-        How many different ones there are; at least as many keys as pairs.
+        Number of different keys and values; at least as many keys as pairs.
     samples : (int, int, int)
         Sequences for training, validation and test.
     rng : numpy.random.Generator, seed or None
-        The dice; the same seed gives the same sequences.
+        The same seed gives the same sequences.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def recall(pairs=4, keys=8, values=8, samples=(4000, 500, 1000), rng=0):
 
 
 def spelled(data, x):
-    """A sequence as people write it, a word for each token.
+    """A sequence in readable form, a string for each token.
 
     Parameters
     ----------
@@ -93,12 +93,12 @@ def spelled(data, x):
 
 
 def _sequences(n, pairs, keys, values, rng):
-    row, place = np.arange(n), np.arange(pairs)
+    row, position = np.arange(n), np.arange(pairs)
     key = rng.permuted(np.tile(np.arange(keys), (n, 1)), axis=1)[:, :pairs]
     value = rng.integers(values, size=(n, pairs))
     asked = rng.integers(pairs, size=n)
     x = np.zeros((n, pairs + 1, keys + values), np.float32)
-    x[row[:, None], place, key] = 1
-    x[row[:, None], place, keys + value] = 1
+    x[row[:, None], position, key] = 1
+    x[row[:, None], position, keys + value] = 1
     x[row, -1, key[row, asked]] = 1
     return x.reshape(n, -1), value[row, asked].astype(np.int64)

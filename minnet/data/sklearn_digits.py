@@ -9,19 +9,19 @@ import numpy as np
 
 from minnet.data.dataset import Dataset, Split
 
-SPLIT_SEED = 0  # names the split: every lesson, test and benchmark sees the same three parts
+SPLIT_SEED = 0  # every lesson, test and benchmark uses the same split
 
 
 def digits():
-    """The handwritten digits 0–9, always split the same way.
+    """The handwritten digits 0–9, always with the same split.
 
     Returns
     -------
     Dataset
-        ``x`` float32 (n, 64) between 0 and 1, ``y`` int64 (n,).  Of each class 60 % are for training, 20 %
-        for validation and 20 % for the test.
+        ``x`` float32 (n, 64) between 0 and 1, ``y`` int64 (n,).  Of each class, 60% are for training, 20%
+        for validation and 20% for the test.
     """
-    from sklearn.datasets import load_digits  # scikit-learn loads slowly: only when asked for
+    from sklearn.datasets import load_digits  # scikit-learn loads slowly, so only when needed
 
     raw = load_digits()
     x = (raw.data / 16).astype(np.float32)

@@ -1,8 +1,8 @@
 """Pictures of networks: Axes in, artists out.
 
 Each function draws into the Axes that it is given, or into a `Picture` of its own that a notebook shows, and
-returns a `Drawing` whose ``update()`` moves the artists that are already there.  Nothing here touches pyplot,
-so drawings can be made from any thread.
+returns a `Drawing` whose ``update()`` changes the artists that exist.  Nothing here uses pyplot, so drawings can
+be made from any thread.
 """
 
 from minnet.draw.attention_maps import attention

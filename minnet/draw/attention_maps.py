@@ -1,7 +1,7 @@
-"""What each head of attention looks at: for one sample, a map of who asks whom.
+"""Attention maps: for one sample, the attention weights of every head.
 
-A row is a token that asks, a column a token that is asked; the darker a square, the more of the answer comes from
-there, and a row always adds up to 1.  Heads stand in a row for each layer; one that is removed is grey.
+A row is a query token, a column a key token; the darker a square, the larger the attention weight, and each row sums
+to 1.  Each layer is a row of maps; a removed head is grey.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from matplotlib.patches import Rectangle
 
 from minnet.draw import palette
 from minnet.draw.figure import DPI, Drawing
-from minnet.nn.attention import gone, patterns
+from minnet.nn.attention import patterns, removed_heads
 
 LINE = 15.5  # pixels that a line of small print takes
 GAP = 14  # pixels between two heads
-LEFT = 60  # pixels for the words of those that ask
-OVER, UNDER = 2.4 * LINE, 2.6 * LINE  # pixels for the names over a row of maps, and for the words below
+LEFT = 60  # pixels for the names of the query tokens
+OVER, UNDER = 2.4 * LINE, 2.6 * LINE  # pixels for the names above a row of maps, and for the token names below
 
 
 def attention(net, x, ax=None, *, words=None, mark=None, title=None):
@@ -32,14 +32,14 @@ def attention(net, x, ax=None, *, words=None, mark=None, title=None):
     ax : matplotlib.axes.Axes, optional
         By default a new `Picture`.
     words : sequence of str, optional
-        What each token is called; by default its number, from 1.
+        A name for each token; by default its number, from 1.
     mark : (int, int), optional
-        Asking and asked token: a square to be framed in every map.
+        Query and key token: a square to be framed in every map.
     title : str, optional
 
     Returns
     -------
-    Gaze
+    AttentionMaps
     """
     return AttentionMaps(net, x, ax, words=words, mark=mark, title=title)
 
@@ -50,14 +50,14 @@ class AttentionMaps(Drawing):
     Attributes
     ----------
     maps : list of ndarray, (heads, tokens, tokens)
-        For each layer of attention: how much of what the token of the row hears comes from that of the column.
+        Attention weights of each attention layer; the row is the query, the column the key.
     removed : list of ndarray of bool, (heads,)
     """
 
     def __init__(self, net, x, ax=None, *, words=None, mark=None, title=None):
         super().__init__(ax, size=(9, 5))
         self.net, self._x = net, x
-        self.maps, self.removed = patterns(net, x), gone(net)
+        self.maps, self.removed = patterns(net, x), removed_heads(net)
         self._tokens = self.maps[0].shape[1]
         self.ax.set_axis_off()
         self._unit = self._scale()
@@ -86,7 +86,7 @@ class AttentionMaps(Drawing):
         """
         self.net = self.net if source is None else source
         self._x = self._x if x is None else x
-        self.maps, self.removed = patterns(self.net, self._x), gone(self.net)
+        self.maps, self.removed = patterns(self.net, self._x), removed_heads(self.net)
         self._about = tuple(new if new is not None else old
                             for new, old in zip((words, mark, notes), self._about, strict=True))
         self.show(self.maps, self.removed, *self._about)
@@ -100,20 +100,20 @@ class AttentionMaps(Drawing):
                 image.set_data(np.broadcast_to(to_rgb(palette.REMOVED), colours.shape) if grey else colours)
                 word.set_visible(grey)
                 note = f"\n{notes[row][column]}" if notes else ""
-                _say(name, f"layer {row + 1}, head {column + 1}{note}")
+                _set_text(name, f"layer {row + 1}, head {column + 1}{note}")
                 frame.set_visible(mark is not None and not grey)
                 if mark is not None:
                     frame.set_xy(self._corner(row, column, *mark))
         words = words or [str(number + 1) for number in range(self._tokens)]
-        fits = max(int((self._unit - 4) / 8.5), 2)  # letters side by side; at the left there is always room
+        fits = max(int((self._unit - 4) / 8.5), 2)  # letters next to each other; at the left there is always room
         for number, text in enumerate(self._words):
             word, below = words[number % self._tokens], number >= len(self.maps) * self._tokens
-            _say(text, word[:fits].rstrip("→") if below and len(word) > fits else word)
+            _set_text(text, word[:fits].rstrip("→") if below and len(word) > fits else word)
 
-    # ---- where things stand: in pixels, from the top left -------------------------------------------
+    # ---- positions: in pixels, from the top left ----------------------------------------------------
 
     def _scale(self):
-        """Set the Axes to pixels of a desk's sheet; returns how many of them a square is wide."""
+        """Set the Axes to pixels (of the size for a desk); returns the width of a square in pixels."""
         figure = self.ax.figure
         if self._own is not None:
             figure.canvas.draw()  # settles the layout
@@ -124,14 +124,14 @@ class AttentionMaps(Drawing):
         down = (high - rows * OVER - UNDER) / (rows * self._tokens)
         return min(across, down)
 
-    def _corner(self, row, column, asking=0, asked=0):
+    def _corner(self, row, column, query=0, key=0):
         """The upper left corner of a square."""
         side = self._tokens * self._unit
-        return (LEFT + column * (side + GAP) + asked * self._unit,
-                (row + 1) * OVER + row * side + asking * self._unit)
+        return (LEFT + column * (side + GAP) + key * self._unit,
+                (row + 1) * OVER + row * side + query * self._unit)
 
     def _tile(self, row, column):
-        """One head: its map, name, the frame around a marked square, what is said if it is removed, and its edge."""
+        """One head: its map, its name, the frame around a marked square, the word "removed", and its edge."""
         left, top = self._corner(row, column)
         side = self._tokens * self._unit
         image = self.ax.imshow(np.ones((self._tokens, self._tokens, 3)), interpolation="nearest", aspect="auto",
@@ -145,7 +145,7 @@ class AttentionMaps(Drawing):
         return image, name, frame, word, edge
 
     def _margins(self):
-        """The words at the left of each row of maps and under the lowest; returns those that can change."""
+        """The token names at the left of each row of maps and under the lowest; returns those that can change."""
         middle, found = (np.arange(self._tokens) + 0.5) * self._unit, []
         for row in range(len(self.maps)):
             left, top = self._corner(row, 0)
@@ -155,7 +155,7 @@ class AttentionMaps(Drawing):
                       for y in middle]
         last = len(self.maps) - 1
         for column in range(len(self.maps[last])):
-            left, top = self._corner(last, column, asking=self._tokens)
+            left, top = self._corner(last, column, query=self._tokens)
             found += [self.ax.text(left + x, top + 4, "", fontsize=palette.SMALL, color=palette.INK, ha="center",
                                    va="top")
                       for x in middle]
@@ -165,6 +165,6 @@ class AttentionMaps(Drawing):
         return found
 
 
-def _say(text, said):
-    if text.get_text() != said:
-        text.set_text(said)
+def _set_text(artist, text):
+    if artist.get_text() != text:
+        artist.set_text(text)

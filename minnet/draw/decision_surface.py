@@ -1,7 +1,7 @@
-"""What a network answers everywhere in a plane: for points with two coordinates and a handful of classes.
+"""Decision regions: the class that a network predicts at every point of a plane.
 
-The paper takes the colour of the class that the network would answer there, and is white where it can't decide.
-Each neuron of the first layer is a line: on one side it fires, on the other it is silent.
+The background has the colour of the predicted class, and is white where the network is undecided.  Each neuron of the
+first layer is a line: the neuron is active on one side and outputs 0 on the other.
 """
 
 from __future__ import annotations
@@ -15,41 +15,41 @@ from minnet.draw.figure import Drawing
 
 COLOURS = (palette.POSITIVE, palette.NEGATIVE, palette.AFTER, palette.ROSE, palette.AMBER, palette.SKY, palette.YELLOW,
            palette.INK)
-MARKERS = "os^DvPX*"  # nobody has to tell colours apart
+MARKERS = "os^DvPX*"  # a second cue beside the colour
 GRID = 101
 
 
 def surface(net, x, y, ax=None, *, folds=None, title=None):
-    """Draw what a network answers for every point of the plane, and the points that it should tell apart.
+    """Draw the class that a network predicts at every point of the plane, and the data points.
 
     Parameters
     ----------
     net : function or Layer
-        Maps points (n, 2) to scores (n, classes).
+        Maps points (n, 2) to logits (n, classes).
     x : ndarray, (n, 2)
     y : ndarray of int, (n,)
         Classes, 0 to 7.
     ax : matplotlib.axes.Axes, optional
         By default a new `Picture`.
     folds : pair of ndarray, (2, neurons) and (neurons,), optional
-        Weights and biases of the first layer.  Of a network that begins with a `Dense` layer, its own.
+        Weights and biases of the first layer; by default those of a network that begins with a `Dense` layer.
     title : str, optional
 
     Returns
     -------
-    Surface
+    DecisionSurface
     """
     return DecisionSurface(net, x, y, ax, folds=folds, title=title)
 
 
 class DecisionSurface(Drawing):
-    """A drawn plane.
+    """Drawn decision regions.
 
     Attributes
     ----------
     image : AxesImage
     answers : ndarray of int, (rows, columns)
-        The class that the network answers there.
+        The class that the network predicts there.
     folds : LineCollection
         One line for each neuron of the first layer.
     """
@@ -71,16 +71,16 @@ class DecisionSurface(Drawing):
                                     extent=(left, right, low, high), zorder=0)
         self.folds = self.ax.add_collection(LineCollection([], colors=palette.INK, linewidths=1.2, alpha=0.6),
                                             autolim=False)
-        dots = [self.ax.scatter(*x[y == kind].T, s=22, marker=MARKERS[kind], color=COLOURS[kind],
+        points = [self.ax.scatter(*x[y == kind].T, s=22, marker=MARKERS[kind], color=COLOURS[kind],
                                 edgecolors="white", linewidths=0.6, zorder=3, label=str(kind))
                 for kind in np.unique(y)]
-        self.artists = [self.image, self.folds, *dots]
+        self.artists = [self.image, self.folds, *points]
         self.ax.set(xlim=(left, right), ylim=(low, high), aspect="equal")
         palette.plain(self.ax, title)
         self.update(net, folds)
 
     def update(self, source=None, folds=None):
-        """Show what another network, or the same one by now, answers.
+        """Show another network, or the present state of the same one.
 
         Parameters
         ----------
@@ -89,17 +89,17 @@ class DecisionSurface(Drawing):
             As in `surface`.
         """
         self.net = self.net if source is None else source
-        with np.errstate(all="ignore"):  # training may have run away to infinity, and that can be looked at too
-            strength, self.answers = _certainty(np.asarray(self.net(self._points)))
+        with np.errstate(all="ignore"):  # training may have diverged; that can be drawn, too
+            certainty, self.answers = _certainty(np.asarray(self.net(self._points)))
         colours = np.array([to_rgb(colour) for colour in COLOURS])[self.answers]
-        paper = 1 - 0.55 * strength[:, None] * (1 - colours)
-        self.image.set_data(_square((255 * paper).astype(np.uint8)))
+        background = 1 - 0.55 * certainty[:, None] * (1 - colours)
+        self.image.set_data(_square((255 * background).astype(np.uint8)))
         self.answers = _square(self.answers)
         weight, bias = folds or _first_layer(self.net)
         self.folds.set_segments(self._lines(np.asarray(weight, float), np.asarray(bias, float)))
 
     def _lines(self, weight, bias):
-        """Where each neuron's input is zero, as an array (lines, 2, 2); a neuron without direction has no line."""
+        """Where each neuron's input is zero, as an array (lines, 2, 2); a neuron with zero weights has no line."""
         length = np.linalg.norm(weight, axis=0)
         good = (length > 0) & np.isfinite(length) & np.isfinite(bias)
         normal = weight[:, good] / length[good]
@@ -109,7 +109,7 @@ class DecisionSurface(Drawing):
 
 
 def _certainty(scores):
-    """How sure (0 = cannot decide, 1 = certain) and of what, for each row of scores."""
+    """The certainty (0 = undecided, 1 = certain) and the predicted class, for each row of logits."""
     p = np.exp(scores - scores.max(axis=1, keepdims=True))
     p = np.nan_to_num(p / p.sum(axis=1, keepdims=True))
     even = 1 / p.shape[1]
@@ -121,7 +121,7 @@ def _square(values):
 
 
 def _first_layer(net):
-    """Weights and biases that make lines in the plane; none of a mere function."""
+    """Weights and biases that define lines in the plane; empty for a plain function."""
     first = next(iter(getattr(net, "layers", ())), None)
     weight, bias = getattr(first, "weight", None), getattr(first, "bias", None)
     if weight is None or len(weight.shape) != 2 or weight.shape[0] != 2:

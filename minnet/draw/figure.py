@@ -1,7 +1,7 @@
-"""A figure that shows itself in a notebook, and the things drawn in it that can be moved.
+"""A figure that displays itself in a notebook, and drawings in it that can be updated.
 
 `Picture` is a matplotlib Figure without pyplot: no global list keeps it alive, and any thread may draw it.
-`Drawing` is what the functions of this room return: a few artists that follow a network.
+`Drawing` is what the functions of this package return: a few artists that show a network.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from matplotlib.figure import Figure
 
 from minnet.draw import lecture_mode, png
 
-DPI = 100  # pixels an inch of a desk's sheet
+DPI = 100  # pixels per inch, at the size for a desk
 
 
 class Picture(Figure):
-    """A sheet of paper with rows × columns of Axes.
+    """A figure with rows × columns of Axes.
 
     Parameters
     ----------
     rows, columns : int
-        ``Picture(1, 2).axes`` are two Axes side by side; ``Picture(0, 0)`` is empty.
+        ``Picture(1, 2).axes`` are two Axes next to each other; ``Picture(0, 0)`` is empty.
     size : (float, float), optional
         Width and height in inches of 100 pixels; by default 5 × 4 for each Axes.
     room : Room, optional
@@ -29,7 +29,7 @@ class Picture(Figure):
 
     def __init__(self, rows=1, columns=1, size=None, room=None):
         size, room = size or (5 * max(columns, 1), 4 * max(rows, 1)), room or lecture_mode.room()
-        # Everything in a figure grows with the dots an inch; that there are fewer inches keeps the sheet's size.
+        # Everything in a figure grows with the DPI; fewer inches keep the size of the figure.
         super().__init__(figsize=[side * room.sheet / room.ink for side in size], dpi=DPI * room.ink,
                          layout="constrained", facecolor="white")
         FigureCanvasAgg(self)
@@ -43,21 +43,21 @@ class Picture(Figure):
 
     @property
     def alt(self):
-        """What it shows, in a sentence, for those who cannot see it: the titles and the axes."""
-        said = []
+        """Alternative text for screen readers: the titles and the axis labels."""
+        panels = []
         for ax in self.axes:
             title = next(filter(None, (ax.get_title(loc=side) for side in ("left", "center", "right"))), "")
             labels = ("across", ax.get_xlabel()), ("up", ax.get_ylabel())
             axes = ", ".join(f"{name}: {label}" for name, label in labels if label)
-            said.append(" – ".join(filter(None, (title, axes))) or "a picture without words")
-        return f"{len(said)} panel{'s' * (len(said) != 1)}. " + ". ".join(said)
+            panels.append(" – ".join(filter(None, (title, axes))) or "a picture without words")
+        return f"{len(panels)} panel{'s' * (len(panels) != 1)}. " + ". ".join(panels)
 
     def _repr_png_(self):
         return self.png(), {"alt": self.alt}
 
 
 class Drawing:
-    """Artists in an Axes that follow a network.
+    """Artists in an Axes that show a network.
 
     Attributes
     ----------
@@ -67,12 +67,12 @@ class Drawing:
     """
 
     def __init__(self, ax=None, size=None):
-        self._own = Picture(size=size) if ax is None else None  # somebody else's figure is shown by them
+        self._own = Picture(size=size) if ax is None else None  # else the owner of the Axes shows the figure
         self.ax = self._own.axes[0] if ax is None else ax
         self.artists = []
 
     def update(self, source=None):
-        """Move the artists to the present masks.
+        """Update the artists to the present masks.
 
         Parameters
         ----------

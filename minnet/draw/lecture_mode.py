@@ -1,7 +1,7 @@
-"""At a desk or in a lecture hall: how large pictures are, and everything in them.
+"""Lecture mode: larger pictures, with larger text, lines and points.
 
-``mn.lecture()`` before the pictures are made, and they can be read from the last row.  Each picture keeps what held
-when it was made.
+Call ``mn.lecture()`` before making the pictures, and they can be read from the last row.  A picture keeps the size at
+which it was made.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from typing import NamedTuple
 
 
 class Room(NamedTuple):
-    """How much larger than at a desk the sheet is, and how much larger letters, lines and points are."""
+    """How much larger than at a desk a figure is, and how much larger its text, lines and points are."""
 
     sheet: float
     ink: float
 
 
-DESK, HALL = Room(1, 1), Room(1.25, 1.4)
+DESK, LECTURE = Room(1, 1), Room(1.25, 1.4)
 _now = DESK
 
 
 def lecture(on=True):
-    """Make text, lines and controls of everything that is drawn or opened from now on fit a lecture hall.
+    """Make the text, lines and controls of all later pictures and explorers large enough for a lecture.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ def lecture(on=True):
     global _now
     if not isinstance(on, bool):
         raise TypeError(f"lecture takes True or False, got {on!r}; write mn.lecture() or mn.lecture(False)")
-    _now = HALL if on else DESK
+    _now = LECTURE if on else DESK
 
 
 def room():
-    """The `Room` that pictures are made for just now."""
+    """The `Room` for which pictures are made at present."""
     return _now

@@ -1,8 +1,8 @@
 """How a sparse format lies in memory: a small matrix on the left, and on the right every byte that is stored.
 
 Each array of the format is a strip, drawn to scale: a cell that is four times as wide takes four times as many bytes.
-The colour of a cell is that of the matrix row to which it belongs, so one sees in which order a matrix is written down,
-and what the notes cost that say where the numbers stood.
+The colour of a cell is that of the matrix row to which it belongs. So you see the order in which a matrix is stored,
+and what the indices cost.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ SIZE = 11  # of the number of bytes behind a strip
 
 
 def layout(stored, ax=None, *, title=None):
-    """Draw a matrix and how it lies in memory.
+    """Draw a matrix and how it is stored in memory.
 
     Parameters
     ----------
     stored : Format or ndarray, (rows, columns)
-        What a ``from_dense`` of `minnet.formats` gave; or a plain array, of which every number is stored.
+        The result of a ``from_dense`` of `minnet.formats`, or an array, of which every number is stored.
     ax : matplotlib.axes.Axes, optional
         By default a new `Picture`.
     title : str, optional
@@ -37,14 +37,14 @@ def layout(stored, ax=None, *, title=None):
 
     Returns
     -------
-    Layout
+    MemoryLayout
     """
     return MemoryLayout(stored, ax, title=title)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What one number in memory is drawn as.
+    """The cell that one number in memory is drawn as.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class MemoryLayout(Drawing):
         self.ax.clear()
         self.ax.set_axis_off()
         for (row, column), number in np.ndenumerate(dense):
-            self._cell(CELL * column, row, Cell(_said(number) if number else "", CELL, row if number else None))
+            self._cell(CELL * column, row, Cell(_text(number) if number else "", CELL, row if number else None))
         left = CELL * dense.shape[1] + 2
         bottom = self._strips(left)
         self.ax.set(xlim=(-0.3, left + NAME + LINE + SIZE), ylim=(max(bottom, len(dense)) + 0.1, -0.1))
@@ -159,11 +159,11 @@ def owners(stored) -> np.ndarray:
 
 
 def _cells(array, rows):
-    return [Cell(_said(number), array.itemsize, row) for number, row in zip(array.flat, np.ravel(rows), strict=True)]
+    return [Cell(_text(number), array.itemsize, row) for number, row in zip(array.flat, np.ravel(rows), strict=True)]
 
 
 def _bits(array, rows, width):
-    """Cells of `width` bits; those that only fill up the last byte belong to nobody."""
+    """Cells of `width` bits; padding bits in the last byte belong to no row."""
     bits = np.unpackbits(array)
     ones = bits[: len(rows) * width].reshape(len(rows), width)
     cells = [Cell("", width / 8, int(row) if one.any() or width > 1 else None)
@@ -179,5 +179,5 @@ def _name(source):
     return type(source).__name__ if isinstance(source, Format) else "Dense"
 
 
-def _said(number):
+def _text(number):
     return f"{number:.3g}".replace("-", "−")

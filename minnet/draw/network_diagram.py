@@ -1,10 +1,10 @@
-"""A network as a learner would sketch it: columns of neurons, a line for each connection.
+"""A network diagram: columns of neurons, and a line for each connection.
 
-Blue lines add, vermilion lines subtract, thick ones are strong; what was removed stays as a faint grey ghost.
-A network too large to be drawn whole is drawn as a fair sample, and the picture says so.
+Blue lines are positive weights, vermilion lines negative ones, and thick lines strong ones; removed connections stay
+as faint grey ghosts.  Of a network that is too large, a representative sample is drawn, and the picture says so.
 
-The lines are drawn in slices, the strongest first, so that a slider that takes away weak ones changes the
-last slices only and whoever redraws can leave the others alone.
+The lines are drawn in slices, the strongest first.  A slider that removes weak connections changes only the last
+slices, so the others need not be redrawn.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from matplotlib.collections import LineCollection
 from minnet.draw import palette
 from minnet.draw.figure import Drawing, masks_of, weights
 
-LIMIT = 3000  # up to so many connections are all drawn ...
-SAMPLE = 1500  # ... and of more, so many
-FEWEST = 30  # of a sample go to every layer, however small it is
+LIMIT = 3000  # up to this many connections, all are drawn ...
+SAMPLE = 1500  # ... and of more, a sample of this size
+FEWEST = 30  # connections in the sample from every layer, however small it is
 SLICES = 20
 THINNEST, WIDEST = 0.5, 2.8  # points
 
 
 def network(net, ax=None, *, ghosts=True, masks=None, sample=None, rng=0, labels=None, title=None):
-    """Draw a network: strength and sign of every connection, and which ones are removed.
+    """Draw a network: the strength and sign of every connection, and which ones are removed.
 
     Parameters
     ----------
     net : Layer
-        Any network; of a convolution, one line is one kernel, as strong as the norm of its weights.
+        Any network; in a convolution, one line is one kernel, as strong as the norm of its weights.
     ax : matplotlib.axes.Axes, optional
         By default a new `Picture`.
     ghosts : bool
@@ -36,8 +36,8 @@ def network(net, ax=None, *, ghosts=True, masks=None, sample=None, rng=0, labels
     masks : dict of {path: mask}, optional
         Instead of the network's own.  ``masks={}`` draws it as it was before pruning.
     sample : int, optional
-        Draw so many connections.  Each layer has a share by its size (but at least 30), in which the removed
-        fraction is that of the layer.  By default all up to 3,000, and 1,500 of more.
+        Number of connections to draw.  Each layer gets a share proportional to its size (but at least 30), with the
+        same fraction removed as in the layer.  By default all up to 3,000, and 1,500 if there are more.
     rng : seed or numpy.random.Generator
         Chooses the sample.
     labels : sequence of str, optional
@@ -46,7 +46,7 @@ def network(net, ax=None, *, ghosts=True, masks=None, sample=None, rng=0, labels
 
     Returns
     -------
-    Wiring
+    NetworkDiagram
     """
     return NetworkDiagram(net, ax, ghosts=ghosts, masks=masks, sample=sample, rng=rng, labels=labels, title=title)
 
@@ -58,7 +58,7 @@ class Bundle:
     ----------
     path : str
     strength : ndarray, (inputs, outputs)
-        With sign; of a convolution the norm of each kernel.
+        With sign; in a convolution, the norm of each kernel.
     """
 
     def __init__(self, param):
@@ -88,13 +88,13 @@ class NetworkDiagram(Drawing):
     Attributes
     ----------
     kept : list of LineCollection
-        Slices from strong to weak; together one line for each connection that is drawn as kept.
+        Slices from strong to weak, together one line for each connection that is drawn as kept.
     ghost : LineCollection
         The faint trace of every drawn connection, below the kept ones.
     neurons : PathCollection
-        Full = alive, empty = no connection left on one side.
+        Filled = in use, empty = no connection left on one side.
     drawn, connections : int
-        How many are drawn, of how many.
+        How many connections are drawn, and how many there are.
     """
 
     def __init__(self, net, ax=None, *, ghosts=True, masks=None, sample=None, rng=0, labels=None, title=None):
@@ -132,30 +132,29 @@ class NetworkDiagram(Drawing):
 
     @property
     def removed(self):
-        """End points of the connections that are drawn as removed, (n, 2, 2): the traces that no line
-        covers."""
+        """End points of the connections that are drawn as removed, (n, 2, 2): the traces that no line covers."""
         covered = {tuple(line.ravel()) for lines in self.kept for line in lines.get_segments()}
         open_traces = [line for line in self.ghost.get_segments() if tuple(line.ravel()) not in covered]
         return np.array(open_traces).reshape(-1, 2, 2)
 
     def update(self, source=None):
         masks = masks_of(self.net if source is None else source)
-        stay, leave, alive, start = [], [], [np.ones(len(ys), bool) for _, ys in self.columns], 0
+        stay, leave, connected, start = [], [], [np.ones(len(ys), bool) for _, ys in self.columns], 0
         for bundle, (left, right), order, share in zip(self.bundles, self._ends, self._orders, self._shares,
                                                        strict=True):
             kept = bundle.kept(masks.get(bundle.path))
-            alive[left] &= kept.any(axis=1)
-            alive[right] &= kept.any(axis=0)
+            connected[left] &= kept.any(axis=1)
+            connected[right] &= kept.any(axis=0)
             for part, chosen in zip((stay, leave), _sample(kept.ravel(), order, share), strict=True):
                 part.append(chosen + start)
             start += bundle.size
         stay = np.concatenate(stay)
         self._draw(stay, np.concatenate([stay, *leave]))
-        faces = np.where(np.concatenate(alive), palette.INK, "white")
+        faces = np.where(np.concatenate(connected), palette.INK, "white")
         self.neurons.set_facecolors(faces)
 
     def _draw(self, kept, drawn):
-        """Change the slices in which another connection is kept than before, and only those."""
+        """Redraw the slices in which other connections are kept than before, and only those."""
         if len(drawn) != len(self._shown) or not self._all:
             self.ghost.set_segments(self._lines(np.sort(drawn)))
         self._shown = drawn
@@ -173,8 +172,7 @@ class NetworkDiagram(Drawing):
     # ---- which connections are drawn ----------------------------------------------------------------
 
     def _choose(self, sample, rng):
-        """Shuffle the connections of each layer once, and share the sample between the layers by their
-        size."""
+        """Shuffle the connections of each layer once, and divide the sample between the layers by their size."""
         sizes = np.array([bundle.size for bundle in self.bundles])
         if sample is None:
             sample = self.connections if self.connections <= LIMIT else SAMPLE
@@ -183,16 +181,16 @@ class NetworkDiagram(Drawing):
         ends = np.rint(np.cumsum(sizes) * (self.drawn / sizes.sum())).astype(int)  # rounding that adds up
         few = np.minimum(sizes, min(FEWEST, self.drawn // len(sizes)))
         self._shares = np.maximum(np.diff(ends, prepend=0), few)
-        self._shares[sizes.argmax()] -= self._shares.sum() - self.drawn  # the largest layer spares them easily
+        self._shares[sizes.argmax()] -= self._shares.sum() - self.drawn  # taken from the largest layer
         self._orders = [None if self._all else rng.permutation(size) for size in sizes]
 
     def _measure(self):
         """How strong each connection is, −1 to 1 in the whole network, and the slice in which it is drawn."""
         strength = np.concatenate([bundle.strength.ravel() for bundle in self.bundles])
         self._strength = strength / (np.abs(strength).max(initial=0) or 1.0)
-        place = np.empty(len(strength), int)
-        place[np.argsort(-np.abs(strength), kind="stable")] = np.arange(len(strength))
-        self._slice = place * SLICES // max(len(strength), 1)
+        order = np.empty(len(strength), int)
+        order[np.argsort(-np.abs(strength), kind="stable")] = np.arange(len(strength))
+        self._slice = order * SLICES // max(len(strength), 1)
         self._inside = [None] * SLICES
 
     def _lines(self, which):
@@ -208,10 +206,10 @@ class NetworkDiagram(Drawing):
             start += bundle.size
         return np.concatenate(lines)
 
-    # ---- where things stand -------------------------------------------------------------------------
+    # ---- positions ----------------------------------------------------------------------------------
 
     def _place(self):
-        """A column of neurons before, between and after the bundles; two where the widths do not meet."""
+        """A column of neurons before, between and after the bundles; two where the widths differ."""
         counts, self._ends = [], []
         for bundle in self.bundles:
             if not counts or counts[-1] != bundle.inputs:
@@ -245,10 +243,10 @@ class NetworkDiagram(Drawing):
 
 
 def _sample(kept, order, share):
-    """The connections to draw as kept and as removed, in the layer's own proportion.
+    """The connections to draw as kept and as removed, in the same proportion as in the layer.
 
-    Both come from one shuffled list: the first of those kept and the first of those removed.  So a slider
-    that moves a little changes the sample a little.
+    Both come from one shuffled list: the first kept ones and the first removed ones.  So a small move of a slider
+    changes the sample only a little.
     """
     if order is None:
         return np.flatnonzero(kept), np.flatnonzero(~kept)

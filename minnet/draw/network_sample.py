@@ -1,6 +1,6 @@
-"""A window on a network that is too large to be drawn whole: some of its neurons, and all connections among them.
+"""A part of a network that is too large to be drawn: some of its neurons, and all connections among them.
 
-What the window shows is a part, but a true one: the same neurons at every moment, with their own weights.
+The same neurons are drawn all the time, with their own weights.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection
 
 from minnet.draw import palette
 
-MOST = 10, 14, 10  # so many inputs, neurons of a hidden layer and outputs are drawn
+MOST = 10, 14, 10  # inputs, neurons of a hidden layer and outputs that are drawn at most
 THINNEST, WIDEST, LIMIT = 0.4, 2.2, 4.5  # points
 
 
@@ -40,7 +40,7 @@ class NetworkSample:
         heights = [np.linspace(0.5, -0.5, len(each) + 2)[1:-1] for each in self.shown]
         traces = np.concatenate([_between(x, *pair) for x, pair in enumerate(pairwise(heights))])
         self.ghost = LineCollection(traces, colors=palette.REMOVED, linewidths=0.4, alpha=0.45, zorder=1)
-        self.kept = LineCollection(traces, capstyle="round", zorder=2)  # the thinnest, of width 0, are not seen
+        self.kept = LineCollection(traces, capstyle="round", zorder=2)  # lines of width 0 are invisible
         for lines in (self.ghost, self.kept):
             ax.add_collection(lines, autolim=False)
         places = [(x, y) for x, ys in enumerate(heights) for y in ys]
@@ -56,11 +56,11 @@ class NetworkSample:
         ax.set(xlim=(-0.3, len(widths) - 0.7), ylim=(-0.78, 0.5))
         ax.axis("off")
         ax.set_title(title, fontsize=palette.TITLE, color=palette.INK, loc="left")
-        # From what seldom changes to what often does: whatever lies above a change is drawn again.
+        # Ordered by how often they change: whatever lies above a change is drawn again.
         self.artists = [self.ghost, *self._notes, self.kept, self.neurons]
 
-    def update(self, weights, masks, active, *, louder=1.0, gone=False):
-        """Show the network at one moment; what has not changed is left alone.
+    def update(self, weights, masks, active, *, scale=1.0, gone=False):
+        """Show the present state of the network; what has not changed is not redrawn.
 
         Parameters
         ----------
@@ -68,18 +68,18 @@ class NetworkSample:
         masks : list of ndarray of bool, (inputs, outputs)
             Connections in use.
         active : list of ndarray of bool, (width,)
-            Which neurons of each hidden layer speak; the others are drawn empty.
-        louder : float
+            Which neurons of each hidden layer are active; the others are drawn empty.
+        scale : float
             How much stronger the connections behind the first layer act.
         gone : bool
-            What is not in use is not there at all: no empty neurons, no traces of connections.
+            Don't draw what is not in use: no empty neurons, no traces of connections.
         """
         used, strengths = [], []
         for layer, (weight, mask) in enumerate(zip(weights, masks, strict=True)):
             part = np.ix_(self.shown[layer], self.shown[layer + 1])
             largest = float(np.abs(weight).max(initial=0)) or 1.0
             used.append(mask[part].ravel())
-            strengths.append(weight[part].ravel() / largest * (louder if layer else 1))
+            strengths.append(weight[part].ravel() / largest * (scale if layer else 1))
         used, strength = np.concatenate(used), np.concatenate(strengths)
         drawn = np.where(used, strength, np.nan)
         if self._drawn is None or not np.array_equal(drawn, self._drawn, equal_nan=True):
@@ -89,14 +89,14 @@ class NetworkSample:
             self.kept.set_linewidths(np.where(used, wide, 0))
         if self.ghost.get_visible() == gone:
             self.ghost.set_visible(not gone)
-        full = np.concatenate([each[shown] for each, shown in zip(active, self.shown[1:-1], strict=True)])
-        full = np.concatenate([np.ones(len(self.shown[0]), bool), full, np.ones(len(self.shown[-1]), bool)])
-        if self._active is None or not np.array_equal(full, self._active) or gone:
-            self._active = full
-            self.neurons.set_facecolors(np.where(full, palette.INK, "none" if gone else "white"))
-            self.neurons.set_edgecolors(np.where(full | (not gone), palette.INK, "none"))
+        filled = np.concatenate([each[shown] for each, shown in zip(active, self.shown[1:-1], strict=True)])
+        filled = np.concatenate([np.ones(len(self.shown[0]), bool), filled, np.ones(len(self.shown[-1]), bool)])
+        if self._active is None or not np.array_equal(filled, self._active) or gone:
+            self._active = filled
+            self.neurons.set_facecolors(np.where(filled, palette.INK, "none" if gone else "white"))
+            self.neurons.set_edgecolors(np.where(filled | (not gone), palette.INK, "none"))
         for text, each in zip(self._notes, active, strict=True):
-            note = f"{np.count_nonzero(each)} of {len(each)} speak"
+            note = f"{np.count_nonzero(each)} of {len(each)} active"
             if text.get_text() != note:
                 text.set_text(note)
 

@@ -1,6 +1,6 @@
 """The colours and sizes of every picture, so that one thing looks the same in all of them.
 
-Blue and vermilion are told apart by every kind of colour vision and on a faded projector (Okabe & Ito 2008);
+Blue and vermilion can be distinguished with every type of colour vision and on a faded projector (Okabe & Ito 2008);
 grey is what was removed.  Sizes are in points, chosen to be read from the last row of a lecture hall.
 """
 
@@ -13,7 +13,7 @@ NEGATIVE = "#D55E00"
 REMOVED = "#BDBDBD"
 AFTER = "#009E73"  # after retraining
 GRID = "#E5E5E5"
-# To tell more things apart.
+# To distinguish more things.
 SKY, ROSE, AMBER = "#56B4E9", "#CC79A7", "#E69F00"
 YELLOW, PURPLE, WINE = "#F0E442", "#AA4499", "#882255"
 INK = "#222222"
@@ -33,13 +33,13 @@ def shades(strength):
 
 
 def strokes(strength):
-    """Colours for lines, as an array (n, 4): the sign is the colour, weak ones are half transparent."""
+    """Colours for lines, as an array (n, 4): the sign is the colour, weak lines are half transparent."""
     alpha = 0.3 + 0.7 * np.abs(strength)
     return np.column_stack([_SIGNS[(strength > 0).astype(int)], alpha])
 
 
 def plain(ax, title=None):
-    """Take away everything that is not needed to read an Axes."""
+    """Remove everything that is not needed to read an Axes."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     for side in ("left", "bottom"):

@@ -1,8 +1,8 @@
-"""Pictures as PNG files: with every colour for a still one, with 256 for one that moves under a learner's hand.
+"""Pictures as PNG files: in full colour for a still one, in 256 colours for one that a slider changes.
 
-A picture that moves is packed anew at each move.  One byte a pixel instead of three takes half the time to pack and
-a third of the way to the browser; and 256 colours are enough, since everything is drawn with a few inks
-(`minnet.draw.palette`) on white: what is seen besides are their tints, and what two of them make where lines cross.
+A picture that changes is compressed again at each move.  One byte per pixel instead of three takes half the time to
+compress and a third of the bytes to send.  256 colours are enough, since everything is drawn with a few colours
+(`minnet.draw.palette`) on white: besides these there are only their tints, and mixtures of two where lines cross.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from PIL import Image
 from minnet.draw import palette
 
 WHITE = "white"
-# Two colours, and how many steps lead from the first to the second, which is one of them.
-_WAYS = [
+# Two colours, and the number of steps from the first to the second.
+_GRADIENTS = [
     ("black", palette.INK, 4), (palette.INK, palette.FAINT, 8), (palette.FAINT, palette.REMOVED, 9), (palette.REMOVED,
                                                                                                       palette.GRID, 5),
     (palette.GRID, WHITE, 4),
@@ -28,8 +28,8 @@ _WAYS = [
     *[(colour, palette.INK, 4) for colour in (palette.AFTER, palette.ROSE, palette.AMBER, palette.SKY, palette.PURPLE,
                                               palette.YELLOW, palette.WINE)],
 ]
-# Where two inks meet: the pair, how much of the second, and how strong the mixture is on white.
-_MEETINGS = [
+# Where two colours overlap: the pair, the fraction of the second, and the opacity of the mixture on white.
+_MIXTURES = [
     (palette.POSITIVE, palette.NEGATIVE, (0.2, 0.35, 0.5, 0.65, 0.8), (1, 0.8, 0.6, 0.4)),
     (palette.NEGATIVE, palette.REMOVED, (0.35, 0.65), (1,)),
     (palette.NEGATIVE, palette.AMBER, (0.5,), (1,)),
@@ -63,9 +63,9 @@ def _mixed(one, other, part):
 
 
 def _palette():
-    colours = [_mixed(one, other, step / steps) for one, other, steps in _WAYS for step in range(steps)]
+    colours = [_mixed(one, other, step / steps) for one, other, steps in _GRADIENTS for step in range(steps)]
     colours += [_mixed(WHITE, _mixed(one, other, part), strength)
-                for one, other, parts, strengths in _MEETINGS for part in parts for strength in strengths]
+                for one, other, parts, strengths in _MIXTURES for part in parts for strength in strengths]
     colours += [np.ones(3)] * (256 - len(colours))
     palette = Image.new("P", (1, 1))
     palette.putpalette((np.array(colours) * 255).round().astype(np.uint8).tobytes())

@@ -1,7 +1,7 @@
-"""A web of one-way links as a ring: senders on the left, receivers on the right, a curve for every link.
+"""A network of directed links as a ring: senders on the left, receivers on the right, a curve for every link.
 
-A link's colour says between whom it goes, its width how often it was used; what was pruned stays as a faint ghost.
-A node is the darker, the more of the nodes on the other side it is still connected with.
+The colour of a link shows its source and target groups, its width how often it was used; pruned links stay as faint
+ghosts.  The more nodes on the other side a node is still connected with, the darker it is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ POINTS = 11  # on a curve
 
 
 def web(web, ax=None, *, legend=True, title=None):
-    """Draw a web of links, as `minnet.routing.Web` has them.
+    """Draw the links of a `minnet.routing.Web`.
 
     Parameters
     ----------
@@ -33,23 +33,23 @@ def web(web, ax=None, *, legend=True, title=None):
     ax : matplotlib.axes.Axes, optional
         By default a new `Picture`.
     legend : bool
-        Whether the colours are explained below.
+        Whether to explain the colours below.
     title : str, optional
 
     Returns
     -------
-    Chords
+    RoutingGraph
     """
     return RoutingGraph(web, ax, legend=legend, title=title)
 
 
 class RoutingGraph(Drawing):
-    """A drawn web.
+    """Drawn links.
 
     Attributes
     ----------
     ghost : LineCollection
-        The faint trace of every link, below those that are left; it does not move.
+        The faint trace of every link, below those that are left; it does not change.
     kept : dict of {kind: LineCollection}
         The links that are left.
     nodes : list of PathCollection
@@ -62,21 +62,21 @@ class RoutingGraph(Drawing):
         sends = np.arange(nodes) < self.senders
         self._kind = {name: np.outer(*(sends if end == "sender" else ~sends for end in name.split(" → ")))
                       for name in KINDS}
-        self.places = _ring(self.senders, nodes - self.senders)
+        self.positions = _ring(self.senders, nodes - self.senders)
         traces = self._curves(*np.nonzero(~np.eye(nodes, dtype=bool)))
         self.ghost = LineCollection(traces, colors=palette.REMOVED, linewidths=0.5, alpha=0.3, zorder=1)
         self.kept = {kind: LineCollection([], colors=colour, capstyle="round", alpha=0.8, zorder=2)
                      for kind, colour in KINDS.items()}
         for lines in (self.ghost, *self.kept.values()):
             self.ax.add_collection(lines, autolim=False)
-        self.nodes = [self.ax.scatter(*self.places[side].T, s=44, marker=marker, edgecolors=palette.INK, linewidths=1.2,
-                                      zorder=3) for side, marker in ((sends, "o"), (~sends, "s"))]
+        self.nodes = [self.ax.scatter(*self.positions[side].T, s=44, marker=marker, edgecolors=palette.INK,
+                                      linewidths=1.2, zorder=3) for side, marker in ((sends, "o"), (~sends, "s"))]
         self.artists = [*self.kept.values(), *self.nodes]
         self._write(legend, title)
         self.update(web)
 
     def update(self, source=None):
-        """Show another web of as many nodes, or the same one by now.
+        """Show another web of the same size, or the present state of the same one.
 
         Parameters
         ----------
@@ -89,13 +89,13 @@ class RoutingGraph(Drawing):
             lines.set_segments(self._curves(start, end))
             lines.set_linewidths(THINNEST + (WIDEST - THINNEST) * np.sqrt(used[start, end] / most))
         connected = distances(links)[: self.senders, self.senders :] > 0
-        for dots, axis in zip(self.nodes, (1, 0), strict=True):
-            dots.set_facecolors([(1 - 0.87 * part,) * 3 for part in connected.mean(axis=axis)])
+        for points, axis in zip(self.nodes, (1, 0), strict=True):
+            points.set_facecolors([(1 - 0.87 * part,) * 3 for part in connected.mean(axis=axis)])
 
     def _curves(self, start, end):
         """Curves that bend towards the middle (Bézier, one control point), as an array (links, points, 2)."""
         t = np.linspace(0, 1, POINTS)[:, None]
-        a, b = self.places[start][:, None], self.places[end][:, None]
+        a, b = self.positions[start][:, None], self.positions[end][:, None]
         return (1 - t) ** 2 * a + t * (1 - t) * 0.5 * (a + b) + t**2 * b
 
     def _write(self, legend, title):
@@ -114,7 +114,7 @@ class RoutingGraph(Drawing):
 
 
 def _ring(senders, receivers):
-    """Places on a circle, from top to bottom on both sides, (nodes, 2)."""
+    """Positions on a circle, from top to bottom on both sides, (nodes, 2)."""
     left, right = (np.radians(np.linspace(76, -76, n)) if n > 1 else np.zeros(1) for n in (senders, receivers))
     return np.concatenate([np.column_stack([-np.cos(left), np.sin(left)]),
                            np.column_stack([np.cos(right), np.sin(right)])])

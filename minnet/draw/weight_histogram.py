@@ -1,6 +1,6 @@
-"""How large the weights are: a histogram of before and after, one over the other.
+"""Histograms of the weights before and after pruning, one over the other.
 
-Grey is every trained weight, blue those that are left; so the grey that can be seen is what was removed.
+Grey are all trained weights, blue those that are kept, so the visible grey is what was removed.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ def histogram(net, ax=None, *, before=None, bins=61, log=False, removed=None, ti
     ax : matplotlib.axes.Axes, optional
         By default a new `Picture`.
     before : Layer, optional
-        A network whose weights are the grey ones, for example a copy from before the training.  By default
-        the same network with all its weights.
+        A network whose weights are drawn in grey, for example a copy from before training.  By default the
+        same network with all its weights.
     bins : int
-        An odd number, so that zero stands in the middle of a bin.
+        An odd number, so that zero is the centre of a bin.
     log : bool
         Logarithmic counts.
     removed : bool, optional
-        Whether the legend names the removed weights too; by default if there are any now.  An explorer, which will
-        remove some later, says True.
+        Whether the legend names the removed weights, too; by default if there are any now.  An explorer, which
+        removes some later, passes True.
     title : str, optional
 
     Returns
     -------
-    Spread
+    WeightHistogram
     """
     return WeightHistogram(net, ax, before=before, bins=bins, log=log, removed=removed, title=title)
 

@@ -1,7 +1,7 @@
-"""What each neuron of the first layer still looks at: its weights as a small image.
+"""The weights of each neuron of the first layer as a small image.
 
-A pixel is blue where brightness excites the neuron, vermilion where it calms it down, white where it hardly
-matters, and grey where the connection has been removed.  Of a convolution, the images are its kernels.
+A pixel is blue where its weight is positive, vermilion where it is negative, white where it is close to zero, and grey
+where the connection has been removed.  For a convolution, the images are its kernels.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def masks(net, image_shape=None, ax=None, *, limit=LIMIT, title=None):
     ax : matplotlib.axes.Axes, optional
         By default a new `Picture`.
     limit : int
-        At most so many neurons are drawn, the first ones.
+        Maximum number of neurons to draw, the first ones.
     title : str, optional
 
     Returns
     -------
-    Mosaic
+    WeightImages
     """
     return WeightImages(net, image_shape, ax, limit=limit, title=title)
 
@@ -46,9 +46,9 @@ class WeightImages(Drawing):
     image : AxesImage
         All tiles in one.
     drawn, neurons : int
-        How many are drawn, of how many.
+        How many neurons are drawn, and how many there are.
     largest : float
-        The weight that is drawn in full colour; assign another, and ``update`` goes by it.
+        The weight that is drawn in full colour; assign another one, and ``update`` uses it.
     """
 
     def __init__(self, net, image_shape=None, ax=None, *, limit=LIMIT, title=None):
@@ -61,7 +61,7 @@ class WeightImages(Drawing):
         rows, columns = self._shape
         self._across = self._best_width()
         down = -(-self.drawn // self._across)
-        # Four bytes a dot, the last one for "opaque": matplotlib enlarges that several times as fast as three numbers.
+        # Four bytes per pixel, the last one for "opaque": matplotlib scales that up several times as fast as RGB.
         self._sheet = np.full((down * (rows + 1) - 1, self._across * (columns + 1) - 1, 4), 255, np.uint8)
         self.largest = float(np.abs(tiles[:limit]).max(initial=0)) or 1.0
         self.image = self.ax.imshow(self._sheet, interpolation="nearest")
@@ -81,13 +81,13 @@ class WeightImages(Drawing):
         if mask is not None:
             colours[~self._tiles(mask)[: self.drawn]] = to_rgb(palette.REMOVED)
         rows, columns = self._shape
-        for place, tile in enumerate(np.rint(255 * colours)):
-            top, left = (place // self._across) * (rows + 1), (place % self._across) * (columns + 1)
+        for index, tile in enumerate(np.rint(255 * colours)):
+            top, left = (index // self._across) * (rows + 1), (index % self._across) * (columns + 1)
             self._sheet[top : top + rows, left : left + columns, :3] = tile
         self.image.set_data(self._sheet)
 
     def _best_width(self):
-        """So many tiles side by side that they become as large as the Axes allows."""
+        """The number of tiles per row that makes them as large as the Axes allows."""
         rows, columns = (n + 1 for n in self._shape)
         box = self.ax.get_position()
         wide, high = self.ax.figure.get_size_inches() * (box.width, box.height)

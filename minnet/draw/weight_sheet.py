@@ -1,7 +1,7 @@
-"""All weights of a network on one sheet: which are kept, which are only masked, and which are really gone.
+"""A map of all weights of a network: which are kept, which are only masked, and which can be deleted.
 
-A mask alone deletes nothing: the array keeps its size, with a grey hole in it.  Only where whole rows or
-columns have fallen does `mn.compact` make the arrays smaller; there the paper is white.
+A mask alone deletes nothing: the array keeps its size, and a masked weight is grey.  Only where whole rows or
+columns are pruned does `mn.compact` make the arrays smaller; these weights are white.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from matplotlib.patches import Rectangle
 
 from minnet.draw import palette
 
-GAP = 8  # cells of paper between two layers
+GAP = 8  # empty cells between two layers
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one layer lies on the sheet, in cells of one weight."""
+    """Where one layer is on the sheet, in cells of one weight."""
 
     path: str
     top: int
@@ -31,7 +31,7 @@ class Place:
 
 
 class WeightSheet:
-    """The sheet: inputs run down, outputs run across; a kernel is a small tile.
+    """The map: one row per input, one column per output; a kernel is a small tile.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class WeightSheet:
     ax : Axes
     title : str
     image_shape : tuple of int, optional
-        Of a sample, (rows, columns).  A first layer that looks at such images is drawn as one image a neuron.
+        Of a sample, (rows, columns).  A first layer on such images is drawn as one image per neuron.
 
     Attributes
     ----------
@@ -52,14 +52,14 @@ class WeightSheet:
         box = ax.get_position()
         wide, high = ax.figure.get_size_inches() * (box.width, box.height)
         sizes = {path: self._flat(p, np.zeros(p.shape)).shape for path, p in self._params.items()}
-        self.places, shape = _shelves(sizes, wide / high)
-        self._paper = np.ones((*shape, 4), np.float32)
-        self._paper[..., 3] = 0  # clear between the layers, where names stand
+        self.places, shape = _arrange(sizes, wide / high)
+        self._pixels = np.ones((*shape, 4), np.float32)
+        self._pixels[..., 3] = 0  # transparent between the layers, where the names are
         self._largest = max(float(np.abs(p.data).max(initial=0)) for p in self._params.values()) or 1.0
-        self.image = ax.imshow(self._paper, interpolation="nearest", vmin=0, vmax=1)
+        self.image = ax.imshow(self._pixels, interpolation="nearest", vmin=0, vmax=1)
         self.artists = [self.image]
         ax.set_axis_off()
-        ax.set_anchor("NW")  # a narrow sheet would push its title into the neighbour's
+        ax.set_anchor("NW")  # else the title of a narrow sheet would run into its neighbour's
         ax.set_title(title, fontsize=palette.TITLE, color=palette.INK, loc="left")
         for place in self.places:
             ax.add_patch(Rectangle((place.left - 1, place.top - 1), place.width + 1, place.height + 1, fill=False,
@@ -67,48 +67,48 @@ class WeightSheet:
             ax.text(place.left - 1, place.top - 1.6, _name(place.path), fontsize=palette.SMALL,
                     color=palette.INK, va="bottom")
 
-    def update(self, masks, there):
-        """Show masks, {path: bool}, and what is stored, {path: bool}."""
+    def update(self, masks, stored):
+        """Show masks, {path: bool}, and which weights are stored, {path: bool}."""
         sheet = {}
         for path, param in self._params.items():
             strength = param.data / self._largest
             sheet[path] = palette.shades(np.sign(strength) * (0.25 + 0.75 * np.abs(strength)))
             sheet[path][~masks[path]] = to_rgb(palette.REMOVED)
-            sheet[path][~there[path]] = 1.0
+            sheet[path][~stored[path]] = 1.0
         self.colour(sheet)
 
     def colour(self, colours):
-        """Give every weight a colour, {path: array (…, 3)} of the weight's shape and 3."""
+        """Colour every weight: {path: array (…, 3)}, the weight's shape and RGB."""
         for place in self.places:
             param = self._params[place.path]
             area = np.s_[place.top : place.top + place.height, place.left : place.left + place.width]
-            self._paper[(*area, 3)] = 1
+            self._pixels[(*area, 3)] = 1
             for channel in range(3):
-                self._paper[(*area, channel)] = self._flat(param, colours[place.path][..., channel])
-        self.image.set_data(self._paper)
+                self._pixels[(*area, channel)] = self._flat(param, colours[place.path][..., channel])
+        self.image.set_data(self._pixels)
 
     def _flat(self, param, array):
-        """A weight as a table: inputs × outputs, and in it, of a convolution, rows × columns of each kernel."""
+        """A weight as a matrix, inputs × outputs; each entry of a convolution is a kernel of rows × columns."""
         if param.path == self._images[0]:
             return _mosaic(param.matrix(array), self._images[1])
         if "row" not in param.axes:
             return param.matrix(array)
         order = [param.axes.index(axis) for axis in ("in", "row", "out", "col")]
         tiles = array.transpose(order)
-        tiles = np.pad(tiles, [(0, 0), (0, 1), (0, 0), (0, 1)], constant_values=1.0)  # a line of paper between
+        tiles = np.pad(tiles, [(0, 0), (0, 1), (0, 0), (0, 1)], constant_values=1.0)  # an empty line between
         inputs, rows, outputs, columns = tiles.shape
         return tiles.reshape(inputs * rows, outputs * columns)
 
 
 def _first_on_images(net, image_shape):
-    """The path of the first weight and the shape of a sample, if that is an image on which it looks."""
+    """The path of the first weight and the shape of a sample, if it is a dense layer on images."""
     first = next(p for p in net.params() if p.prunable)
     seen = image_shape is not None and math.prod(image_shape) == len(first.matrix(first.data))
     return (first.path, image_shape) if seen and len(image_shape) == 2 and "row" not in first.axes else (None, None)
 
 
 def _mosaic(matrix, image_shape):
-    """A table inputs × outputs as images side by side, one an output, with a line of paper between."""
+    """A matrix inputs × outputs as a grid of images, one per output, with an empty line between."""
     rows, columns = (n + 1 for n in image_shape)
     tiles = matrix.T.reshape(-1, *image_shape)
     across = min(len(tiles), math.ceil(math.sqrt(1.8 * len(tiles) * rows / columns)))  # a bit wider than high
@@ -119,7 +119,7 @@ def _mosaic(matrix, image_shape):
 
 
 def _name(path):
-    """``residual1.branch.dense2.weight`` → ``branch 1.2``, ``….attention1.out`` → ``branch 1.o``: room is scarce."""
+    """``residual1.branch.dense2.weight`` → ``branch 1.2``, ``….attention1.out`` → ``branch 1.o``: space is scarce."""
     *outer, last = path.removesuffix(".weight").split(".")
     branches = [part.replace("residual", "branch ") for part in outer if part.startswith("residual")]
     if not branches:
@@ -127,8 +127,8 @@ def _name(path):
     return f"{branches[-1]}.{last.lstrip(string.ascii_letters) or last[0]}"
 
 
-def _shelves(sizes, aspect):
-    """Put tables of these sizes on shelves, in order, so that they can be drawn as large as possible."""
+def _arrange(sizes, aspect):
+    """Arrange matrices of these sizes in rows, in order, so that they can be drawn as large as possible."""
     best = None
     widest = max(width for _, width in sizes.values())
     for limit in range(widest, widest + sum(width + GAP for _, width in sizes.values()) + 1, 2):

@@ -1,4 +1,4 @@
-"""The three calls of a learner: is my answer right, give me a hint, show me a solution.
+"""The commands of the exercises: check an answer, give a hint, show a solution.
 
 Exercises are found by their id: "03.kept" is the exercise of that id in `lesson03.py`.
 """
@@ -15,7 +15,7 @@ from minnet.exercises.exercise import Exercise
 from minnet.exercises.feedback import Note
 from minnet.messages import closest
 
-_given = {}  # how many hints of each exercise the learner has seen
+_hints_shown = {}  # the number of hints shown so far, for each exercise
 
 
 @cache
@@ -31,34 +31,34 @@ def exercises() -> dict[str, Exercise]:
 
 
 def check(id, answer=..., *given) -> Note:
-    """Say whether an answer is right, or in one sentence what is off.  It never raises.
+    """Say whether an answer is right, or in one sentence what is wrong.  It never raises.
 
     Parameters
     ----------
     id : str
         The exercise, for example "03.kept".
     answer : anything
-        Yours; ``...`` means not filled in yet.
+        Your answer; ``...`` means not filled in yet.
     *given : anything
-        What you worked with, for example your network, where the exercise asks for it.
+        What the answer is about, for example your network, where the exercise asks for it.
 
     Returns
     -------
     Note
-        Shows itself at the end of a cell; ``.right`` is True or False.
+        Displays itself at the end of a cell; ``.right`` is True or False.
     """
     def judge(exercise):
-        said = exercise.judge(answer, *given)
-        if said.right:
+        note = exercise.judge(answer, *given)
+        if note.right:
             solved.note(id)
-        return said
+        return note
     return _find(id, judge)
 
 
 def hint(id) -> Note:
-    """The next hint for an exercise, a little more with each call."""
+    """The next hint for an exercise; each one reveals a little more."""
     def give(exercise):
-        number = _given[id] = min(_given.get(id, 0) + 1, len(exercise.hints))
+        number = _hints_shown[id] = min(_hints_shown.get(id, 0) + 1, len(exercise.hints))
         text = exercise.hints[number - 1]
         if number == len(exercise.hints):
             text += f' This was the last one; `mn.solution("{id}")` shows a solution.'
@@ -67,7 +67,7 @@ def hint(id) -> Note:
 
 
 def solution(id) -> Note:
-    """One right answer to an exercise; others may be right too."""
+    """One correct answer to an exercise; others may be correct, too."""
     return _find(id, lambda exercise: Note("solution", "Others may be right too.", "One solution.", exercise.solution))
 
 

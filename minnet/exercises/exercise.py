@@ -1,7 +1,7 @@
 """An exercise: a question, a check of the learner's answer, hints in steps, and a solution.
 
-It is written as one decorated function in the file of its lesson.  The function is the check: it returns None
-for a right answer and otherwise one sentence that says what is off.  Its docstring is the question.
+It is a decorated function in the file of its lesson.  The function is the check: it returns None for a correct
+answer, else one sentence that says what is wrong.  Its docstring is the question.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from minnet.nn.layer import Layer
 
 @dataclass(frozen=True)
 class Exercise:
-    """See `exercise`, which makes one."""
+    """An exercise, as the decorator `exercise` makes it."""
 
     id: str
     check: Callable
@@ -30,7 +30,7 @@ class Exercise:
         return inspect.getdoc(self.check)
 
     def judge(self, answer, *given) -> Note:
-        """Check an answer; whatever the answer does, a `Note` comes back and nothing is raised."""
+        """Check an answer; returns a `Note` and never raises, whatever the answer does."""
         if answer is ...:
             return Note("unfilled", f'Replace the `...` above by your answer and run this cell again. '
                                     f'`mn.hint("{self.id}")` helps.')
@@ -44,11 +44,11 @@ class Exercise:
         except TypeError:
             return Note("off", f"This exercise is checked with `{self.call}`.")
         try:
-            own = callable(answer) and not isinstance(answer, Layer)  # a network is called too, but nobody wrote it
+            own = callable(answer) and not isinstance(answer, Layer)  # a network is callable, too
             off = self.check(_careful(answer) if own else answer, *given)
         except _Unfinished as unfinished:
             return Note(*unfinished.args)
-        except Exception as error:  # an answer of a kind that nobody thought of
+        except Exception as error:  # an answer that the check did not expect
             return Note("off", f"An answer like {_short(answer)} can't be checked here "
                                f"({type(error).__name__}: {error}).")
         return Note("off", off) if off else Note("right")
@@ -60,26 +60,26 @@ class Exercise:
 
     @property
     def _names(self):
-        """Of the learner's things, the answer first."""
+        """The names of the arguments, the answer first."""
         return list(inspect.signature(self.check).parameters)
 
 
 def exercise(id, *, hints, solution, setting=""):
-    """Turn the check below it into an exercise.
+    """Decorator that turns a check into an exercise.
 
     Parameters
     ----------
     id : str
         Number of the lesson and a name, "03.kept".
     hints : sequence of str
-        From a nudge to nearly everything; at least two.
+        From a small hint to nearly the whole answer; at least two.
     solution : str
         The learner's whole cell, filled in.  It assigns the answer to the name of the check's first argument.
     setting : str
-        Lines that make what the solution finds ready in its lesson; the tests run them before it.
+        Lines that create what the lesson has defined before the exercise; the tests run them before the solution.
 
-    The check gets the learner's answer and then whatever else `mn.check` is called with, for example the
-    learner's network, so it can compute what is right and need not know it beforehand.
+    The check gets the learner's answer and the other arguments of `mn.check`, for example the learner's network, so
+    it can compute the correct answer.
     """
     def make(check):
         return Exercise(id, check, tuple(hints), dedent(solution).strip(), dedent(setting).strip())
@@ -87,11 +87,11 @@ def exercise(id, *, hints, solution, setting=""):
 
 
 class _Unfinished(Exception):
-    """Carries the kind and the text of a note out of a check that called the learner's function."""
+    """Ends a check in which the learner's function failed; holds the kind and the text of the note."""
 
 
 def _careful(function):
-    """The learner's function; where it raises or returns nothing, the check ends with a note that says so."""
+    """Wrap the learner's function: if it raises or returns nothing, the check ends with a note that says so."""
     name = getattr(function, "__name__", "your function")
 
     def call(*args):

@@ -1,6 +1,6 @@
-"""What a learner is told: a mark, a heading and a text, as HTML in a notebook and as plain text elsewhere.
+"""Feedback to the learner: a mark, a heading and a text, as HTML in a notebook and as plain text elsewhere.
 
-The kinds of notes differ by mark, heading and line style, so nobody has to tell colours apart.
+The kinds of notes differ in mark, heading and line style, not only in colour.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Note:
-    """An answer to the learner, which shows itself when it is the last thing in a cell.
+    """A message to the learner, displayed when it is the last value of a cell.
 
     Attributes
     ----------
     kind : str
         "right", "off", "unfilled", "hint" or "solution".
     text : str
-        Plain text; what stands between `backticks` is shown as code.
+        Plain text; `backticks` mark code.
     heading : str
         Instead of the usual heading of this kind.
     code : str
@@ -46,8 +46,8 @@ class Note:
 
     def __repr__(self):
         mark, heading, _ = KINDS[self.kind]
-        said = " ".join(part for part in (mark, self.heading or heading, self.text) if part)
-        return said + (f"\n\n{self.code}" if self.code else "")
+        line = " ".join(part for part in (mark, self.heading or heading, self.text) if part)
+        return line + (f"\n\n{self.code}" if self.code else "")
 
     def _repr_html_(self):
         mark, heading, border = KINDS[self.kind]

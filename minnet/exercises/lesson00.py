@@ -11,7 +11,7 @@ from minnet.nn.layer import Layer
 from minnet.nn.models import mlp
 from minnet.pruning import ranking
 
-TOTAL, GONE = 50_200, 0.98
+TOTAL, SPARSITY = 50_200, 0.98
 
 
 @exercise(
@@ -30,11 +30,11 @@ def left(left):
     """Count the weights that are left when 98 % of 50,200 are removed."""
     if not isinstance(left, Real):
         return "The answer is one number."
-    if np.isclose(left, TOTAL * (1 - GONE)):
+    if np.isclose(left, TOTAL * (1 - SPARSITY)):
         return None
-    if np.isclose(left, TOTAL * GONE):
-        return "So many are removed; asked for is how many are left."
-    if np.isclose(left, TOTAL * (1 - GONE), rtol=0.05):
+    if np.isclose(left, TOTAL * SPARSITY):
+        return "This many are removed; asked for is how many are left."
+    if np.isclose(left, TOTAL * (1 - SPARSITY), rtol=0.05):
         return "Nearly. Take exactly 2 % of 50,200."
     return f"Of 50,200 weights, {left:,.4g} would be {left / TOTAL:.1%}; 2 % should be left."
 
@@ -68,5 +68,5 @@ def three_quarters(mine):
     if not np.isclose(found, 0.75, atol=1e-3):
         return f"{found:.0%} of its weights are removed; asked for is 75 %."
     if not all(np.array_equal(p.data, q.data) for p, q in zip(mine.params(), wanted.params(), strict=True)):
-        return "Its dice fell in another way, or it has been trained: make it anew, with `rng=0`."
+        return "It has another seed, or it has been trained: make it again, with `rng=0`."
     return None

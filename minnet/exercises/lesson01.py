@@ -8,14 +8,14 @@ import numpy as np
 
 from minnet.exercises.exercise import exercise
 
-WANTED = "The answer to this exercise is a function; hand it in without brackets: `{}`."
+WANTED = "The answer to this exercise is a function; pass it without brackets: `{}`."
 
 
 @exercise(
     "01.lost",
     hints=[
         "Call the density of an adult 1.  Then the density at the peak is `times`.",
-        "From the peak to the adult it falls by `times - 1`.  Asked for is which fraction *of the peak* that is.",
+        "From the peak to the adult it decreases by `times - 1`.  Asked for is which fraction *of the peak* that is.",
         "So divide by the peak: `(times - 1) / times`.",
     ],
     solution="""

@@ -30,7 +30,7 @@ from minnet.nn.train import steps
 def leaky(leaky_back):
     """Write the way back through a leaky ReLU, ``h = np.where(z > 0, z, 0.1 * z)``."""
     if not callable(leaky_back):
-        return "The answer to this exercise is a function; hand it in without brackets: `leaky_back`."
+        return "The answer to this exercise is a function; pass it without brackets: `leaky_back`."
     rng = np.random.default_rng(0)
     for shape in [(3, 4), (20, 8), (1, 1)]:
         z = rng.uniform(0.2, 2, shape) * np.where(np.arange(shape[1]) % 2, -1, 1)  # no z at the kink
@@ -54,7 +54,7 @@ def _compare(leaky_back, dy, z):
     if found.shape != z.shape:
         return f"For tables of the shape {z.shape} it returns the shape {found.shape}; it should be the same."
 
-    # The loss here is Σ dy · h, so its slope towards h is dy; measured as in the lesson, by a central difference.
+    # The loss here is Σ dy · h, so its gradient with respect to h is dy; measured by a central difference.
     tiny = 1e-5
     measured = dy * (_leaky(z + tiny) - _leaky(z - tiny)) / (2 * tiny)
 
@@ -70,7 +70,7 @@ def _compare(leaky_back, dy, z):
     if same(dy * _leaky(z)):
         return "It multiplies `dy` by the output; wanted is the slope of the output: 1 or 0.1."
     if same(dy * np.where(dy > 0, 1, 0.1)):
-        return "It looks at the sign of `dy`; whether the neuron fired is told by `z`."
+        return "It looks at the sign of `dy`; whether the neuron fired depends on `z`."
     if same(dy * np.where(z > 0, 0.1, 1)):
         return "The two cases are swapped: the slope is 1 where z is positive."
     worst = np.unravel_index(np.argmax(np.abs(found - measured)), z.shape)
@@ -85,7 +85,7 @@ def _leaky(z):
 @exercise(
     "02.diverges",
     hints=[
-        "Try some rates: `trained(1)`, `trained(10)` … Mere guessing has a loss of log(10) = 2.30; "
+        "Try some rates: `trained(1)`, `trained(10)` … Random guessing has a loss of log(10) = 2.30; "
         "which rate ends no better?",
         "A rate of 10 will do. For the second number look into the network that `trained(rate)` returns: "
         "`hidden = net.layers[1](net.layers[0](digits.train.x))` is what its hidden neurons pass on.",
@@ -115,7 +115,7 @@ def diverges(rate, silent):
         return "The learning rate is a number, for example `rate = 0.1`."
     if not 0 < rate < np.inf:
         return f"A learning rate is a positive number; yours is {rate}."
-    loss, fallen = _outcome(float(rate))
+    loss, dead = _outcome(float(rate))
     if rate < 0.1:
         return f"With a rate of {rate:g} it only learns slowly; that one is too small rather than too large."
     if not np.isfinite(loss):
@@ -129,25 +129,25 @@ def diverges(rate, silent):
                 "Now count the hidden neurons that never fire, for any digit of `digits.train`.")
     if isinstance(silent, bool) or not isinstance(silent, (int, float, np.number)):
         return "The second answer is a number: how many of the 32 hidden neurons never fire, for any training digit."
-    if silent == fallen:
+    if silent == dead:
         return None
-    if silent == 32 - fallen:
+    if silent == 32 - dead:
         return "That is how many still fire; asked for is how many never do."
     if not 0 <= silent <= 32:
-        return f"There are 32 hidden neurons, so {silent} of them can't be silent; take the maximum of each column."
-    return (f"With a rate of {rate:g}, it is not {silent} of the 32 neurons that stay silent for every training digit. "
-            "Count on `digits.train.x`, after the 300 steps.")
+        return f"There are 32 hidden neurons, so {silent} of them can't be inactive; take the maximum of each column."
+    return (f"With a rate of {rate:g}, it is not {silent} of the 32 neurons that are inactive for every training "
+            "digit. Count on `digits.train.x`, after the 300 steps.")
 
 
-GUESSING = 2.2  # a loss that is hardly better than log(10): nothing has been learned
+GUESSING = 2.2  # hardly better than log(10), the loss at chance level: nothing has been learned
 
 
 @cache
 def _outcome(rate):
-    """The lesson's 300 steps: loss on the training digits, and neurons that are silent for all of them."""
+    """The lesson's 300 steps: the loss on the training digits, and the number of dead ReLUs."""
     train = data.digits().train
     net = mlp(64, 32, 10, rng=0)
-    with np.errstate(all="ignore"):  # it may well run away to infinity
+    with np.errstate(all="ignore"):  # it may diverge
         losses = [step.loss for step in steps(net, train, SGD(rate), count=300, rng=0)]
         hidden = net.layers[1](net.layers[0](train.x))
     return float(np.mean(losses[-30:])), int(np.sum(hidden.max(axis=0) == 0))

@@ -26,7 +26,7 @@ from minnet.pruning import ranking
 def kept(kept, mine):
     """Prune a copy of the network to 90 % and find which fraction of its weights each layer keeps."""
     if abs(ranking.sparsity(mine) - 0.9) > 0.005:
-        return (f"The network that you hand in has {ranking.sparsity(mine):.0%} of its weights removed; "
+        return (f"The network that you passed has {ranking.sparsity(mine):.0%} of its weights removed; "
                 "prune a copy of the trained network to 90 % first." + _adds_up(mine))
     weights = [p for p in mine.params() if p.prunable]
     off = _other_weights_removed(weights)
@@ -62,11 +62,11 @@ def kept(kept, mine):
         return ("A tenth of all weights stays, but not a tenth of each layer, because all of them compete: "
                 "count what each layer keeps with `p.kept`.")
     worst = int(np.argmax(np.abs(kept - right)))
-    return f"The number for layer {worst + 1} ({weights[worst].path}) does not agree with the network that you hand in."
+    return f"The number for layer {worst + 1} ({weights[worst].path}) does not agree with the network that you passed."
 
 
 def _adds_up(mine):
-    """A word to those who have pruned the same copy twice."""
+    """A remark if the same copy may have been pruned twice."""
     if ranking.sparsity(mine) <= 0.9:
         return ""
     return (" Prunings of one network add up: what is gone stays gone, so begin with a fresh copy, "
@@ -108,9 +108,9 @@ def _other_weights_removed(weights):
     """,
 )
 def largest(largest):
-    """Write magnitude pruning yourself: a mask (True = keep) for one table of weights and a sparsity."""
+    """Write magnitude pruning yourself: a mask (True = keep) for one matrix of weights and a sparsity."""
     if not callable(largest):
-        return "The answer to this exercise is a function; hand it in without brackets: `largest`."
+        return "The answer to this exercise is a function; pass it without brackets: `largest`."
     rng = np.random.default_rng(0)
     for shape, sparsity in [((4, 5), 0.25), ((8, 8), 0.5), ((10, 6), 0.9), ((3, 5), 0.25),  # 3.75: round, don't cut
                             ((3, 4), 0.0), ((3, 4), 1.0)]:
@@ -135,7 +135,7 @@ def _compare(largest, weights, sparsity):
         return f"The mask should hold True and False (bool); yours holds {mask.dtype}."
     removed, wanted = np.count_nonzero(~mask), round(sparsity * weights.size)
     if removed == weights.size - wanted != wanted:
-        return f"{asked} it keeps {wanted} weights; it should remove so many (True means keep)."
+        return f"{asked} it keeps {wanted} weights; it should remove this many (True means keep)."
     if removed != wanted:
         return f"{asked} it should remove {wanted} weights; it removes {removed}."
     if np.array_equal(mask, _without_lowest(np.abs(weights), wanted)):

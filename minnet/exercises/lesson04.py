@@ -11,14 +11,14 @@ import numpy as np
 from minnet.exercises.exercise import exercise
 from minnet.formats import CSR
 
-WANTED = "The answer to this exercise is a function; hand it in without brackets: `{}`."
+WANTED = "The answer to this exercise is a function; pass it without brackets: `{}`."
 
 
 @exercise(
     "04.crossover",
     hints=[
-        "From 80 % to 95 % the density falls by 0.15, and the time by `at_80 - at_95`.  So how much time does one unit "
-        "of density cost?",
+        "From 80 % to 95 % the density decreases by 0.15, and the time by `at_80 - at_95`.  So how much time does one "
+        "unit of density cost?",
         "`slope = (at_80 - at_95) / 0.15`.  Now start at 95 % and go back until the time has grown to `dense`.",
         "It has to grow by `dense - at_95`, so the density by `(dense - at_95) / slope`; and what the density gains, "
         "the sparsity loses.",
@@ -91,11 +91,11 @@ def break_even(break_even):
             right - index / ((value + index) * rows * columns): "CSR has one start more than there are rows: the last "
                                                                 "one says where everything ends.",
             1 - (rows * columns * value - (rows + 1) * index) / ((value + 2 * index) * rows * columns):
-                "Two indices for each number are COO; CSR notes only the column.",
+                "Two indices for each number are COO; CSR stores only the column.",
         }
-        for slip, told in slips.items():
+        for slip, message in slips.items():
             if np.isclose(found, slip, atol=5e-4):
-                return told
+                return message
         return f"{asked} both are equally large at {right:.4f}; you have {found:.4g}."
     return None
 
@@ -200,23 +200,23 @@ def _compare(product, seed, rows, inputs, samples, *size, passes):
 
 
 def _order(read, samples, passes, asked):
-    """None if each weight was fetched anew so many times; else what is off.  (Again at once is not anew.)"""
+    """None if each weight was fetched as often as there are passes, else a message; immediate repeats don't count."""
     if not read:
-        return ("The product is right, but this check could not see how you go through `values`; hand in your own "
+        return ("The product is right, but this check could not see how you go through `values`; pass your own "
                 "loops, without @njit and without a function of NumPy.")
-    anew = [after for before, after in pairwise([None, *read]) if after != before]
-    times = max(Counter(anew).values())
+    fetched = [after for before, after in pairwise([None, *read]) if after != before]
+    times = max(Counter(fetched).values())
     if times == passes:
         return None
-    went = f"{asked} the product is right, but each weight is fetched {times} time{'s' * (times > 1)}"
+    count = f"{asked} the product is right, but each weight is fetched {times} time{'s' * (times > 1)}"
     if times == samples:
-        return (f"{went}, once for each sample: the loop over the samples still stands outside.  "
+        return (f"{count}, once for each sample: the loop over the samples still stands outside.  "
                 f"It should be {passes}.")
-    return f"{went}; it should be {passes}."
+    return f"{count}; it should be {passes}."
 
 
 def _watched(values):
-    """A copy of some numbers, all different, and the list of all that are read from it, in order."""
+    """A copy of some numbers, all different, and the list of those that are read from it, in order."""
     read = []
 
     class Watched(np.ndarray):

@@ -15,8 +15,8 @@ from minnet.pruning.structure import along
 @exercise(
     "05.in_use",
     hints=[
-        "A silenced neuron takes all its connections with it, those that come in and those that go out.",
-        "So only connections between two neurons that speak are in use. All 40 inputs speak, and all 10 outputs.",
+        "When a neuron is dropped, all its connections are out of use, incoming and outgoing.",
+        "So only connections between two active neurons are in use. All 40 inputs are active, and all 10 outputs.",
         "Between the inputs and the first hidden layer that makes `40 * first`; there are two more places.",
     ],
     solution="""
@@ -27,12 +27,12 @@ from minnet.pruning.structure import along
     """,
 )
 def in_use(in_use):
-    """How many connections of a 40-200-200-10 network are in use while so many neurons of each hidden layer speak?"""
+    """How many connections of a 40-200-200-10 network are in use with this many active neurons in each hidden layer?"""
     if not callable(in_use):
-        return "The answer to this exercise is a function; hand it in without brackets: `in_use`."
+        return "The answer to this exercise is a function; pass it without brackets: `in_use`."
     for first, second in [(157, 164), (200, 200), (160, 160), (200, 0), (0, 0)]:
         found, right = in_use(first, second), 40 * first + first * second + second * 10
-        asked = f"With {first} and {second} neurons that speak"
+        asked = f"With {first} and {second} active neurons"
         if isinstance(found, bool) or not isinstance(found, (int, float, np.number)):
             return "One number is wanted: how many connections are in use."
         if found == right:
@@ -42,7 +42,7 @@ def in_use(in_use):
                     "between the two hidden layers more of them are out of use.")
         if round(found) == round(50_000 * first * second / 200**2):
             return (f"{asked} it says {found:,.0f}: share times share. That is right between the two hidden layers; at "
-                    "the inputs and at the outputs only one end rests.")
+                    "the inputs and at the outputs only one end is dropped.")
         if found == 50_000 - right:
             return f"{asked} it says {found:,}: these are out of use; asked for is what is left."
         if found == 40 * first + first * second:
@@ -54,22 +54,22 @@ def in_use(in_use):
 @exercise(
     "05.dropout",
     hints=[
-        "`rng.random(x.shape)` throws a number between 0 and 1 for every value of `x`.",
-        "A neuron is spared where that number is at least `p`: `spared = rng.random(x.shape) >= p`.",
-        "Multiply: `x * spared` silences the others; then divide by `1 - p`, so that the average stays the same.",
+        "`rng.random(x.shape)` draws a number between 0 and 1 for every value of `x`.",
+        "A neuron is kept where that number is at least `p`: `kept = rng.random(x.shape) >= p`.",
+        "Multiply: `x * kept` drops the others; then divide by `1 - p`, so that the average stays the same.",
     ],
     solution="""
         def dropout(x, p, rng):
-            spared = rng.random(x.shape) >= p
-            return x * spared / (1 - p)
+            kept = rng.random(x.shape) >= p
+            return x * kept / (1 - p)
 
         mn.check("05.dropout", dropout)
     """,
 )
 def dropout(dropout):
-    """Write dropout yourself: silence each value of x with probability p, and scale the others."""
+    """Write dropout yourself: drop each value of x (set it to 0) with probability p, and scale the others."""
     if not callable(dropout):
-        return "The answer to this exercise is a function; hand it in without brackets: `dropout`."
+        return "The answer to this exercise is a function; pass it without brackets: `dropout`."
     rng = np.random.default_rng(5)
     x = rng.uniform(1, 2, size=(200, 50))
     for p in (0.2, 0.6):
@@ -80,38 +80,39 @@ def dropout(dropout):
             return "It changes the values that it is given; work on a copy, for example by multiplying."
         if y.shape != x.shape:
             return f"For values of the shape {x.shape} it returns the shape {y.shape}; it should be the same."
-        silent = float(np.mean(y == 0))
-        off = _dice(silent, p, asked)
+        dropped = float(np.mean(y == 0))
+        off = _wrong_share(dropped, p, asked)
         if off:
             return off
         factor = y[y != 0] / x[y != 0]
         if np.allclose(factor, 1):
-            return f"{asked} it silences the right share, but the others stay as they are: divide them by 1 − p."
+            return f"{asked} it drops the right share, but the others stay as they are: divide them by 1 − p."
         if np.allclose(factor, 1 / p):
-            return f"{asked} the spared values are divided by p; divide by 1 − p, the share that is spared."
+            return f"{asked} the kept values are divided by p; divide by 1 − p, the share that is kept."
         if not np.allclose(factor, 1 / (1 - p)):
-            return f"{asked} every spared value should become {1 / (1 - p):g} times as large."
+            return f"{asked} every kept value should become {1 / (1 - p):g} times as large."
         if np.array_equal(np.asarray(dropout(x, p, rng)) == 0, y == 0):
-            return "Called a second time, it silences the same values again: throw new dice from `rng` each time."
+            return "Called a second time, it drops the same values again: draw new random numbers from `rng` each time."
         once, again = (np.asarray(dropout(x, p, np.random.default_rng(1))) for _ in range(2))
         if not np.array_equal(once, again):
-            return ("Called twice with equal dice, it silences different values: throw the dice that are handed in, "
-                    "`rng.random(x.shape)`, and no others such as `np.random`.")
+            return ("Called twice with the same seed, it drops different values: use the generator that is passed, "
+                    "`rng.random(x.shape)`, and no other such as `np.random`.")
         if (np.all(y == 0, axis=0) | np.all(y != 0, axis=0)).all():
-            return "The same columns rest in every row: throw a number for every value, `rng.random(x.shape)`."
+            return "The same columns are dropped in every row: draw a number for every value, `rng.random(x.shape)`."
     if not np.array_equal(dropout(x, 0.0, rng), x):
-        return "With p = 0 nobody rests, so the values should come back as they are."
+        return "With p = 0 nothing is dropped, so the values should come back as they are."
     return None
 
 
-def _dice(silent, p, asked):
-    if abs(silent - p) < 0.03:
+def _wrong_share(dropped, p, asked):
+    """What is wrong with the share of dropped values, or None."""
+    if abs(dropped - p) < 0.03:
         return None
-    if silent == 0:
-        return f"{asked} no value is silenced."
-    if abs(silent - (1 - p)) < 0.03:
-        return f"{asked} it silences {silent:.0%} of the values; p is the share that rests, not the share that speaks."
-    return f"{asked} it silences {silent:.0%} of the values; it should be about {p:.0%}."
+    if dropped == 0:
+        return f"{asked} no value is dropped."
+    if abs(dropped - (1 - p)) < 0.03:
+        return f"{asked} it drops {dropped:.0%} of the values; p is the share that is dropped, not that is kept."
+    return f"{asked} it drops {dropped:.0%} of the values; it should be about {p:.0%}."
 
 
 @exercise(
@@ -132,7 +133,7 @@ def _dice(silent, p, asked):
     setting="plain = mn.models.mlp(40, 200, 200, 10, rng=0)",
 )
 def smaller(tiny, mine, plain):
-    """Take 60 % of the neurons out of each hidden layer of a copy of ``plain``, for good, and hand in what is left."""
+    """Take 60 % of the neurons out of each hidden layer of a copy of ``plain``, for good, and pass what is left."""
     if not isinstance(tiny, Layer):
         return "The smaller network itself is wanted: what `mn.compact` returns."
     if not isinstance(mine, Layer):

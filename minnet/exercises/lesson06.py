@@ -8,7 +8,7 @@ import numpy as np
 
 from minnet.exercises.exercise import exercise
 
-WANTED = "The answer to this exercise is a function; hand it in without brackets: `{}`."
+WANTED = "The answer to this exercise is a function; pass it without brackets: `{}`."
 
 
 @exercise(
@@ -26,7 +26,7 @@ WANTED = "The answer to this exercise is a function; hand it in without brackets
     """,
 )
 def by_hand(by_hand):
-    """Take neurons out of two tables: return the smaller w1, b1 and w2."""
+    """Delete neurons from two weight matrices: return the smaller w1, b1 and w2."""
     if not callable(by_hand):
         return WANTED.format("by_hand")
     rng = np.random.default_rng(0)
@@ -44,8 +44,8 @@ def by_hand(by_hand):
                 return f"`{name}` is as large as before; with {neurons // 2} of {neurons} neurons kept it gets smaller."
             return f"Your `{name}` has the shape {array.shape}; with these neurons kept it should be {right.shape}."
         x = rng.normal(size=(7, inputs))
-        silent = (np.maximum(x @ w1 + b1, 0) * keep) @ w2
-        if not np.allclose(np.maximum(x @ found[0] + found[1], 0) @ found[2], silent):
+        masked = (np.maximum(x @ w1 + b1, 0) * keep) @ w2
+        if not np.allclose(np.maximum(x @ found[0] + found[1], 0) @ found[2], masked):
             return "The shapes are right, but the answers have changed; keep the neurons where `keep` is True."
     return None
 
@@ -105,7 +105,7 @@ def two_of_four(two_of_four):
     if not callable(two_of_four):
         return WANTED.format("two_of_four")
     rng = np.random.default_rng(0)
-    for shape in ((16, 12), (8, 3), (4, 1)):  # the largest first: it tells the slips apart
+    for shape in ((16, 12), (8, 3), (4, 1)):  # the largest first: it distinguishes the mistakes
         weights = rng.normal(size=shape)
         before = weights.copy()
         mask = np.asarray(two_of_four(weights))

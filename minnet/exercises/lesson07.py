@@ -6,7 +6,7 @@ import numpy as np
 
 from minnet.exercises.exercise import exercise
 
-WANTED = "The answer to this exercise is a function; hand it in without brackets: `{}`."
+WANTED = "The answer to this exercise is a function; pass it without brackets: `{}`."
 
 
 @exercise(
@@ -59,7 +59,7 @@ def slope(slope_times_way):
     """,
 )
 def flow(flow):
-    """Write Wanda's score from a table of weights and a table of samples."""
+    """Write Wanda's score from a matrix of weights and an array of samples."""
     if not callable(flow):
         return WANTED.format("flow")
     for inputs, outputs, samples in ((5, 5, 5), (6, 4, 9)):  # where all is square, a wrong axis raises nothing
@@ -103,7 +103,7 @@ def flow(flow):
     """,
 )
 def weakest(weakest):
-    """Mend the function that finds the weakest neurons of two layers, so that the number of inputs doesn't count."""
+    """Fix the function that finds the weakest neurons of two layers, so that the number of inputs doesn't count."""
     if not callable(weakest):
         return WANTED.format("weakest")
     first, second = _normal((40, 9), (10, 7))
@@ -131,13 +131,13 @@ def _lowest(first, second, count, how, size=np.abs):
 
 
 def _normal(*shapes):
-    """Tables of random numbers, the same ones every time."""
+    """Arrays of random numbers, the same ones every time."""
     rng = np.random.default_rng(7)
     return [rng.normal(size=shape) for shape in shapes]
 
 
 def _score(answer, weight, given):
-    """What an answer gives for a table of weights and another table, and what is off with its form."""
+    """The scores that an answer returns, and what is wrong with their form, or None."""
     before = weight.copy(), given.copy()
     found = np.asarray(answer(weight, given))
     if not (np.array_equal(weight, before[0]) and np.array_equal(given, before[1])):

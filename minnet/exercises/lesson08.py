@@ -12,7 +12,7 @@ from minnet.nn.models import mlp
 from minnet.nn.train import steps
 from minnet.pruning import ranking, schedule
 
-WANTED = "The answer to this exercise is a function; hand it in without brackets: `{}`."
+WANTED = "The answer to this exercise is a function; pass it without brackets: `{}`."
 COUNT, FINAL = 200, 0.9  # of the loop in exercise 2
 
 
@@ -48,20 +48,20 @@ def cubic(cubic):
 
 def _slip(found, step, final, start, stop):
     t, wanted = (step - start) / (stop - start), schedule.cubic(final, start=start, stop=stop)(step)
-    told = f"For final = {final}, start = {start}, stop = {stop} and step = {step} it gives {found:.3g}, "
+    result = f"For final = {final}, start = {start}, stop = {stop} and step = {step} it gives {found:.3g}, "
     if step > stop:
-        return told + "but after the stop it stays at `final`; t must not grow beyond 1."
+        return result + "but after the stop it stays at `final`; t must not grow beyond 1."
     if step < start:
-        return told + "but before the start it is 0; t must not fall below 0."
+        return result + "but before the start it is 0; t must not fall below 0."
     if np.isclose(found, final * (1 - t) ** 3, atol=1e-3):
-        return told + f"which is the part of `final` that is still to come; asked for is what is gone, {wanted:.3g}."
+        return result + f"which is the part of `final` that is still to come; asked for is what is gone, {wanted:.3g}."
     if np.isclose(found, final * t, atol=1e-3):
-        return told + f"which are equal portions; the cubic schedule is further by then, at {wanted:.3g}."
+        return result + f"which are equal portions; the cubic schedule is further by then, at {wanted:.3g}."
     if np.isclose(found, final * t**3, atol=1e-3):
-        return told + f"which starts slowly; the cubic schedule starts fast and is at {wanted:.3g}."
+        return result + f"which starts slowly; the cubic schedule starts fast and is at {wanted:.3g}."
     if np.isclose(found, final * (1 - (1 - step / stop) ** 3), atol=1e-3):
-        return told + f"as if it had begun at step 0; t is 0 at `start`, so it should be {wanted:.3g}."
-    return told + f"but it should be {wanted:.3g}."
+        return result + f"as if it had begun at step 0; t is 0 at `start`, so it should be {wanted:.3g}."
+    return result + f"but it should be {wanted:.3g}."
 
 
 @exercise(
@@ -154,13 +154,13 @@ def snip(snip):
                     f"has the shape {mask.shape} and holds {mask.dtype}.")
         if np.array_equal(mask, _highest(np.abs(weights * slopes), count)):
             continue
-        for score, told in (
+        for score, message in (
                 (weights * slopes, "A change of the loss counts whether it goes up or down: take it without its sign."),
                 (np.abs(weights), "It keeps the largest weights; SNIP looks at the slopes too."),
                 (np.abs(slopes), "It keeps the steepest slopes; SNIP multiplies them by the weights."),
                 (-np.abs(weights * slopes), "It keeps the weights that would be missed least; keep the others.")):
             if np.array_equal(mask, _highest(score, count)):
-                return told
+                return message
         if np.array_equal(mask, ~_highest(np.abs(weights * slopes), count)):
             return "It removes those that SNIP keeps; True means keep."
         if mask.sum() != count:

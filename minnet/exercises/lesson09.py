@@ -13,7 +13,7 @@ from minnet.nn.train import fit
 from minnet.pruning import ranking
 
 SLIPS = {"prune": "nothing", "fit": "the history of the training"}
-WANTED = "The answer to this exercise is a function; hand it in without brackets: `{}`."
+WANTED = "The answer to this exercise is a function; pass it without brackets: `{}`."
 
 
 @exercise(
@@ -78,7 +78,7 @@ def loop(loop):
     if not callable(loop):
         return WANTED.format("loop")
     train = digits().train
-    data = Split(train.x[:400], train.y[:400])  # not the whole set that the lesson has at hand under another name
+    data = Split(train.x[:400], train.y[:400])  # a part, so that it differs from `digits.train` of the lesson
     start, levels = mlp(64, 16, 10, rng=0), (0.5, 0.75, 0.9)
     fit(start, data, epochs=1, rng=0, progress=False)
     right = _rounds(start.copy(), data, levels)
@@ -132,7 +132,7 @@ def loop(loop):
     """,
 )
 def step(step):
-    """Mend the step with momentum, so that removed weights stay at zero."""
+    """Fix the step with momentum, so that removed weights stay at zero."""
     if not callable(step):
         return WANTED.format("step")
     rng = np.random.default_rng(0)

@@ -14,14 +14,14 @@ from minnet.nn.models import mlp
 from minnet.nn.train import fit
 from minnet.pruning.ranking import prune
 
-WANTED = "The answer to this exercise is a function; hand it in without brackets: `{}`."
+WANTED = "The answer to this exercise is a function; pass it without brackets: `{}`."
 
 
 @exercise(
     "10.rewind",
     hints=[
         "Go through all parameters: `for param in net.params():`.",
-        "`start` is a dictionary: `start[param.path]` are this parameter's first numbers, weights and biases alike.",
+        "`start` is a dictionary: `start[param.path]` are this parameter's initial values, weights and biases alike.",
         "Assign them to `param.data`.  The mask is in `param.mask`; leave it alone.  At the end, `return net`.",
     ],
     solution="""
@@ -34,12 +34,12 @@ WANTED = "The answer to this exercise is a function; hand it in without brackets
     """,
 )
 def rewind(rewind):
-    """Put every parameter of a pruned network back to its first numbers; what is removed stays removed."""
+    """Rewind every parameter of a pruned network to its initial values; what is removed stays removed."""
     if not callable(rewind):
         return WANTED.format("rewind")
     net = mlp(64, 12, 10, rng=0)
     for param in net.params():
-        param.data = param.data + np.float32(0.01)  # so that the biases, too, do not start at zero
+        param.data = param.data + np.float32(0.01)  # so that the biases do not start at zero, either
     start = snapshot(net)
     first = {path: data.copy() for path, data in start.items()}
     fit(net, digits().train, epochs=1, rng=0, progress=False)
@@ -65,7 +65,7 @@ def rewind(rewind):
                 "meaning.")
     if all(path.endswith("bias") for path in wrong):
         return "The weights are back, the biases are not: `net.params()` has both."
-    return f"`{wrong[0]}` does not have its first numbers, `start[{wrong[0]!r}]`."
+    return f"`{wrong[0]}` does not have its initial values, `start[{wrong[0]!r}]`."
 
 
 @exercise(
@@ -86,9 +86,9 @@ def random_mask(random_mask):
     """Make the control of one layer: a mask that keeps exactly as many weights, on random places."""
     if not callable(random_mask):
         return WANTED.format("random_mask")
-    dice, masks = np.random.default_rng(0), []
+    rng, masks = np.random.default_rng(0), []
     given = np.zeros((40, 30), bool)
-    given[:, :3] = dice.random((40, 3)) < 0.8  # three neurons keep nearly everything, the others nothing
+    given[:, :3] = rng.random((40, 3)) < 0.8  # three neurons keep nearly everything, the others nothing
     before = given.copy()
     for seed in range(5):
         found = random_mask(given, np.random.default_rng(seed))
@@ -102,7 +102,7 @@ def random_mask(random_mask):
     counts = [int(mask.sum()) for mask in masks]
     if len(set(counts)) > 1:
         return (f"The control has to keep exactly {before.sum()} weights, or it is not a fair one; yours keeps "
-                f"{counts[0]}, then {counts[1]}: dice for each weight give another number each time.")
+                f"{counts[0]}, then {counts[1]}: a random draw for each weight keeps another number each time.")
     if counts[0] != before.sum():
         return f"The control has to keep exactly {before.sum()} weights; yours keeps {counts[0]}."
     if all(np.array_equal(mask, before) for mask in masks):
@@ -113,7 +113,7 @@ def random_mask(random_mask):
     if all(np.array_equal(np.sort(mask.sum(axis=1)), np.sort(before.sum(axis=1))) for mask in masks):
         return "Whole columns have moved; every single weight has to find a random place."
     if all(np.array_equal(mask, masks[0]) for mask in masks):
-        return "It gives the same places whatever the dice: use `rng`."
+        return "It gives the same positions for every seed: use `rng`."
     return None
 
 
@@ -137,28 +137,28 @@ def cost(cost):
     """Count all steps of training that it takes to find a ticket."""
     if not callable(cost):
         return WANTED.format("cost")
-    # In the first, two rounds are exactly enough: who is wrong there has not forgotten to round up.
+    # In the first case, two rounds are exactly enough, so an error there is not a missing rounding.
     for final, part, steps in ((0.75, 0.5, 10), (0.92, 0.19, 400), (0.92, 0.1, 1000), (0.5, 0.2, 100)):
         found = cost(final, part, steps)
         if not isinstance(found, Real):
             return f"For final = {final}, part = {part} and steps = {steps} the answer should be one number."
         exact = math.log(1 - final) / math.log(1 - part)
         rounds = math.ceil(exact)
-        told = f"For final = {final}, part = {part} and steps = {steps}"
+        asked = f"For final = {final}, part = {part} and steps = {steps}"
         if math.isclose(found, (1 + rounds) * steps):
             continue
         if math.isclose(found, rounds * steps) and rounds == exact:
-            return f"{told} these are the {rounds} rounds; the whole network was trained before the first of them."
+            return f"{asked} these are the {rounds} rounds; the whole network was trained before the first of them."
         if math.isclose(found, (1 + math.floor(exact)) * steps) or math.isclose(found, math.floor(exact) * steps):
-            return f"{told} it counts {math.floor(exact)} rounds, which do not get so far: round up."
+            return f"{asked} it counts {math.floor(exact)} rounds, which do not get so far: round up."
         if math.isclose(found, (1 + exact) * steps) or math.isclose(found, exact * steps):
-            return f"{told} it counts {exact:.2f} rounds; a round is whole, so round up."
+            return f"{asked} it counts {exact:.2f} rounds; a round is whole, so round up."
         if any(math.isclose(found, (more + count) * steps) for more in (0, 1)
                for count in (final / part, math.ceil(final / part - 1e-9))):
             return "Each round removes a part of what is *left*, not of the whole network, so there are more rounds."
         if math.isclose(found, 1 + rounds) or math.isclose(found, rounds):
-            return f"{told} this is a number of trainings; each of them has {steps} steps."
-        return f"{told} there are {rounds} rounds, and the answer is not the number of all training steps, {found:g}."
+            return f"{asked} this is a number of trainings; each of them has {steps} steps."
+        return f"{asked} there are {rounds} rounds, and the answer is not the number of all training steps, {found:g}."
     return None
 
 

@@ -12,11 +12,11 @@ from minnet.nn.attention import Attention
 from minnet.nn.evaluation import accuracy
 from minnet.nn.models import tiny_transformer
 
-WANTED = "The answer to this exercise is a function; hand it in without brackets: `{}`."
+WANTED = "The answer to this exercise is a function; pass it without brackets: `{}`."
 
 
 def without(net, *heads):
-    """A copy in which nobody hears these heads, each (layer, head), counted from 1: the function of the lesson."""
+    """A copy without these heads, each (layer, head), counted from 1: the function of the lesson."""
     trial = net.copy()
     attention = [part for _, part in trial.walk() if isinstance(part, Attention)]
     for layer, head in heads:
@@ -46,7 +46,7 @@ def without(net, *heads):
     """,
 )
 def head(head):
-    """Write one head of attention: what each token hears."""
+    """Write one attention head: the output for each token."""
     if not callable(head):
         return WANTED.format("head")
     rng = np.random.default_rng(0)
@@ -58,9 +58,9 @@ def head(head):
         right = _head(x, *weights)
         if found.shape == right.shape and np.allclose(found, right, atol=1e-6):
             continue
-        for slip, told in _slips(x, *weights):
+        for slip, message in _slips(x, *weights):
             if found.shape == slip.shape and np.allclose(found, slip, atol=1e-6):
-                return told
+                return message
         if found.shape != right.shape:
             return f"For {tokens} tokens and {dim} columns the answer is {tokens} × {dim}; yours is {_shape(found)}."
         return ("The shape is right, the numbers are not: queries with keys, divided by the root of their length, "
@@ -79,7 +79,7 @@ def _head(x, wq, wk, wv):
 
 
 def _slips(x, wq, wk, wv):
-    """What typical slips give, and what to say to each."""
+    """The results of typical mistakes, and a message for each."""
     q, k, v = x @ wq, x @ wk, x @ wv
     fit = q @ k.T / np.sqrt(q.shape[1])
     share = _softmax(fit)
@@ -88,10 +88,10 @@ def _slips(x, wq, wk, wv):
         (_softmax(q @ k.T / q.shape[1]) @ v, "Divide by the root, `np.sqrt(q.shape[1])`, not by the number itself."),
         (_softmax(q @ k.T / np.sqrt(x.shape[1])) @ v,
          "The root is that of the columns of q, not that of the features of x."),
-        (_softmax(fit, axis=0) @ v, "Each row of the shares adds up to 1, since each row is one who asks: sum over "
+        (_softmax(fit, axis=0) @ v, "Each row of the shares adds up to 1, since each row is one query: sum over "
                                     "`axis=1`."),
         (_softmax(fit, axis=None) @ v, "All shares together add up to 1; each row should, `axis=1`."),
-        (_softmax(fit.T) @ v, "Rows and columns are exchanged: who asks (q) is the row, who is asked (k) the column."),
+        (_softmax(fit.T) @ v, "Rows and columns are exchanged: the query (q) is the row, the key (k) the column."),
         (share.T @ v, "The shares are mixed along the wrong side: `share @ v`."),
         (fit @ v, "The fits are not shares yet: softmax is missing."),
         (np.exp(fit) @ v, "The shares don't add up to 1: divide each row by its sum."),
@@ -150,19 +150,19 @@ def greedy(greedy):
             return "It removes the head that costs most; the one that costs least goes first."
         if sorted(names, key=lambda one: -alone[one])[:3] == found:
             return ("It measures every head once, with all the others still there.  Measure again after each removal: "
-                    "what a head costs depends on who else is gone.")
+                    "what a head costs depends on which others are removed.")
         return (f"Number {step + 1} of your list leaves {rest[one]:.1%}, while another head would leave "
                 f"{max(rest.values()):.1%}.")
     return None
 
 
 def _asked():
-    """A network and questions to which it knows all answers, since they are its own; nothing is trained for it."""
+    """A network, and data with its own predictions as labels, so that nothing has to be trained."""
     net = tiny_transformer(tokens=5, n_in=6, width=16, n_out=6, rng=5)
     for _, part in net.walk():
         if isinstance(part, Attention):
             for param in part.params():
-                param.data = param.data * 2.5  # so that each head has a say
+                param.data = param.data * 2.5  # so that each head matters
     x = np.random.default_rng(0).normal(size=(300, 30)).astype(np.float32)
     return net, Split(x, net(x).argmax(axis=1))
 
@@ -193,7 +193,7 @@ def per_head(per_head):
             return f"For width = {width} and dim = {dim} the answer should be one number."
         if found == right:
             continue
-        said = {
+        mistakes = {
             4 * width * dim: "The weights are right; the biases of q, k and v go too.",
             4 * (width * dim + dim): "The biases of `out` belong to no head: only q, k and v have some for each head.",
             4 * width * dim + 3 * dim + width: "The biases of `out` belong to no head, they stay: only q, k and v have "
@@ -203,7 +203,7 @@ def per_head(per_head):
             width * dim + dim: "This is one of the tables; a head has q, k, v and its part of `out`.",
             width * dim: "This is one of the tables; a head has q, k, v and its part of `out`.",
         }
-        return said.get(found, f"For width = {width} and dim = {dim} it is {right:,}; you have {found:,}.")
+        return mistakes.get(found, f"For width = {width} and dim = {dim} it is {right:,}; you have {found:,}.")
     return None
 
 

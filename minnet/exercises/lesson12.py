@@ -9,7 +9,7 @@ import numpy as np
 
 from minnet.exercises.exercise import exercise
 
-WANTED = "The answer to this exercise is a function; hand it in without brackets: `{}`."
+WANTED = "The answer to this exercise is a function; pass it without brackets: `{}`."
 
 
 @exercise(
@@ -48,7 +48,7 @@ def fraction(fraction):
         if abs(part - start / 2 * (1 + math.cos(math.degrees(angle)))) < 1e-3 * start:
             return "`np.cos` takes radians: half a turn is `np.pi`, not 180."
         if abs(part - start * (1 - step / stop)) < 1e-3 * start:
-            return "This falls in a straight line; asked for is half a cosine."
+            return "This decreases in a straight line; asked for is half a cosine."
         return f"For step = {step}, start = {start} and stop = {stop} it should be {right:.3g}, not {part:.3g}."
     return None
 
@@ -58,19 +58,19 @@ def fraction(fraction):
     hints=[
         "Two lists of places: `used = np.flatnonzero(mask)` and `free = np.flatnonzero(~mask)`, made before anything "
         "is changed.",
-        "Of those in use, the nearest to zero fall: `fallen = used[np.argsort(np.abs(w[used]))[:count]]`.",
+        "Of those in use, the nearest to zero are dropped: `dropped = used[np.argsort(np.abs(w[used]))[:count]]`.",
         "Of the free ones, those with the largest slope grow, whatever its sign: "
         "`grown = free[np.argsort(-np.abs(gradient[free]))[:count]]`.",
-        "Then copy, and change the copies: `w[grown] = 0`, `mask[fallen] = False`, `mask[grown] = True`.",
+        "Then copy, and change the copies: `w[grown] = 0`, `mask[dropped] = False`, `mask[grown] = True`.",
     ],
     solution="""
         def move(w, gradient, mask, count):
             used, free = np.flatnonzero(mask), np.flatnonzero(~mask)
-            fallen = used[np.argsort(np.abs(w[used]))[:count]]
+            dropped = used[np.argsort(np.abs(w[used]))[:count]]
             grown = free[np.argsort(-np.abs(gradient[free]))[:count]]
             w, mask = w.copy(), mask.copy()
             w[grown] = 0
-            mask[fallen], mask[grown] = False, True
+            mask[dropped], mask[grown] = False, True
             return w, mask
 
         mn.check("12.move", move)
@@ -78,7 +78,7 @@ def fraction(fraction):
     setting="import numpy as np",
 )
 def move(move):
-    """Write one move of RigL: the ``count`` smallest weights in use fall, as many grow where the slope is largest."""
+    """Write one update of RigL: drop the ``count`` smallest weights in use, grow as many where the slope is largest."""
     if not callable(move):
         return WANTED.format("move")
     rng = np.random.default_rng(0)
@@ -92,7 +92,7 @@ def move(move):
 
 
 def _off(found, w, gradient, mask, count):
-    """What is wrong with a move, or None."""
+    """What is wrong with a mask update, or None."""
     if not isinstance(found, (tuple, list)) or len(found) != 2:
         return "Return two arrays, the weights and the mask: `return w, mask`."
     weights, new = np.asarray(found[0]), np.asarray(found[1])
@@ -101,20 +101,20 @@ def _off(found, w, gradient, mask, count):
     if new.dtype != bool:
         return f"The mask should be of type bool, True or False; it is {new.dtype}."
     used, free = np.flatnonzero(mask), np.flatnonzero(~mask)
-    fallen, grown = np.flatnonzero(mask & ~new), np.flatnonzero(new & ~mask)
+    dropped, grown = np.flatnonzero(mask & ~new), np.flatnonzero(new & ~mask)
     smallest = used[np.argsort(np.abs(w[used]))[:count]]
     if new.sum() != mask.sum():
-        if len(fallen) < count == len(grown):
-            return ("Some of what you let fall was not in use: among *all* weights you may find some that have fallen "
-                    "long ago. Only those in use can fall.")
+        if len(dropped) < count == len(grown):
+            return ("Some of the weights that you drop were not in use: among *all* weights there are some that were "
+                    "dropped long ago. Only those in use can be dropped.")
         return f"Before the move {mask.sum()} weights are in use, after it {new.sum()}; the number should stay."
     if len(grown) < count:
-        return (f"Only {len(grown)} of {count} places are new: something grows where a weight has just fallen, or was "
+        return (f"Only {len(grown)} of {count} places are new: something grows where a weight was just dropped, or was "
                 "in use. Find the free places before you change the mask.")
-    if set(fallen) != set(smallest):
-        if set(fallen) == set(used[np.argsort(w[used])[:count]]):
+    if set(dropped) != set(smallest):
+        if set(dropped) == set(used[np.argsort(w[used])[:count]]):
             return "These are the most negative weights; near to zero means small without the sign: `np.abs(w)`."
-        return "Those that fall should be the weights in use that are nearest to zero."
+        return "The dropped weights should be those in use that are nearest to zero."
     if set(grown) != set(free[np.argsort(-np.abs(gradient[free]))[:count]]):
         if set(grown) == set(free[np.argsort(-gradient[free])[:count]]):
             return "A steep slope counts whatever its sign: `np.abs(gradient)`."
@@ -152,16 +152,16 @@ def cost(cost):
         if np.isclose(part, mean / 3, rtol=1e-3):
             continue
         slips = {
-            density: "This is a network that never looks elsewhere; the slopes of *all* weights, every so many steps, "
-                     "are missing.",
+            density: "This is a network that never looks elsewhere; the slopes of *all* weights, once every few "
+                     "steps, are missing.",
             mean: "This is in multiplications of the whole table; divide by 3, which a step of the whole network "
                   "takes.",
             ((every - 1) * 3 * density + 3) / every / 3: "Only the slopes have to be dense in such a step; the way "
                                                          "forward and the way back to the layer before stay sparse.",
             density + 1 / 3 / every: "In such a step the dense slopes come *instead* of the sparse ones, not on top.",
         }
-        for slip, told in slips.items():
+        for slip, message in slips.items():
             if np.isclose(part, slip, rtol=1e-3):
-                return told
+                return message
         return f"For density = {density} and every = {every} it should be {mean / 3:.4f}, not {part:.4f}."
     return None

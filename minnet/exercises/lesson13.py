@@ -8,7 +8,7 @@ import numpy as np
 
 from minnet.exercises.exercise import exercise
 
-WANTED = "The answer to this exercise is a function; hand it in without brackets: `{}`."
+WANTED = "The answer to this exercise is a function; pass it without brackets: `{}`."
 
 
 @exercise(
@@ -79,7 +79,7 @@ def wanda(wanda):
     if np.array_equal(found, right):
         return None
     if np.array_equal(found, ~right):
-        return "It keeps what should fall: a high score means keep."
+        return "It keeps what should be removed: a high score means keep."
     if np.array_equal(found, _upper_half(np.abs(weight))):
         return "This is plain magnitude; the score also has the length of the input in it."
     if np.array_equal(found, score > np.median(score)):

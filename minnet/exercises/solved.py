@@ -1,7 +1,7 @@
-"""What a learner has solved so far: kept in one small file beside the lessons, and shown on the start page.
+"""Solved exercises: stored in a small file next to the lessons, and shown on the start page.
 
-The file is written only into the folder of the lessons, the one that holds the start page; in any other folder
-nothing is kept.  Git ignores it, and to begin anew one deletes it.
+The file is written only in the folder of the lessons, the one with the start page; in any other folder nothing is
+stored.  Git ignores the file; delete it to start again.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ FILE = ".progress.json"
 
 
 def note(id):
-    """Remember that an exercise was solved today; where that can't be kept, nothing happens."""
+    """Record that an exercise was solved today; where the file can't be written, nothing happens."""
     kept = _kept()
     if (Path.cwd() / START).exists() and id not in kept:
-        with suppress(OSError):  # a folder that can't be written must not stand between a learner and the answer
+        with suppress(OSError):  # the learner gets the feedback even if the folder is not writable
             atomic_write.put(Path.cwd() / FILE, json.dumps(kept | {id: date.today().isoformat()}, indent=1).encode())
 
 
 def _kept():
-    """{id: day on which it was solved}; a file that is damaged counts as none."""
+    """{id: day on which it was solved}; a damaged file counts as empty."""
     try:
         found = json.loads((Path.cwd() / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -42,7 +42,7 @@ def progress():
     Returns
     -------
     Progress
-        Shows itself at the end of a cell.
+        Displays itself at the end of a cell.
     """
     from minnet.exercises.commands import exercises
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from minnet import measure
 from minnet.experiments.pruning_granularity import BATCH, size
-from minnet.nn.attention import Attention, gone
+from minnet.nn.attention import Attention, removed_heads
 from minnet.nn.evaluation import accuracy
 from minnet.pruning import criteria
 from minnet.pruning.compaction import compact
@@ -137,7 +137,7 @@ class HeadAblation:
             now = self.right(net)
             self._worth[key] = AblationResult(now, [
                 np.array([np.nan if lost else now - self._without(net, layer, head) for head, lost in enumerate(heads)])
-                for layer, heads in zip(_attention(net), gone(net), strict=True)])
+                for layer, heads in zip(_attention(net), removed_heads(net), strict=True)])
         return self._worth[key]
 
     def _without(self, net, layer, head):

@@ -13,7 +13,7 @@ import numpy as np
 
 from minnet.data import mnist_files
 from minnet.experiments.pruning_granularity import BATCH, price
-from minnet.messages import spoken_bytes, spoken_time
+from minnet.messages import format_bytes, format_seconds
 from minnet.nn.evaluation import evaluate
 from minnet.nn.layer import Layer
 from minnet.nn.train import steps, steps_for
@@ -75,14 +75,14 @@ def describe(outcome):
     """Its figures in a sentence (HTML)."""
     used = f" ({outcome.used:,} of them in use)" if outcome.used < outcome.kept else ""
     return (f"<b>{outcome.kept:,} of {outcome.weights:,} weights</b>{used}, <b>{outcome.accuracy:.1%}</b> recognised, "
-            f"{spoken_bytes(outcome.bytes['sparse'])}, {spoken_time(outcome.seconds['sparse'].median)}")
+            f"{format_bytes(outcome.bytes['sparse'])}, {format_seconds(outcome.seconds['sparse'].median)}")
 
 
 def table_row(number, recipe, outcome):
     """Its figures and its recipe in one line of a table."""
     when = "gradual" if recipe.gradual else f"{recipe.rounds} round{'s' * (recipe.rounds > 1)}"
-    return (f"#{number:<3}{outcome.accuracy:6.1%} {outcome.used:7,} in use {spoken_bytes(outcome.bytes['sparse']):>8} "
-            f"{spoken_time(outcome.seconds['sparse'].median):>7} │ {recipe.structure:17} {recipe.criterion:9} "
+    return (f"#{number:<3}{outcome.accuracy:6.1%} {outcome.used:7,} in use {format_bytes(outcome.bytes['sparse']):>8} "
+            f"{format_seconds(outcome.seconds['sparse'].median):>7} │ {recipe.structure:17} {recipe.criterion:9} "
             f"{recipe.scope:12} {when:9} → {recipe.percent:2}% {recipe.epochs:2} epochs")
 
 

@@ -13,7 +13,7 @@ from time import perf_counter
 import numpy as np
 
 from minnet import sparse
-from minnet.messages import spoken_bytes, spoken_time
+from minnet.messages import format_bytes, format_seconds
 from minnet.pruning.ranking import sparsity
 from minnet.threads import at_most
 
@@ -40,9 +40,9 @@ class Time:
         else:
             verdict = ("sparse is slower here, because each weight that is left also brings its place, "
                        "and too few are gone to pay for that")
-        return (f"Stored: {spoken_bytes(self.sparse_bytes)} sparse, {spoken_bytes(self.dense_bytes)} dense. "
-                f"Predicting {self.batch} samples on one core: {spoken_time(self.sparse)} sparse, "
-                f"{spoken_time(self.dense)} dense: {verdict}.")
+        return (f"Stored: {format_bytes(self.sparse_bytes)} sparse, {format_bytes(self.dense_bytes)} dense. "
+                f"Predicting {self.batch} samples on one core: {format_seconds(self.sparse)} sparse, "
+                f"{format_seconds(self.dense)} dense: {verdict}.")
 
 
 class PredictionCost:

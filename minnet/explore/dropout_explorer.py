@@ -219,7 +219,7 @@ class DropoutExplorer(Explorer):
     def paint(self, frame):
         for sample, side in zip(self._samples, (frame.dropout, frame.pruning), strict=True):
             mine = side is frame.pruning
-            sample.update(side.weights, side.masks, side.active, louder=1 if mine else frame.louder,
+            sample.update(side.weights, side.masks, side.active, scale=1 if mine else frame.louder,
                           gone=mine and frame.cut)
         self._curves.update(frame)
         self._bars.update(frame)

@@ -16,8 +16,8 @@ from minnet.draw import palette
 from minnet.draw.attention_maps import AttentionMaps
 from minnet.experiments.head_ablation import CRITERIA, AblationResult, HeadAblation
 from minnet.experiments.pruning_granularity import BATCH, size
-from minnet.messages import spoken_time
-from minnet.nn.attention import Attention, gone, patterns
+from minnet.messages import format_seconds
+from minnet.nn.attention import Attention, patterns, removed_heads
 from minnet.nn.models import tiny_transformer
 from minnet.nn.optim import Adam
 from minnet.nn.train import fit, steps, steps_for
@@ -179,7 +179,7 @@ class HeadsExplorer(Explorer):
         worth = board.worth(off, again if net is again else None)
         left, seconds = board.price(off)
         return Frame(
-            off=off, maps=patterns(net, sample), removed=gone(net), worth=worth,
+            off=off, maps=patterns(net, sample), removed=removed_heads(net), worth=worth,
             whole=board.worth(frozenset()).accuracy, curve=board.curve(state["criterion"]),
             retrained=None if again is None else board.worth(off, again).accuracy,
             tried=[(board.heads_gone(each), board.worth(each, found).accuracy)
@@ -233,7 +233,7 @@ class HeadsExplorer(Explorer):
         self._point.set_data([sum(int(lost.sum()) for lost in frame.removed)], [100 * frame.worth.accuracy])
 
     def sentence(self, frame):
-        seconds = {name: spoken_time(timing.median) for name, timing in frame.seconds.items()}
+        seconds = {name: format_seconds(timing.median) for name, timing in frame.seconds.items()}
         again = "" if frame.retrained is None else f", retrained <b>{frame.retrained:.1%}</b>"
         verdict = "right" if frame.answer == frame.truth else f"wrong, it is {frame.truth}"
         return (

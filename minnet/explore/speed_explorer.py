@@ -27,7 +27,7 @@ from minnet.experiments.inference_backends import (
     StorageSizes,
 )
 from minnet.experiments.inference_timing import InferenceTiming, TimingResult
-from minnet.messages import spoken_bytes, spoken_time
+from minnet.messages import format_bytes, format_seconds
 from minnet.nn.layers import Sequential
 from minnet.nn.models import mlp
 from minnet.widgets.controls import TrainControls, choice_slider, few, row
@@ -145,15 +145,15 @@ class SpeedExplorer(Explorer):
         ratio, seconds, naive = (what[name].median for what, name in (
             (timing.ratios, SPARSE), (timing.times, SPARSE), (timing.ratios, NAIVE)))
         dense = timing.times[DENSE].median
-        said += (f"minnet's sparse kernels take {spoken_time(seconds)}, dense {spoken_time(dense)}: "
+        said += (f"minnet's sparse kernels take {format_seconds(seconds)}, dense {format_seconds(dense)}: "
                  f"<b>{_times(ratio)}</b>, {timing.parts[SPARSE]:.2f} of ideal. The naive loop is {_times(naive)}. ")
         if timing.crossover is not None:
             said += f"For this batch the kernels overtake dense at <b>{timing.crossover:.0f}\N{NO-BREAK SPACE}%</b>. "
-        sizes = ", ".join(f"{name} {spoken_bytes(many)}" for name, many in frame.bytes.items())
-        said += f"Stored: {sizes}, dense {spoken_bytes(self._sizes.dense)}. "
+        sizes = ", ".join(f"{name} {format_bytes(many)}" for name, many in frame.bytes.items())
+        said += f"Stored: {sizes}, dense {format_bytes(self._sizes.dense)}. "
         if timing.building is not None:
-            said += f"Not in the bars: packing the weights, {spoken_time(timing.building)}, once for each network"
-            said += f"; first call of the kernels, {spoken_time(timing.first)}." if timing.first is not None else "."
+            said += f"Not in the bars: packing the weights, {format_seconds(timing.building)}, once for each network"
+            said += f"; first call of the kernels, {format_seconds(timing.first)}." if timing.first is not None else "."
         return said
 
     # ---- measuring in the background ----------------------------------------------------------------
@@ -237,7 +237,7 @@ class Bars:
             self.bars[y].set_facecolor(palette.POSITIVE if middle >= 1 else palette.NEGATIVE)
             self.bars[y].set_alpha(1 if frame.timing.exact else 0.35)
             self.ranges[y].set_data([low, high] if ratio else [], [y, y] if ratio else [])
-            self.times[y].set_text(spoken_time(seconds.median) if seconds else "…")
+            self.times[y].set_text(format_seconds(seconds.median) if seconds else "…")
             part = frame.timing.parts.get(name)
             self.parts[y].set_text("" if part is None else f"{part:.2f}" if part >= 0.005 else "< 0.01")
 

@@ -1,1 +1,1 @@
-"""Files: networks as safetensors, and writing that leaves no half file behind."""
+"""Files: networks as safetensors, written atomically."""

@@ -1,7 +1,7 @@
-"""Put a file into its place in one go: whoever looks sees all of it, or what was there before.
+"""Atomic writes: a reader sees either the complete new file or the old one.
 
-The bytes go into a second file in the same folder, which then takes the other's name.  A full disk, a
-crash or an interrupt halfway leaves the old file as it was.
+The bytes are written to a temporary file in the same folder, which is then renamed.  A full disk, a crash or an
+interrupt leaves the old file unchanged.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ def put(path, *pieces):
     Raises
     ------
     OSError
-        If it can't be written; then nothing has changed.
+        If it can't be written; nothing has changed then.
     """
     path = Path(os.path.realpath(path))
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to put {path.name} into; make it first")
-    half = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
     try:
-        with half.open("xb") as stream:
+        with temporary.open("xb") as stream:
             for piece in pieces:
                 stream.write(piece)
             stream.flush()
-            os.fsync(stream.fileno())  # the bytes reach the disk before the name does
-        os.replace(half, path)
+            os.fsync(stream.fileno())  # the content is on disk before the rename
+        os.replace(temporary, path)
     finally:
-        half.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

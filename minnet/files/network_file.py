@@ -1,8 +1,8 @@
 """Save a network and load it again: one safetensors file with the architecture in its header.
 
 The header names each layer and its constructor's arguments, so loading runs constructors of known layers and
-nothing else (no pickle).  Numbers that are pruned are not written: of a pruned parameter the file holds one
-bit for each place, and the numbers that are left.
+nothing else (no pickle).  Pruned weights are not written: of a pruned parameter the file holds a mask, one bit for
+each position, and the kept numbers.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ __all__ = ["FormatError", "load", "save"]
 
 VERSION = "1"
 DEEPEST = 64  # layers within layers
-MOST_VISITS = 20_000  # steps that constructors may take through their inner layers; a shared layer counts each time
+MOST_VISITS = 20_000  # visits of inner layers by constructors; a shared layer counts each time
 
 
 def save(net, path):
-    """Write a network to a file, all of it or nothing.
+    """Write a network to a file, completely or not at all.
 
     Parameters
     ----------
     net : Layer
     path : str or path
-        By custom it ends in ``.safetensors``.  A file that is there is replaced.
+        Usually ends in ``.safetensors``.  An existing file is replaced.
 
     Raises
     ------
     TypeError, ValueError
-        If the network holds something that a file can't: then there is no file that could not be loaded.
+        If the network holds something that a file can't represent; no file is written then.
     OSError
-        If the file can't be written; then what was there is still there.
+        If the file can't be written; an existing file is then unchanged.
 
     Notes
     -----
-    To load is also to cut (`minnet.cut`): the masks come back as they were, but the numbers under them were not
-    written, so `restore` refuses.  Gradients are not saved.
+    Loading also cuts (`minnet.cut`): the masks are the same as before, but the masked weights were not written, so
+    `restore` refuses.  Gradients are not saved.
     """
     if not isinstance(net, Layer):
         raise TypeError(f"save takes a network first and then a path, got {type(net).__name__}; write save(net, path)")
     description = _describe(net)
     params = net.params()
-    twin = _build(parse(description), limit=sum(p.size for p in params)).params()
-    if [(p.path, p.shape) for p in twin] != [(p.path, p.shape) for p in params]:
+    rebuilt = _build(parse(description), limit=sum(p.size for p in params)).params()
+    if [(p.path, p.shape) for p in rebuilt] != [(p.path, p.shape) for p in params]:
         raise ValueError("built again from its constructors' arguments, this network has other parameters; a layer "
                          "must keep each argument as an attribute of the same name, and own its parameters alone")
     if len({p.dtype for p in params}) > 1:
@@ -68,7 +68,7 @@ def save(net, path):
 def load(path):
     """Read a network that `save` has written.
 
-    The file may come from anywhere: it can't run code, and can't claim more memory than some ten times its size.
+    The file need not be trusted: it can't run code, and can't allocate more than about ten times its size in memory.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def load(path):
     Raises
     ------
     FormatError
-        A ValueError: the file was cut or changed, is of another kind, or has a layer that is not known here.  A
+        A ValueError: the file was truncated or changed, is of another kind, or has a layer that is not known.  A
         layer of your own must be defined before you load it.
     OSError
         If there is no such file.
@@ -100,7 +100,7 @@ def load(path):
 
 
 def _describe(net):
-    """All layers as JSON, inner ones first; a layer names its inner layers by their numbers, so a shared one is one."""
+    """All layers as JSON, inner ones first; inner layers are given by index, so a shared layer stays one."""
     table, numbers = [], {}
 
     def number(layer):
@@ -126,8 +126,8 @@ def _describe(net):
     return json.dumps({"layers": table}, separators=(",", ":"), allow_nan=False)
 
 
-class _Blank(np.random.Generator):
-    """Dice that always fall on zero: a constructor gets its arrays, if they are no larger than they may be."""
+class _Zeros(np.random.Generator):
+    """A generator that returns only zeros: constructors get their arrays, unless these are larger than the limit."""
 
     def __init__(self, limit):
         super().__init__(np.random.PCG64(0))
@@ -150,23 +150,23 @@ class _Blank(np.random.Generator):
 
 
 def _build(description, limit):
-    """The network that was described, with ``limit`` the most numbers that it may hold, all zero."""
+    """The network of a description, with all parameters zero and at most ``limit`` numbers."""
     table = description.get("layers")
     if set(description) != {"layers"} or not isinstance(table, list) or not table:
         raise FormatError("the architecture is not a list of layers")
-    dice = _Blank(limit)
+    rng = _Zeros(limit)
     built, visits, depths, held = [], [], [], 0
     for entry in table:
         if not isinstance(entry, dict) or set(entry) != {"layer", "config"} or not isinstance(entry["config"], dict):
             raise FormatError("each layer of the architecture needs its name and its config, and no more")
         inner = []
         config = {name: _value(value, built, inner, max(limit, 1 << 20)) for name, value in entry["config"].items()}
-        # Before anything walks through them: a few shared layers could unfold into billions.
+        # Checked before anything visits them: a few shared layers could unfold into billions.
         visits.append(1 + sum(visits[i] for i in inner))
         depths.append(1 + max((depths[i] for i in inner), default=0))
         if sum(visits) > MOST_VISITS or depths[-1] > DEEPEST:
             raise FormatError(f"its layers are nested deeper than {DEEPEST} or unfold into more than {MOST_VISITS}")
-        built.append(_construct(entry["layer"], config, dice))
+        built.append(_construct(entry["layer"], config, rng))
         held += sum(param.size for param in built[-1].own_params().values())
         if held > limit:
             raise FormatError("the layers hold more numbers than the file")
@@ -190,7 +190,7 @@ def _value(value, built, inner, largest):
     return value
 
 
-def _construct(kind, config, dice):
+def _construct(kind, config, rng):
     if not isinstance(kind, str) or kind not in Layer.registry:
         raise FormatError(f"the layer {str(kind)[:60]!r} is not known; define it before you load."
                           + closest(str(kind)[:60], sorted(Layer.registry)))
@@ -198,13 +198,13 @@ def _construct(kind, config, dice):
     signature = inspect.signature(make)
     if unknown := set(config) - set(signature.parameters) | {"rng"} & set(config):
         raise FormatError(f"{kind} takes no argument {min(unknown)[:60]!r} from a file")
-    given = {"rng": dice, **config}
+    given = {"rng": rng, **config}
     given = inspect.BoundArguments(signature, {name: given[name] for name in signature.parameters if name in given})
     try:
         return make(*given.args, **given.kwargs)
     except FormatError:
         raise
-    except Exception as problem:  # whatever a constructor says to wrong arguments, the file is to blame
+    except Exception as problem:  # whatever error a constructor raises, the file is the cause
         raise FormatError(f"{kind} can't be built as the file says: {problem or type(problem).__name__}") from problem
 
 
@@ -212,7 +212,7 @@ def _construct(kind, config, dice):
 
 
 def _fill(params, arrays):
-    """Give each parameter its numbers and its mask, and leave no array over."""
+    """Set the numbers and the mask of each parameter; no array may be left over."""
     kinds = set()
     for param in params:
         path, shape = param.path, param.shape

@@ -1,6 +1,6 @@
-"""Activations: the bend between two linear layers, without which they would be one.
+"""Activation functions: the nonlinearity between two linear layers, without which they would be one.
 
-Each works on every number by itself, so its derivative is one factor for each number.  They have no
+Each acts on every number separately, so its derivative is one factor for each number.  They have no
 parameters, take any shape, and differ in what they do to negative numbers.
 """
 
@@ -15,13 +15,13 @@ from minnet.nn.param import normal
 
 
 class ReLU(Pointwise):
-    """``y = max(x, 0)``: a neuron that fires or stays silent."""
+    """``y = max(x, 0)``: a neuron is active, or outputs 0."""
 
     def forward(self, x, rng=None):
         y = np.maximum(x, 0)
 
         def back(dy):
-            return dy * (y > 0)  # the slope is 1 where the neuron fires, 0 where it is silent
+            return dy * (y > 0)  # relu' = 1 where the neuron is active, else 0
 
         return y, back
 
@@ -43,7 +43,7 @@ class Tanh(Pointwise):
 
 
 class Sigmoid(Pointwise):
-    """``y = 1 / (1 + exp(−x))``, between 0 and 1: silent neurons still say ½."""
+    """``y = 1 / (1 + exp(−x))``, between 0 and 1: an input of 0 gives ½."""
 
     def forward(self, x, rng=None):
         y = 0.5 * (1 + np.tanh(0.5 * x))  # the same number, but exp(−x) could overflow
@@ -55,7 +55,7 @@ class Sigmoid(Pointwise):
 
 
 class GELU(Pointwise):
-    """``y = x · Φ(x)``, a ReLU with a soft knee; Φ is the normal distribution function.
+    """``y = x · Φ(x)``, a smooth ReLU; Φ is the cumulative distribution function of the normal distribution.
 
     Computed with the approximation by tanh of Hendrycks & Gimpel 2016, "Gaussian error linear units", eq. 2:
     ``Φ(x) ≈ (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2``.
@@ -68,7 +68,7 @@ class GELU(Pointwise):
         phi = 0.5 * (1 + t)
 
         def back(dy):
-            dphi = 0.5 * (1 - t * t) * (c * (1 + 3 * 0.044715 * square))  # tanh' = 1 − tanh², times the inner slope
+            dphi = 0.5 * (1 - t * t) * (c * (1 + 3 * 0.044715 * square))  # (tanh u)' = (1 − tanh² u) u'
             return dy * (phi + x * dphi)  # (x · Φ)' = Φ + x · Φ'
 
         return x * phi, back

@@ -1,7 +1,7 @@
-"""Self-attention: every token asks all tokens a question and mixes their answers.
+"""Self-attention: every token compares its query with the keys of all tokens and averages their values.
 
-Vaswani et al. 2017, "Attention is all you need".  Several heads ask in parallel; each is a slice of the
-four weights along their ``head`` axis, which is what makes a head something that can be pruned.
+Vaswani et al. 2017, "Attention is all you need".  Several heads do this in parallel; each is a slice of the
+four weights along their ``head`` axis, and so a unit that can be pruned.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Attention(Layer):
         Features of a token.
     heads : int
     dim : int, optional
-        Features of a question, in each head; by default ``n_in // heads``.
+        Features of a query, a key and a value in each head; by default ``n_in // heads``.
     n_out : int, optional
         By default ``n_in``.
     bias : bool
@@ -53,7 +53,7 @@ class Attention(Layer):
         k, back_k = self._heads(*contract(x, self.k, self.k_bias))
         v, back_v = self._heads(*contract(x, self.v, self.v_bias))
         scale = 1 / math.sqrt(max(self.dim, 1))
-        pattern = _softmax(q @ k.swapaxes(2, 3) * scale)  # (n, head, asking token, answering token)
+        pattern = _softmax(q @ k.swapaxes(2, 3) * scale)  # attention weights, (n, head, query token, key token)
         show(self, x, pattern)
         mixed = (pattern @ v).swapaxes(1, 2).reshape(*x.shape[:2], self.heads * self.dim)
         y, back_out = contract(mixed, self.out, self.out_bias)
@@ -67,14 +67,14 @@ class Attention(Layer):
             dq = dscores @ k  # s = q · kᵀ
             dk = dscores.swapaxes(2, 3) @ q
             dx = [back_q(dq, need_dx), back_k(dk, need_dx), back_v(dv, need_dx)]
-            return sum(dx) if need_dx else None  # x went three ways
+            return sum(dx) if need_dx else None  # x takes three paths
 
         return y, back
 
     def survey(self, known):
         q, k, v = (Linear(known, *_linked(weight), bias)
                    for weight, bias in ((self.q, self.q_bias), (self.k, self.k_bias), (self.v, self.v_bias)))
-        # What is mixed is an average of v over tokens: where v is a constant, so is its average.  A head goes whole.
+        # Averaged are values v over tokens: where v is constant, so is its average.  A head is left out as a whole.
         mixed = known.then(np.zeros((1, 1, self.heads * self.dim)), v.constant, tied=max(self.dim, 1))
         here = Linear(mixed, *_linked(self.out), self.out_bias)
 
@@ -83,10 +83,10 @@ class Attention(Layer):
             heads = dims.reshape(self.heads, self.dim).any(axis=1)
             reads = q.reads(dims) | k.reads(dims) | v.reads(dims)
             small = Attention(int(reads.sum()), int(heads.sum()), self.dim, int(wanted.sum()))
-            for name, way in (("q", q), ("k", k), ("v", v)):
+            for name, linear in (("q", q), ("k", k), ("v", v)):
                 weight = getattr(self, name).part(**{"in": reads, "head": heads})
                 setattr(small, name, weight)
-                bias = fold(getattr(self, f"{name}_bias"), weight, dims, way.folded(reads, dims))
+                bias = fold(getattr(self, f"{name}_bias"), weight, dims, linear.folded(reads, dims))
                 setattr(small, f"{name}_bias", bias)
             small.out = self.out.part(head=heads, out=wanted)
             small.out_bias = fold(self.out_bias, small.out, wanted, here.folded(dims, wanted))
@@ -96,7 +96,7 @@ class Attention(Layer):
         return known.then(self.forward(known.sample)[0], here.constant), narrow
 
     def _heads(self, y, back):
-        """(n, token, head · dim) → (n, head, token, dim), and the way back."""
+        """(n, token, head · dim) → (n, head, token, dim), and its backward pass."""
         n, tokens, _ = y.shape
         split = y.reshape(n, tokens, self.heads, self.dim).swapaxes(1, 2)
         return split, lambda dy, need_dx: back(dy.swapaxes(1, 2).reshape(y.shape), need_dx)
@@ -127,7 +127,7 @@ def _bias(shape, axes, wanted):
 
 
 def patterns(net, x):
-    """The map of every head for one sample: a list of arrays (heads, tokens, tokens), one for each layer."""
+    """The attention weights of one sample: a list of arrays (heads, tokens, tokens), one for each layer."""
     x = np.asarray(x)
     shape = getattr(net, "input_shape", None) or x.shape
     if x.size != math.prod(shape):
@@ -142,8 +142,8 @@ def patterns(net, x):
     return found
 
 
-def gone(net):
-    """Which heads are removed, (heads,) for each layer: those of which nothing arrives any more."""
+def removed_heads(net):
+    """Which heads are removed, bool (heads,) for each layer: those whose values no longer reach the output."""
     found = []
     for _, layer in net.walk():
         if isinstance(layer, Attention):

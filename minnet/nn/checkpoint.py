@@ -1,6 +1,6 @@
-"""Snapshots: remember the numbers of a network, and go back to them later.
+"""Snapshots: keep the numbers of a network, and rewind to them later.
 
-What returns are the numbers; the masks stay as they are.  That is all it takes to draw a lottery ticket.
+Rewinding restores the numbers; the masks stay as they are.  That is all that lottery tickets need.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ def snapshot(net):
 
 
 def rewind(net, taken):
-    """Give every parameter its numbers of a `snapshot`; masks stay.
+    """Set every parameter to its numbers in a `snapshot`; masks stay.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """The one place where a weight meets its input.
 
-Dense layers, convolutions and attention all come here to multiply, so whoever wants to see what flows
-into a weight can watch here.  Watching is how data-aware criteria, operation counts and attention pictures
-get their evidence, without any layer having to remember it.
+Dense layers, convolutions and attention all multiply here, so this is the place to observe what flows into a
+weight.  Data-aware criteria, operation counts and attention maps get their evidence this way, and no layer has
+to store it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def observing():
     ------
     list of (source, x, y)
         ``source`` is a weight (`Param`) with its input ``x`` (n, K) and output ``y`` (n, N), or a layer
-        that has something to show, such as an attention pattern.  In the order of computation, for this
+        that has something to show, such as attention weights.  In the order of computation, for this
         thread only.
     """
     token = _observer.set(seen := [])
@@ -35,14 +35,14 @@ def observing():
 
 
 def show(source, x, y):
-    """Hand what flows here to whoever is watching."""
+    """Pass what flows here to the observer, if there is one."""
     seen = _observer.get()
     if seen is not None:
         seen.append((source, x, y))
 
 
 def contract(x, weight, bias=None, scale=None):
-    """Multiply an input with a weight and add a bias.
+    """Multiply an input by a weight and add a bias.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def contract(x, weight, bias=None, scale=None):
         K is the product of the weight's contracted axes.
     weight, bias : Param, Param or None
     scale : ndarray, optional
-        A factor for each weight, this time only (DropConnect).
+        A factor for each weight, in this pass only (DropConnect).
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Convolution: one small weight, moved over the image, looks everywhere for the same pattern.
+"""Convolution: a small kernel slides over the image and responds to the same pattern everywhere.
 
-Every place of the window is unfolded into a row of numbers; then a convolution is a dense layer on those
-rows, and meets its weight where all others do.  The way back folds the rows into an image again.
+Each position of the window is unfolded into a row of numbers.  A convolution is then a dense layer on those rows,
+and uses the same contraction.  The backward pass folds the rows into an image again.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from minnet.nn.survey import Linear
 class Conv2d(Layer):
     """``y[n, o, r, c] = bias[o] + Σ x[n, i, r·stride + a, c·stride + b] · weight[o, i, a, b]``.
 
-    (What signal processing calls a correlation: the window is not mirrored.)
+    Signal processing calls this a correlation: the window is not mirrored.
 
     Parameters
     ----------
     n_in, n_out : int
         Channels and filters.
     size, stride, padding : int or (rows, columns)
-        Of the window; its step from place to place; zeros around the image.  A signal is an image of one row.
+        Size of the window, its step, and zeros around the image.  A signal is an image of one row.
     bias : bool
     rng : numpy.random.Generator, seed or None
         Draws the initial weights: normal with variance 2 / inputs of a filter (He et al. 2015, eq. 10).
@@ -37,8 +37,8 @@ class Conv2d(Layer):
         self.size, self.stride = both(size, "size", 1), both(stride, "stride", 1)
         self.padding = both(padding, "padding", 0)
         shape = (n_out, n_in, *self.size)
-        spread = math.sqrt(2 / max(math.prod(shape[1:]), 1))
-        self.weight = Param(normal(rng, shape, spread), ("out", "in", "row", "col"))
+        std = math.sqrt(2 / max(math.prod(shape[1:]), 1))
+        self.weight = Param(normal(rng, shape, std), ("out", "in", "row", "col"))
         self.bias = Param(np.zeros(n_out, np.float32), ("out",), prunable=False) if bias else None
 
     def forward(self, x, rng=None):
@@ -49,15 +49,15 @@ class Conv2d(Layer):
         n, _, rows, columns = x.shape
         up, left = self.padding
         padded = rows + 2 * up, columns + 2 * left
-        places, looks = windows(padded, self.size, self.stride)
+        positions, views = windows(padded, self.size, self.stride)
 
-        # Samples come last: then what is copied together also lies together in memory.
+        # Samples come last: then what is copied together is contiguous in memory.
         image = np.zeros((self.n_in, *padded, n), x.dtype)
         middle = np.s_[:, up : up + rows, left : left + columns]
         image[middle] = x.transpose(1, 2, 3, 0)
-        unfolded = np.empty((self.n_in, *self.size, *places, n), x.dtype)
-        for (a, b), look in looks:
-            unfolded[:, a, b] = image[:, *look]
+        unfolded = np.empty((self.n_in, *self.size, *positions, n), x.dtype)
+        for (a, b), view in views:
+            unfolded[:, a, b] = image[:, *view]
         inputs, count = math.prod(unfolded.shape[:3]), math.prod(unfolded.shape[3:])
         y, back_to_windows = contract(unfolded.reshape(inputs, count).T, self.weight, self.bias)
 
@@ -67,11 +67,11 @@ class Conv2d(Layer):
             if not need_dx:
                 return None
             folded, dimage = dwindows.T.reshape(unfolded.shape), np.zeros_like(image)
-            for (a, b), look in looks:
-                dimage[:, *look] += folded[:, a, b]  # a pixel was copied into many windows => their gradients add up
+            for (a, b), view in views:
+                dimage[:, *view] += folded[:, a, b]  # a pixel was copied into many windows => their gradients add up
             return dimage[middle].transpose(3, 0, 1, 2)
 
-        return y.T.reshape(self.n_out, *places, n).transpose(3, 0, 1, 2), back
+        return y.T.reshape(self.n_out, *positions, n).transpose(3, 0, 1, 2), back
 
     def survey(self, known):
         w = self.weight.value
@@ -96,7 +96,7 @@ class Conv2d(Layer):
 
 
 def windows(image, size, stride):
-    """Where a sliding window looks.
+    """The positions of a sliding window, and what it sees there.
 
     Parameters
     ----------
@@ -104,18 +104,19 @@ def windows(image, size, stride):
 
     Returns
     -------
-    places : (int, int)
-        How many places the window has, down and across.
-    looks : list of ((a, b), (slice, slice))
-        Entry (a, b) of the window sees the pixels ``image[..., slice, slice]``, one for each place.
+    positions : (int, int)
+        How many positions the window has, vertically and horizontally.
+    views : list of ((a, b), (slice, slice))
+        Entry (a, b) of the window sees the pixels ``image[..., slice, slice]``, one for each position.
     """
-    places = tuple((length - reach) // step + 1 for length, reach, step in zip(image, size, stride, strict=True))
-    if min(places) < 1:
+    positions = tuple((length - extent) // step + 1 for length, extent, step in zip(image, size, stride, strict=True))
+    if min(positions) < 1:
         raise ValueError(f"a window of {size[0]} × {size[1]} does not fit into an image of {image[0]} × {image[1]}; "
                          "use a smaller size or more padding")
-    looks = [((a, b), (slice(a, a + places[0] * stride[0], stride[0]), slice(b, b + places[1] * stride[1], stride[1])))
+    reach = [count * step for count, step in zip(positions, stride, strict=True)]
+    views = [((a, b), (slice(a, a + reach[0], stride[0]), slice(b, b + reach[1], stride[1])))
              for a in range(size[0]) for b in range(size[1])]
-    return places, looks
+    return positions, views
 
 
 def both(number, name, least):

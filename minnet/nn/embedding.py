@@ -1,7 +1,7 @@
-"""From samples to tokens and back: what stands before and behind attention.
+"""From samples to tokens and back: the layers before and after attention.
 
-An image or a signal is cut into pieces, and a linear map makes a token of each piece.  Attention cannot tell
-where a token stands, so each position adds a learned vector of its own.
+An image or a signal is cut into patches, and a linear map turns each patch into a token.  Attention ignores the
+order of the tokens, so a learned vector is added for each position.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from minnet.nn.survey import Linear
 class PatchEmbedding(Layer):
     """``y[n, t] = x[n, t] · weight + bias + positions[t]``.
 
-    Samples of any shape are cut, in order, into ``tokens`` pieces of ``n_in`` numbers: the rows of an image, or
+    Samples of any shape are cut, in order, into ``tokens`` patches of ``n_in`` numbers: the rows of an image, or
     pieces of a signal.
 
     Parameters
@@ -52,11 +52,11 @@ class PatchEmbedding(Layer):
         return y + self.positions.value, back
 
     def survey(self, known):
-        pieces = known.then(np.zeros((1, self.tokens, self.n_in)), pinned=True)
+        patches = known.then(np.zeros((1, self.tokens, self.n_in)), pinned=True)
         w, positions = self.weight.value, self.positions.value
-        here = Linear(pieces, w, w != 0, self.bias)
-        still = (positions == positions[:1]).all(axis=0)  # a feature that moves with the place is no constant
-        constant = np.where(still, here.constant + positions[0], np.nan)
+        here = Linear(patches, w, w != 0, self.bias)
+        same = (positions == positions[:1]).all(axis=0)  # a feature that depends on the position is not constant
+        constant = np.where(same, here.constant + positions[0], np.nan)
 
         def narrow(wanted):
             small = PatchEmbedding(self.tokens, self.n_in, int(wanted.sum()))
@@ -81,7 +81,7 @@ class MeanPool(Featurewise):
         tokens = x.shape[1]
 
         def back(dy):
-            return np.repeat(dy[:, None] / tokens, tokens, axis=1)  # every token has an equal share
+            return np.repeat(dy[:, None] / tokens, tokens, axis=1)  # y = Σ x / tokens  =>  dx = dy / tokens
 
         return x.sum(axis=1) / tokens, back
 

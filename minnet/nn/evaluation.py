@@ -1,7 +1,7 @@
-"""How good is a network, and what has it forgotten?
+"""How good is a network, and which samples has pruning changed?
 
 One number hides much: a pruned network can keep its accuracy and lose a whole class.  So `evaluate` also
-tells the accuracy of each class, and `changed` which samples two networks disagree about.
+reports the accuracy of each class, and `changed` the samples on which two networks disagree.
 """
 
 from __future__ import annotations

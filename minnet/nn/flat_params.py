@@ -1,8 +1,8 @@
-"""One long vector for all parameters of a training run.
+"""One flat vector for all parameters of a training run.
 
-Gradients, numbers and moments each lie in one aligned stretch of memory, and every `Param` becomes a view
-into it.  An optimiser then updates the whole network in a few passes, and the last of them, a single
-operation, is the only one that touches the numbers: an interrupt never leaves half a step.
+Numbers, gradients and moments each lie in one aligned vector, and every `Param` becomes a view into it.  An
+optimiser then updates the whole network in a few passes.  Only the last of them, a single operation, changes
+the numbers, so an interrupt never leaves half a step.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ class Flat:
     Attributes
     ----------
     data, grad : ndarray, (total,)
-        Weights first, so that ``[:weights]`` is all that counts as a weight, then biases and the like.
+        Weights first, so that ``[:weights]`` holds all of them, then biases, gains and positions.
     mask : ndarray of bool, (total,), or None
-        None while nothing is removed.
-    back : ndarray of bool, (total,), or None
-        What has come back since the last step.
+        True = kept; None while nothing is pruned.
+    restored : ndarray of bool, (total,), or None
+        The entries that have come back since the last step.
     """
 
     def __init__(self, params):
@@ -33,11 +33,10 @@ class Flat:
         self.dtype = dtypes.pop()
         self.data, self.grad = self.vector(), self.vector()
         self.mask = None
-        self._masks, self.back = [None] * len(self.params), None
+        self._masks, self.restored = [None] * len(self.params), None
         self._views, self._grads = self.split(self.data), self.split(self.grad)
         for param, data, grad in zip(self.params, self._views, self._grads, strict=True):
-            data[...] = param._data
-            param._data, param._grad, param._has_grad, param._back = data, grad, False, None
+            param.move_into(data, grad)
 
     def vector(self, dtype=None):
         """A zero vector as long as all parameters together, aligned to a cache line (64 bytes)."""
@@ -49,15 +48,15 @@ class Flat:
         return [part.reshape(p.shape) for part, p in zip(np.split(vector, ends), self.params, strict=True)]
 
     def forget_gradients(self):
-        """Start a new step: what the gradients hold no longer counts."""
+        """Start a new step: the gradients of the last one are no longer valid."""
         for param in self.params:
-            param._has_grad = False
+            param.grad = None
 
     def collect(self):
-        """Take in what happened to the parameters since the last step: new masks, unused gradients."""
+        """After a backward pass: zero the gradients of unused parameters, and take over masks that have changed."""
         for param, grad in zip(self.params, self._grads, strict=True):
-            if not param._has_grad:
-                grad[...] = 0  # a parameter that took no part in this step does not move
+            if param.grad is None:
+                grad[...] = 0  # a parameter that was not used in this step does not change
         if self.changed():
             masks = self._masks
             self.mask = None
@@ -65,38 +64,37 @@ class Flat:
                 self.mask = self.vector(bool)
                 for part, mask in zip(self.split(self.mask), masks, strict=True):
                     part[...] = True if mask is None else mask
-                self._kept = self.vector()  # the mask again, as numbers: multiplying two types takes twice as long
+                self._kept = self.vector()  # the mask as numbers: multiplying two types takes twice as long
                 self._kept[...] = self.mask
 
     def changed(self):
-        """Whether there are new masks since the last step.  Notes which weights have come back."""
+        """Whether there are new masks since the last step.  Records which weights have come back."""
         for param, view in zip(self.params, self._views, strict=True):
-            if param._data is not view:
+            if param.data is not view:
                 raise RuntimeError(f"{param.path} was taken over by another training run; "
                                    "finish one run before you start the next on the same network")
-        self.back = None
-        if any(p._back is not None for p in self.params):
-            self.back = self.vector(bool)
-            for param, part in zip(self.params, self.split(self.back), strict=True):
-                if param._back is not None:
-                    part[...], param._back = param._back, None
+        restored = [param.take_restored() for param in self.params]
+        self.restored = None
+        if any(entries is not None for entries in restored):
+            self.restored = self.vector(bool)
+            for part, entries in zip(self.split(self.restored), restored, strict=True):
+                part[...] = False if entries is None else entries
         masks, before = [p.mask for p in self.params], self._masks
         self._masks = masks
         return any(new is not old for new, old in zip(masks, before, strict=True))
 
-    def silence(self, vector):
-        """Set to zero, in place, the entries of removed weights."""
+    def apply_mask(self, vector):
+        """Set to zero, in place, the entries of masked weights."""
         if self.mask is not None:
             np.multiply(vector, self._kept, out=vector)
 
-    def forget(self, vector):
+    def reset_restored(self, vector):
         """Set to zero, in place, the entries of weights that have come back since the last step.
 
-        Mostly they are zero already, as those of removed weights; but a weight may fall and come back between two
-        steps.
+        Most are zero already, because they were masked; but a weight may be pruned and come back between two steps.
         """
-        if self.back is not None:
-            vector[self.back] = 0
+        if self.restored is not None:
+            vector[self.restored] = 0
 
 
 def aligned(size, dtype=np.float32):

@@ -1,8 +1,8 @@
-"""What every layer is: a forward that returns its answer and the way back.
+"""The base of all layers: a forward pass that returns the output together with its backward pass.
 
-``forward(x, rng)`` gives ``(y, back)``; ``back(dy)`` gives ``dx`` and adds into the gradients of the
-layer's own parameters.  Nothing is remembered on the layer, so one layer can stand in two places and two
-threads can predict with one network.  Handing in dice (``rng``) is what training means; without, it predicts.
+``forward(x, rng)`` returns ``(y, back)``; ``back(dy)`` returns ``dx`` and adds to the gradients of the layer's
+own parameters.  Nothing is stored on the layer, so a network may use one layer twice, and two threads can
+predict with the same network.  Passing a generator ``rng`` selects training mode; without it, this is inference.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Layer:
     attributes, and its inner layers as `Layer` attributes or a list of them.  The tree, the paths of the
     parameters, copies, printing and saving follow from that.
 
-    A layer with parameters takes a second argument on the way back, ``back(dy, need_dx=True)``: the first
-    layer of a network is asked to leave out the gradient towards the data, which nobody reads.
+    The backward pass of a layer with parameters takes a second argument, ``back(dy, need_dx=True)``: the first
+    layer of a network need not compute the gradient with respect to the data, which is not used.
     """
 
     registry: dict[str, type[Layer]] = {}
@@ -41,13 +41,13 @@ class Layer:
     def example(rng):
         """A small layer of this kind and a batch for it, both drawn with ``rng``.
 
-        The tests draw as many as they like and put each through the same trials, so a new layer is tested as
-        soon as it has an example.
+        The tests draw many of them and run the same checks on each, so a new layer is tested as soon as it has an
+        example.
         """
         raise NotImplementedError("write example(rng) -> (layer, x), x of float32, so that the tests can try it")
 
     def __call__(self, x):
-        """Predict: forward without dice."""
+        """Predict: the forward pass in inference mode, without ``rng``."""
         return self.forward(np.asarray(x))[0]
 
     # ---- the tree ---------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ class Layer:
         return {name: value for name, value in vars(self).items() if isinstance(value, Param)}
 
     def walk(self, path=""):
-        """Every layer of the tree with its path, this one first (path ``""``)."""
+        """Every layer of the tree with its path, starting with this one (path ``""``)."""
         yield path, self
         for name, child in self.children().items():
             yield from child.walk(f"{path}.{name}" if path else name)
@@ -85,10 +85,14 @@ class Layer:
                     found[id(param)] = param
         return list(found.values())
 
-    def survey(self, known):
-        """What `mn.compact` may know of this layer, see `minnet.nn.survey`.
+    def set_paths(self):
+        """Give every parameter of the tree its ``path``, as seen from this layer (`params` does so, too)."""
+        self.params()
 
-        A layer that does not say is left whole: it reads every input, and each of its outputs may vary.
+    def survey(self, known):
+        """What `mn.compact` may assume about this layer, see `minnet.nn.survey`.
+
+        A layer that does not override this is left whole: it reads every input, and each of its outputs may vary.
         """
         after = known.then(self.forward(known.sample)[0], pinned=True)
         return after, lambda wanted: (self.copy(), np.ones(len(known.constant), bool))
@@ -101,18 +105,18 @@ class Layer:
         return next((p.dtype for p in self.params()), np.dtype(np.float32))
 
     def copy(self):
-        """A network of its own with the same numbers and masks."""
+        """An independent network with the same numbers and masks."""
         return copy.deepcopy(self)
 
     def astype(self, dtype):
-        """A copy whose parameters are of another number type, for example ``"float64"``."""
+        """A copy with another number type, for example ``"float64"``."""
         new = self.copy()
         for param in new.params():
             param.cast(dtype)
         return new
 
     def config(self):
-        """The constructor's arguments, without dice: enough to build a layer of the same shape."""
+        """The constructor's arguments without ``rng``: enough to build a layer of the same shape."""
         names = inspect.signature(type(self).__init__).parameters
         kept = {n: getattr(self, n) for n in names if n not in ("self", "rng") and hasattr(self, n)}
         return {n: True if isinstance(v, Param) else v for n, v in kept.items()}  # bias=True became a Param
@@ -123,7 +127,7 @@ class Layer:
 
 
 def the_network(net):
-    """The network itself; where something else was handed in, a TypeError says what to type instead."""
+    """Return the network; if something else was passed, raise a TypeError that says what to type instead."""
     if isinstance(net, Layer):
         return net
     if net is None:
@@ -134,14 +138,14 @@ def the_network(net):
 
 
 class Featurewise(Layer):
-    """A layer that mixes places but not features, such as pooling: a constant feature stays as it is."""
+    """A layer that mixes positions but not features, such as pooling: a constant feature stays as it is."""
 
     def survey(self, known):
         return replace(known, sample=self.forward(known.sample)[0]), lambda wanted: (self.copy(), wanted)
 
 
 class Pointwise(Layer):
-    """A layer that treats every number by itself, such as ReLU: constants stay constants, nothing is mixed."""
+    """A layer that acts on each number separately, such as ReLU: constants stay constant, nothing is mixed."""
 
     def survey(self, known):
         constant = self.forward(known.constant[None])[0][0]

@@ -1,6 +1,6 @@
-"""The everyday layers: dense, flatten, dropout, and the container that runs layers one after another.
+"""The basic layers: dense, flatten, dropout, and the container that runs layers one after another.
 
-Each forward has its derivative right beside it, in ``back``.  A new layer is one class: forward, back, done.
+Each forward pass has its derivative right next to it, in ``back``.  A new layer is one class: forward and back.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ class Dense(Layer):
     n_in, n_out : int
     bias : bool
     drop : float
-        Probability of silencing each *weight* while training, anew for each batch: DropConnect (Wan et al.
-        2013), as `Dropout` silences neurons.  The survivors are scaled by 1 / (1 − drop).
+        Probability of dropping each *weight* while training, drawn again for each batch: DropConnect (Wan et al.
+        2013), as `Dropout` drops neurons.  The others are scaled by 1 / (1 − drop).
     rng : numpy.random.Generator, seed or None
         Draws the initial weights: normal with variance 2 / n_in (He et al. 2015, eq. 10).
     """
 
     def __init__(self, n_in, n_out, bias=True, drop=0.0, rng=None):
         self.n_in, self.n_out, self.drop = n_in, n_out, _probability(drop, "drop")
-        spread = math.sqrt(2 / max(n_in, 1))
-        self.weight = Param(normal(rng, (n_in, n_out), spread), ("in", "out"))
+        std = math.sqrt(2 / max(n_in, 1))
+        self.weight = Param(normal(rng, (n_in, n_out), std), ("in", "out"))
         self.bias = Param(np.zeros(n_out, np.float32), ("out",), prunable=False) if bias else None
 
     def forward(self, x, rng=None):
-        scale = None if rng is None or not self.drop else _survivors(rng, self.weight.data, self.drop)
+        scale = None if rng is None or not self.drop else _dropout_factors(rng, self.weight.data, self.drop)
         return contract(x, self.weight, self.bias, scale)
 
     def survey(self, known):
@@ -69,7 +69,7 @@ class Flatten(Layer):
     def survey(self, known):
         if known.sample.ndim not in (2, 4):
             return super().survey(known)
-        run = math.prod(known.sample.shape[2:])  # a channel becomes a run of so many features
+        run = math.prod(known.sample.shape[2:])  # a channel becomes a run of this many features
         flat = known.sample.reshape(1, len(known.constant) * run)
         after = replace(known, sample=flat, constant=known.constant.repeat(run), tied=known.tied * run)
         return after, lambda wanted: (self.copy(), wanted.reshape(-1, run).any(axis=1))
@@ -80,10 +80,10 @@ class Flatten(Layer):
 
 
 class Dropout(Pointwise):
-    """Silence each input with probability p while training; do nothing when predicting.
+    """Drop each input (set it to 0) with probability p while training; do nothing at inference.
 
-    The survivors are scaled by 1 / (1 − p), so that the expected input of the next layer stays the same
-    (Srivastava et al. 2014, "inverted" form).  Nothing is removed for good: the dice fall anew at each step.
+    The others are scaled by 1 / (1 − p), so that the expected input of the next layer stays the same
+    ("inverted dropout", Srivastava et al. 2014).  Nothing is removed permanently: each step drops other inputs.
     """
 
     def __init__(self, p=0.5):
@@ -92,8 +92,8 @@ class Dropout(Pointwise):
     def forward(self, x, rng=None):
         if rng is None or self.p == 0:
             return x, lambda dy: dy
-        scale = _survivors(rng, x, self.p)
-        return x * scale, lambda dy: dy * scale  # a silenced input has no say on the way back either
+        scale = _dropout_factors(rng, x, self.p)
+        return x * scale, lambda dy: dy * scale  # y = x · scale  =>  a dropped input gets no gradient
 
     @staticmethod
     def example(rng):
@@ -117,7 +117,7 @@ class Sequential(Layer):
                 raise TypeError(f"Sequential takes layers, got {layer!r}; write Sequential(Dense(64, 10), ReLU(), …)")
         self.layers = list(layers)
         self.input_shape = None if input_shape is None else tuple(input_shape)
-        self.params()  # gives every parameter its path
+        self.set_paths()
 
     def forward(self, x, rng=None):
         x = np.asarray(x)
@@ -178,8 +178,8 @@ class Sequential(Layer):
         return Sequential(*layers, input_shape=(2, a)), normal(rng, (n, 2 * a))
 
 
-def _survivors(rng, like, p):
-    """Throw dice for each number: 0 with probability p, else 1 / (1 − p)."""
+def _dropout_factors(rng, like, p):
+    """Draw a factor for each number: 0 with probability p, else 1 / (1 − p)."""
     scale = (rng.random(like.shape, np.float32) >= p).astype(like.dtype)
     scale /= 1 - p
     return scale

@@ -1,6 +1,6 @@
-"""Losses: how wrong an answer is, and in which direction it should move.
+"""Loss functions: how wrong an output is, and how the loss changes with it.
 
-Each returns ``(loss, gradient)``, the mean over the batch and its derivative with respect to the answers.
+Each returns ``(loss, gradient)``: the mean over the batch, and its derivative with respect to the outputs.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import numpy as np
 
 
 def cross_entropy(y, labels):
-    """Softmax cross-entropy of the scores ``y`` against the true classes.
+    """Softmax cross-entropy of the logits ``y`` and the true classes.
 
     Parameters
     ----------
     y : ndarray, (n, classes)
-        Scores before the softmax ("logits").
+        Logits: the scores before the softmax.
     labels : ndarray of int, (n,)
 
     Returns
@@ -27,7 +27,7 @@ def cross_entropy(y, labels):
     y = np.asarray(y)
     labels = _checked(labels, y)
     rows = np.arange(len(y))
-    z = y - y.max(axis=1, keepdims=True)  # the largest score becomes 0, so exp cannot overflow
+    z = y - y.max(axis=1, keepdims=True)  # the largest logit becomes 0, so exp cannot overflow
     p = np.exp(z)
     total = p.sum(axis=1, keepdims=True)
     loss = (np.log(total[:, 0]) - z[rows, labels]).mean()

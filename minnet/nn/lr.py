@@ -1,4 +1,4 @@
-"""Learning-rate schedules: functions from the step's index to a rate.
+"""Learning-rate schedules: functions from the index of the step to the rate.
 
 Give one to an optimiser in place of a number: ``mn.SGD(mn.lr.cosine(0.1, steps=1000))``.
 """
@@ -19,11 +19,11 @@ def step(lr, every, factor=0.1):
 
 
 def cosine(lr, steps, final=0.0):
-    """Fall from ``lr`` to ``final`` along half a cosine (Loshchilov & Hutter 2017)."""
+    """Decrease from ``lr`` to ``final`` along half a cosine (Loshchilov & Hutter 2017)."""
     return lambda index: final + (lr - final) * (1 + math.cos(math.pi * min(index / steps, 1))) / 2
 
 
 def warm_up(schedule, steps):
-    """Rise linearly over the first ``steps`` steps, then follow ``schedule`` (a rate or a schedule)."""
+    """Increase linearly over the first ``steps`` steps, then follow ``schedule`` (a rate or a schedule)."""
     after = schedule if callable(schedule) else constant(schedule)
     return lambda index: after(index) * min((index + 1) / steps, 1)

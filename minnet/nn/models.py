@@ -1,7 +1,7 @@
 """Ready-made networks, small enough to train while you wait.
 
-Each says how many weights it has; biases, gains and positions come on top and are not counted, because they are
-not pruned by themselves.  ``rng`` is a Generator, a seed or None, and draws the initial weights.
+Each docstring gives the number of weights.  Biases, gains and positions are not counted, because they are not pruned
+on their own.  ``rng`` is a Generator, a seed or None, and draws the initial weights.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def mlp(*sizes, dropout=0.0, rng=None):
     *sizes : int
         Inputs, hidden layers, outputs: ``mlp(64, 300, 100, 10)`` has 64·300 + 300·100 + 100·10 weights.
     dropout : float
-        Probability of silencing a hidden neuron while training.
+        Probability of dropping a hidden neuron while training.
     rng : numpy.random.Generator, seed or None
 
     Returns
@@ -55,10 +55,10 @@ def lenet_300_100(rng=None):
 
 
 def lenet5(rng=None):
-    """The variant of LeNet-5 in which pruning is compared (Caffe's; Han et al. 2015), for 28 × 28 images.
+    """The variant of LeNet-5 on which pruning methods are compared (Caffe's; Han et al. 2015), for 28 × 28 images.
 
-    Two convolutions of 20 and 50 filters, 5 × 5 each with max-pooling, then 800-500-10: 430,500 weights, with the
-    580 biases the "431K" of the literature.
+    Two convolutions of 20 and 50 filters, 5 × 5 each with max-pooling, then 800-500-10: 430,500 weights; with the
+    580 biases, the "431K" of the literature.
     """
     rng = np.random.default_rng(rng)
     return Sequential(
@@ -88,7 +88,7 @@ def signal_conv(rng=None):
 
 
 def residual_mlp(n_in=64, width=32, blocks=4, n_out=10, rng=None):
-    """Dense layers in branches that can be removed whole: ``x + dense(relu(dense(x)))``, ``blocks`` times.
+    """Residual blocks of dense layers, which can be removed whole: ``x + dense(relu(dense(x)))``, ``blocks`` times.
 
     n_in · width + blocks · 2 · width² + width · n_out weights: 10,560 with the defaults, which suit the digits.
     """
@@ -96,17 +96,18 @@ def residual_mlp(n_in=64, width=32, blocks=4, n_out=10, rng=None):
     branches = []
     for _ in range(blocks):
         last = Dense(width, width, rng=rng)
-        last.weight.data /= np.sqrt(2 * blocks)  # so that all branches together start no louder than the shortcut
+        last.weight.data /= np.sqrt(2 * blocks)  # else the sum of all branches would start larger than the shortcut
         branches.append(Residual(Sequential(Dense(width, width, rng=rng), ReLU(), last)))
     return Sequential(Dense(n_in, width, rng=rng), *branches, ReLU(), Dense(width, n_out, rng=rng), input_shape=(n_in,))
 
 
 def tiny_transformer(tokens=8, n_in=8, width=32, heads=4, blocks=2, n_out=10, rng=None):
-    """A vision transformer in small: rows of an image, or pieces of a signal, attend to each other.
+    """A small vision transformer: rows of an image, or pieces of a signal, attend to each other.
 
-    Blocks of attention and of a dense pair, each a branch behind a LayerNorm (Xiong et al. 2020), then the mean of
-    all tokens.  n_in · width + blocks · 8 · width² + width · n_out weights: 16,960 with the defaults, which suit the
-    digits (8 rows of 8 pixels); for signals of 40 points write ``tiny_transformer(tokens=10, n_in=4)``.
+    Blocks of attention and a feed-forward network, each a residual branch that begins with a LayerNorm (Xiong et al.
+    2020), then the mean of all tokens.  n_in · width + blocks · 8 · width² + width · n_out weights: 16,960 with the
+    defaults, which suit the digits (8 rows of 8 pixels); for signals of 40 points write
+    ``tiny_transformer(tokens=10, n_in=4)``.
     """
     rng = np.random.default_rng(rng)
     layers = [PatchEmbedding(tokens, n_in, width, rng=rng)]

@@ -1,7 +1,7 @@
-"""Layer normalisation: give every sample's features mean 0 and spread 1, then let it learn both anew.
+"""Layer normalisation: features of mean 0 and standard deviation 1 in each sample, then a learned gain and bias.
 
-Ba, Kiros & Hinton 2016.  Note what this means for pruning: deleting a silent feature in front of it changes the
-mean and the spread of all the others, so a width that is normalised cannot shrink.
+Ba, Kiros & Hinton 2016.  This matters for pruning: deleting an inactive feature before the normalisation would change
+the mean and the standard deviation of all others, so a normalised width cannot shrink.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class LayerNorm(Layer):
             self.bias.add(dy.sum(axis=others))
             if need_dx:
                 dz = dy * gain
-                # z does not change when all x move together, nor when all grow: those two directions go out of dz.
+                # z does not change when all x are shifted or scaled together: remove those two directions from dz.
                 return scale * (dz - self._mean(dz) - z * self._mean(dz * z))
 
         return z * gain + self.bias.value, back

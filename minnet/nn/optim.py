@@ -1,7 +1,7 @@
-"""Optimisers: recipes for turning a gradient into a step.
+"""Optimisers: how a gradient becomes an update.
 
-A recipe is a few numbers; what it remembers between steps (momentum, moments) belongs to the run that uses
-it.  Each keeps removed weights and their momentum at zero, so pruning stays pruned however long one trains.
+An optimiser holds only its hyperparameters; its state (momentum, moments) belongs to the training run.  Each one
+keeps the updates and the momentum of pruned weights at zero, so a pruned weight stays pruned however long you train.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class SGD:
         Adds ``weight_decay · w`` to the gradient of every parameter (an L2 penalty).
     l1 : float
         Penalty ``l1 · Σ|w|`` on the weights, as a proximal step: after each update every weight moves by
-        ``lr · l1`` towards zero and stops there, so zeros become exact (ISTA, Daubechies et al. 2004).
+        ``lr · l1`` towards zero and stops there, so it can become exactly zero (ISTA, Daubechies et al. 2004).
     """
 
     lr: float | Callable[[int], float] = 0.1
@@ -48,19 +48,19 @@ class SGD:
                 gradient = np.multiply(run.data, self.weight_decay, out=step)
                 gradient += run.grad
             if self.momentum:
-                run.forget(velocity)
+                run.reset_restored(velocity)
                 np.multiply(velocity, self.momentum, out=velocity)
                 np.add(velocity, gradient, out=velocity)
-                run.silence(velocity)
+                run.apply_mask(velocity)
                 if self.nesterov:
                     np.add(gradient, self.momentum * velocity, out=step)
-                    run.silence(step)
+                    run.apply_mask(step)
                     np.multiply(step, lr, out=step)
                 else:
                     np.multiply(velocity, lr, out=step)
             else:
                 np.multiply(gradient, lr, out=step)
-                run.silence(step)
+                run.apply_mask(step)
             if self.l1:
                 np.subtract(run.data, step, out=step)
                 weights = step[: run.weights]
@@ -80,7 +80,7 @@ class Adam:
     ----------
     lr : float or function of the step
     beta1, beta2 : float
-        How slowly the running means of g and g² forget.
+        Decay rates of the running means of g and g².
     eps : float
     weight_decay : float
         Added to the gradient, as in `SGD`; `AdamW` has the decoupled form.
@@ -107,13 +107,13 @@ class Adam:
                 gradient += run.grad
             # m ← β₁ m + (1 − β₁) g  and  s ← β₂ s + (1 − β₂) g²; both are kept without their factors (1 − β),
             # which saves three passes over memory.
-            run.forget(mean)
+            run.reset_restored(mean)
             np.multiply(mean, self.beta1, out=mean)
             np.add(mean, gradient, out=mean)
-            run.silence(mean)
+            run.apply_mask(mean)
             np.multiply(square, self.beta2, out=square)
             np.add(square, np.multiply(gradient, gradient, out=step), out=square)
-            # step = lr · m̂ / (√ŝ + ε).  The factors, and the hats, which undo the start from zero, are two numbers.
+            # step = lr · m̂ / (√ŝ + ε).  The factors (1 − β) and the bias corrections (the hats) become two numbers.
             first = (1 - self.beta1) / (1 - self.beta1 ** (index + 1))
             second = math.sqrt((1 - self.beta2) / (1 - self.beta2 ** (index + 1)))
             np.add(np.sqrt(square, out=step), self.eps / second, out=step)
@@ -121,7 +121,7 @@ class Adam:
             np.multiply(step, lr * first / second, out=step)
             if self.weight_decay and self.decoupled:
                 np.add(step, np.multiply(run.data, lr * self.weight_decay, out=scratch), out=step)
-                run.silence(step)
+                run.apply_mask(step)
             np.subtract(run.data, step, out=run.data)
 
         return update
@@ -134,5 +134,5 @@ class AdamW(Adam):
 
 
 def rate(lr, index):
-    """The learning rate at a step: a number, or a schedule asked for one."""
+    """The learning rate at a step, from a number or a schedule."""
     return float(lr(index) if callable(lr) else lr)

@@ -1,8 +1,8 @@
-"""A parameter: the numbers that a layer learns, and which of them are still in use.
+"""A parameter: an array that a layer learns, and a mask that says which of its entries are in use.
 
-``data`` holds the trained numbers and is never erased by pruning; ``mask`` says which of them count.
-What a layer computes with is ``value``, the product of both, so to prune is to write a mask and to
-restore is to take it away.  Everything above this file goes through these few attributes.
+``data`` holds the trained numbers and is never erased by pruning; ``mask`` marks the ones that are kept.
+A layer computes with ``value``, their product, so pruning writes a mask and restoring clears it.
+Everything above this file goes through these few attributes.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ import numpy as np
 SUMMED = ("in", "row", "col")  # the axes over which a layer usually sums
 
 
-def normal(rng, shape, spread=1.0):
+def normal(rng, shape, std=1.0):
     """Draw float32 numbers with mean 0 and the given standard deviation."""
-    return np.random.default_rng(rng).normal(0, spread, shape).astype(np.float32)
+    return np.random.default_rng(rng).normal(0, std, shape).astype(np.float32)
 
 
 class Param:
-    """Trained numbers with a mask, a gradient and names for their axes.
+    """Trained numbers with a mask, a gradient and a name for each axis.
 
     Parameters
     ----------
     data : ndarray
-        The initial numbers; kept, not copied.
+        The initial numbers; not copied.
     axes : tuple of str
         One name for each axis, for example ``("in", "out")`` or ``("out", "in", "row", "col")``.
     contracted : tuple of str, optional
-        The axes that are summed over when the weight meets its input.  They stand together, first or
-        last.  By default those named ``in``, ``row`` and ``col``.
+        The axes that are summed over when the weight meets its input.  They are adjacent, either the first
+        or the last ones.  By default those named ``in``, ``row`` and ``col``.
     prunable : bool
-        False for biases, gains and positions: they fall only as part of a unit, and are not counted as
+        False for biases, gains and positions: they are pruned only as part of a unit, and are not counted as
         weights.
     """
 
@@ -45,10 +45,10 @@ class Param:
         self.path = ""
         self._data = data
         self._mask = None
-        self._ones = None  # the mask as numbers, 1 = kept: to multiply two types takes twice as long
+        self._ones = None  # the mask as numbers, 1 = kept: multiplying two types takes twice as long
         self._cut = None  # the mask at the last cut: nothing outside it ever comes back
-        self._back = None  # what has come back since the last step of training: its momentum is forgotten
-        self._grad = None  # a buffer that outlives one step ...
+        self._restored = None  # what has come back since the last training step: its momentum is reset
+        self._grad = None  # a buffer that is reused from step to step ...
         self._has_grad = False  # ... and whether it holds anything yet
 
     # ---- the numbers ------------------------------------------------------------------------------
@@ -78,8 +78,8 @@ class Param:
         if self._cut is not None:
             new = self._cut.copy() if new is None else new & self._cut
         if self._mask is not None:
-            back = ~self._mask if new is None else new & ~self._mask
-            self._back = back if self._back is None else self._back | back
+            restored = ~self._mask if new is None else new & ~self._mask
+            self._restored = restored if self._restored is None else self._restored | restored
         if new is not None:
             new.flags.writeable = False
         self._mask, self._ones = new, None if new is None else new.astype(self.dtype)
@@ -90,16 +90,29 @@ class Param:
         return np.ones(self.shape, bool) if self._mask is None else self._mask
 
     def cut(self):
-        """Erase what is masked, for good."""
+        """Set what is masked to zero, permanently."""
         if self._mask is not None:
             self._data[~self._mask] = 0
             self._cut = self._mask
 
     def cast(self, dtype):
-        """Go over to another number type, for example ``"float64"``; the gradient is forgotten."""
+        """Convert to another number type, for example ``"float64"``; the gradient is dropped."""
         self._data = self._data.astype(dtype)
         self._ones = None if self._mask is None else self._mask.astype(dtype)
         self._grad, self._has_grad = None, False
+
+    def move_into(self, data, grad):
+        """Keep the numbers and the gradient in these arrays from now on: views into the vectors of a training run.
+
+        The numbers are copied; the gradient and what has been restored so far are dropped.
+        """
+        data[...] = self._data
+        self._data, self._grad, self._has_grad, self._restored = data, grad, False, None
+
+    def take_restored(self):
+        """Which entries have come back since the last call: bool, or None if none have."""
+        restored, self._restored = self._restored, None
+        return restored
 
     @property
     def erased(self):
@@ -113,7 +126,7 @@ class Param:
 
     @property
     def value(self):
-        """What the layer computes with: ``data`` where kept, 0 where removed."""
+        """What the layer computes with: ``data`` where kept, 0 where masked."""
         return self._data if self._mask is None else self._data * self._ones
 
     shape = property(lambda self: self._data.shape)
@@ -122,14 +135,14 @@ class Param:
 
     @property
     def kept(self):
-        """How many of the numbers are in use."""
+        """How many of the numbers are kept."""
         return self.size if self._mask is None else int(np.count_nonzero(self._mask))
 
     # ---- the gradient -----------------------------------------------------------------------------
 
     @property
     def grad(self):
-        """Gradient of the loss with respect to ``value``, dense (also where removed); None before a backward."""
+        """Gradient of the loss with respect to ``value``, dense (also where masked); None before a backward pass."""
         return self._grad if self._has_grad else None
 
     @grad.setter
@@ -139,7 +152,7 @@ class Param:
             self.add(self._same_shape(new, "grad"))
 
     def add(self, gradient):
-        """Add a gradient of the parameter's own shape."""
+        """Accumulate a gradient of the parameter's own shape."""
         if self._has_grad:
             self._grad += gradient
         else:
@@ -149,14 +162,14 @@ class Param:
     def add_product(self, x, dy, scale=None):
         """Add ``xᵀ · dy``, the gradient of ``y = x · matrix(value)``; x is (n, K) and dy is (n, N).
 
-        Where the weight was scaled for this once, so is its gradient.
+        Where the weight was scaled in this pass (DropConnect), so is its gradient.
         """
         if self._has_grad or scale is not None:
             product = np.empty_like(self._data)
             self.matrix(product)[...] = x.T @ dy
             self.add(product if scale is None else product * scale)
             return
-        # The first product of a step is written straight into place: one pass over memory instead of three.
+        # The first product of a step is written directly into the buffer: one pass over memory instead of three.
         out = self.matrix(self._buffer())
         if out.flags.c_contiguous:
             np.dot(x.T, dy, out=out)
@@ -172,7 +185,7 @@ class Param:
     # ---- shape ------------------------------------------------------------------------------------
 
     def matrix(self, array):
-        """View an array of this parameter's shape as (K, N): summed axes first, the others behind."""
+        """View an array of this parameter's shape as (K, N): contracted axes first, then the others."""
         k = math.prod(n for n, a in zip(self.shape, self.axes, strict=True) if a in self.contracted)
         n = math.prod(n for n, a in zip(self.shape, self.axes, strict=True) if a not in self.contracted)
         if self.axes[: len(self.contracted)] == self.contracted:

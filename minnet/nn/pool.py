@@ -1,6 +1,6 @@
-"""Pooling: make an image smaller by keeping one number of each window, its largest or its mean.
+"""Pooling: downsample an image to one number for each window, the largest or the mean.
 
-What counts is *that* a pattern is there, no longer exactly where.  There is nothing to learn here.
+It matters *that* a pattern is there, no longer exactly where.  Pooling has no parameters.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ class MaxPool2d(Featurewise):
     ----------
     size : int or (rows, columns)
     stride : int or (rows, columns), optional
-        By default windows stand side by side.
+        By default the size, so that windows do not overlap.
     """
 
     def __init__(self, size=2, stride=None):
         self.size, self.stride = both(size, "size", 1), both(size if stride is None else stride, "stride", 1)
 
     def forward(self, x, rng=None):
-        looks = _looks(self, x)
-        y = reduce(np.maximum, (x[:, :, *look] for look in looks))
+        views = _views(self, x)
+        y = reduce(np.maximum, (x[:, :, *view] for view in views))
 
         def back(dy):
-            dx, waiting = np.zeros_like(x), np.ones_like(y, dtype=bool)
-            for look in looks:
-                largest = (x[:, :, *look] == y) & waiting
-                dx[:, :, *look] += dy * largest  # only the largest was seen; of equals, the first
-                waiting ^= largest
+            dx, unassigned = np.zeros_like(x), np.ones_like(y, dtype=bool)
+            for view in views:
+                largest = (x[:, :, *view] == y) & unassigned
+                dx[:, :, *view] += dy * largest  # only the largest contributed; among equals, the first
+                unassigned ^= largest
             return dx
 
         return y, back
@@ -53,13 +53,13 @@ class AvgPool2d(Featurewise):
         self.size, self.stride = both(size, "size", 1), both(size if stride is None else stride, "stride", 1)
 
     def forward(self, x, rng=None):
-        looks = _looks(self, x)
-        y = reduce(np.add, (x[:, :, *look] for look in looks)) / len(looks)
+        views = _views(self, x)
+        y = reduce(np.add, (x[:, :, *view] for view in views)) / len(views)
 
         def back(dy):
-            dx, share = np.zeros_like(x), dy / len(looks)  # y = Σ x / k  =>  every pixel gets dy / k
-            for look in looks:
-                dx[:, :, *look] += share
+            dx, share = np.zeros_like(x), dy / len(views)  # y = Σ x / k  =>  every pixel gets dy / k
+            for view in views:
+                dx[:, :, *view] += share
             return dx
 
         return y, back
@@ -69,10 +69,10 @@ class AvgPool2d(Featurewise):
         return _example(AvgPool2d, rng)
 
 
-def _looks(layer, x):
+def _views(layer, x):
     if x.ndim != 4:
         raise ValueError(f"{type(layer).__name__} expects images of shape (n, channels, rows, columns), got {x.shape}")
-    return [look for _, look in windows(x.shape[2:], layer.size, layer.stride)[1]]
+    return [view for _, view in windows(x.shape[2:], layer.size, layer.stride)[1]]
 
 
 def _example(kind, rng):

@@ -1,4 +1,4 @@
-"""A branch with a shortcut around it: what the branch computes is added to what goes past.
+"""A branch with a shortcut connection around it: the output of the branch is added to its input.
 
 He et al. 2016, "Deep residual learning".  Because the shortcut carries the signal, a whole branch can be
 removed and the network still works: this is how layers are pruned.
@@ -22,13 +22,13 @@ class Residual(Layer):
     Parameters
     ----------
     branch : Layer
-        Answers in the shape of its input.  It should end in a linear layer: with all its parameters removed
-        it then adds nothing, and the residual is the identity.
+        Its output has the shape of its input.  It should end in a linear layer: with all its parameters removed
+        it then adds nothing, and the residual layer is the identity.
     """
 
     def __init__(self, branch):
         self.branch = branch
-        self.params()  # gives every parameter its path
+        self.set_paths()
 
     def forward(self, x, rng=None):
         x = np.asarray(x)
@@ -40,12 +40,12 @@ class Residual(Layer):
         def back(dy, need_dx=True):
             if not need_dx:
                 return back_branch(dy, False)
-            return dy + back_branch(dy)  # x went two ways: past the branch and through it
+            return dy + back_branch(dy)  # x takes two paths: the shortcut and the branch
 
         return np.add(x, extra, dtype=extra.dtype), back
 
     def survey(self, known):
-        every = np.ones(len(known.constant), bool)  # both ways carry all features, or their sum would not fit
+        every = np.ones(len(known.constant), bool)  # both paths carry all features, or their sum would not fit
         inside, narrow_branch = survey(self.branch, replace(known, pinned=True))
         if np.all(inside.constant == 0):
             return known, lambda wanted: (None, wanted)  # nothing is added: the shortcut is left, and pins nothing

@@ -1,9 +1,10 @@
-"""What is known about features before any data arrive, and which of them a smaller network needs.
+"""What is known about features without any data, and which of them a smaller network needs.
 
-`mn.compact` goes through a network twice, like training does.  Forward, each layer is asked what it knows:
-``layer.survey(known)`` answers ``(known, narrow)``: which of its features are constants.  On the way back,
-``narrow(wanted)`` is told which of its features somebody reads; it answers ``(small, wanted)``: the smaller
-layer, and the inputs that this one reads.  A constant is folded into the next bias, so nobody has to read it.
+`mn.compact` goes through a network forward and backward, as training does.  In the forward pass,
+``layer.survey(known)`` returns ``(known, narrow)``: what is known about its outputs, above all which of them are
+constant.  In the backward pass, ``narrow(wanted)`` gets the outputs that a later layer reads and returns
+``(small, wanted)``: the smaller layer, and the inputs that it reads.  A constant is folded into the next bias, so no
+layer has to read it.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ class Known:
     Attributes
     ----------
     sample : ndarray
-        The activation of one sample, for its shape; features lie on axis 1 of images, else on the last.
+        The activation of one sample, for its shape; features are axis 1 of images, else the last axis.
     constant : ndarray of float64, (features,)
         The value of a feature that is the same for every input, NaN for one that varies.
     pinned : bool
-        All features arrive, wanted or not (network input, residual sum, LayerNorm).
+        No feature can be left out (network input, residual sum, LayerNorm).
     tied : int
-        Features come in runs of so many: all of a run or none (a flattened channel).
+        Features come in runs of this length: all of a run or none (a flattened channel).
     log : list of (layer, small layer or None)
     """
 
@@ -39,41 +40,41 @@ class Known:
     log: list = field(default_factory=list)
 
     def settle(self, wanted):
-        """The features that will really arrive when these are wanted."""
+        """The features that arrive when these are wanted."""
         if self.pinned:
             return np.ones_like(wanted)
         return wanted.reshape(-1, self.tied).any(axis=1).repeat(self.tied)
 
     def then(self, sample, constant=None, pinned=False, tied=1):
-        """What is known behind the next layer; without ``constant``, that every feature varies."""
+        """What is known after the next layer; without ``constant``, every feature varies."""
         features = sample.shape[1] if sample.ndim == 4 else sample.shape[-1]
         constant = np.full(features, np.nan) if constant is None else constant
         return replace(self, sample=sample, constant=constant, pinned=pinned, tied=tied)
 
 
 def survey(layer, known):
-    """Ask a layer, and write down what becomes of it."""
+    """Survey a layer, and log the smaller layer that replaces it."""
     after, narrow = layer.survey(known)
 
-    def written_down(wanted):
+    def logged(wanted):
         small, reads = narrow(wanted)
         known.log.append((layer, small))
         return small, reads
 
-    return after, written_down
+    return after, logged
 
 
 class Linear:
-    """What a weighted sum knows: constants add up, and what meets only zeros is not read.
+    """A weighted sum: constants add up, and an input whose weights are all zero is not read.
 
     Parameters
     ----------
     known : Known
         About the inputs.
     gain : ndarray, (inputs, outputs)
-        What a constant 1 on an input adds to an output.
+        What an input that is constantly 1 adds to an output.
     linked : ndarray of bool, (inputs, outputs)
-        Whether the input has any say.
+        Whether the input contributes to the output.
     bias : Param or None
     foldable : ndarray of bool, (inputs,), optional
         Constants that may be moved into the bias; by default all.
@@ -94,12 +95,12 @@ class Linear:
         return self.known.settle(self.linked[:, wanted].any(axis=1) & ~self.fixed)
 
     def folded(self, reads, wanted):
-        """What the constants that no longer arrive used to add to these outputs."""
+        """What the constants that are left out used to add to these outputs."""
         gone = ~reads
         return self.level[gone] @ self.gain[np.ix_(gone, wanted)]
 
     def narrowed(self, wanted, weight, bias):
-        """What arrives, and the smaller weight and bias that make the wanted outputs of it."""
+        """The inputs that are read, and the smaller weight and bias that compute the wanted outputs from them."""
         reads = self.reads(wanted)
         small = weight.part(**{"in": reads, "out": wanted})
         return reads, small, fold(bias, small, wanted, self.folded(reads, wanted))

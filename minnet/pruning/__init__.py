@@ -1,1 +1,1 @@
-"""Pruning: *what* may fall (structure), *how* it is chosen (criteria, scope), *when and how often* (schedule)."""
+"""Pruning: *what* is removed (structure), *how* it is chosen (criteria, scope), *when and how often* (schedule)."""

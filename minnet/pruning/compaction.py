@@ -1,7 +1,7 @@
-"""From masks to a smaller network: what no longer matters is taken out of the arrays.
+"""From masks to a smaller network: what no longer affects the output is deleted from the arrays.
 
-Pruning writes masks; the arrays stay as large as they were.  `compact` builds the network that is left: units
-that nobody reads or that never vary are gone, constants live on in the next bias, and predictions stay the same.
+Pruning writes masks; the arrays keep their size.  `compact` builds the smaller network: units that no layer reads or
+that never vary are deleted, constants are folded into the next bias, and predictions stay the same.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ def compact(net, sample=None):
     Returns
     -------
     Layer
-        A network that predicts the same with fewer numbers; its ``report``, a text, tells what went.  Inputs,
-        outputs, and the width of residual sums and of LayerNorm stay.  A layer that stands in two places becomes
-        two, each with what its place needs.
+        A network that predicts the same with fewer parameters; its ``report``, a text, lists what was deleted.
+        Inputs, outputs, and the width of residual sums and of LayerNorm stay.  A layer that is used twice becomes
+        two layers, each with what is needed there.
 
     Raises
     ------
     ValueError
-        If the shape of a sample can't be known.
+        If the shape of a sample is unknown.
     """
-    the_network(net).params()  # sets the paths
+    the_network(net).set_paths()
     sample = _one_sample(net, sample)
     features = sample.shape[1] if sample.ndim == 4 else sample.shape[-1]
     known = Known(sample, np.full(features, np.nan), pinned=True)
@@ -48,7 +48,7 @@ def compact(net, sample=None):
 
 
 def explain_compact(net, sample=None):
-    """What `compact` would take out and why, as text."""
+    """What `compact` would delete, as text."""
     return compact(net, sample).report
 
 
@@ -65,24 +65,24 @@ def _one_sample(net, sample):
 
 
 def _report(net, log):
-    """A sentence for each layer that lost numbers."""
+    """A line for each layer that became smaller."""
     paths = {}
     for path, layer in net.walk():
         paths.setdefault(id(layer), path)
-    said = []
+    lines = []
     for layer, small in reversed(log):
         before = layer.own_params()
         if small is None:
             count = sum(p.size for p in layer.params())
-            said.append(f"{paths[id(layer)]}: gone, its {count:,} numbers never change the answer")
+            lines.append(f"{paths[id(layer)]}: gone, its {count:,} numbers never change the answer")
         elif before and not isinstance(small, Sequential):
             after = small.own_params()
             sizes = [f"{name} {_sizes(p)} → {_sizes(after[name])}" for name, p in before.items()
                      if name in after and p.shape != after[name].shape]
             if sizes:
-                said.append(f"{paths[id(layer)]}: {', '.join(sizes)}")
+                lines.append(f"{paths[id(layer)]}: {', '.join(sizes)}")
     total, left = (sum(p.size for p in n.params()) for n in (net, log[-1][1] or Sequential()))
-    return "\n".join([*said, f"{total:,} numbers → {left:,}"])
+    return "\n".join([*lines, f"{total:,} numbers → {left:,}"])
 
 
 def _sizes(param):
@@ -90,20 +90,21 @@ def _sizes(param):
 
 
 def stored(net):
-    """Which weights are still there after `compact`, as {path: ndarray of bool}.
+    """Which weights are still stored after `compact`, as {path: ndarray of bool}.
 
-    Every weight of a copy is replaced by a number of its own; then one looks which numbers are left.
+    In a copy, every weight is replaced by a number that identifies it; the numbers that are left after `compact`
+    belong to the stored weights.
     """
-    twin, start = net.astype("float64"), 1
+    numbered, start = net.astype("float64"), 1
     numbers = {}
-    for param in twin.params():
+    for param in numbered.params():
         if param.prunable:
-            alive = param.value != 0  # a trained weight may be exactly 0, and compact would see that
+            nonzero = param.value != 0  # a trained weight may be exactly 0, and `compact` takes that into account
             param.data = numbers[param.path] = np.arange(start, start + param.size).reshape(param.shape)
-            param.mask = alive
+            param.mask = nonzero
             start += param.size
-    there = np.zeros(start, bool)
-    for param in compact(twin).params():
+    left = np.zeros(start, bool)
+    for param in compact(numbered).params():
         if param.prunable:
-            there[param.data.astype(int)] = True
-    return {path: there[each] for path, each in numbers.items()}
+            left[param.data.astype(int)] = True
+    return {path: left[each] for path, each in numbers.items()}

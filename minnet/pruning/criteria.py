@@ -1,8 +1,8 @@
-"""*How* it is chosen: a score for each weight; high means keep.
+"""*How* to choose: an importance score for each weight; high means keep.
 
 A criterion is a plain function, and the names of its arguments say which evidence it needs: ``weight``,
-``grad``, ``act``, ``hessian``, ``active``, ``rng`` (see `evidence`).  Each arrives as an array that broadcasts
-to the weight.  To add a criterion, write a function here; nothing else has to know.
+``grad``, ``act``, ``hessian``, ``active``, ``rng`` (see `evidence`).  Each is passed as an array that broadcasts
+to the weight.  To add a criterion, write a function here; nothing else has to change.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import numpy as np
 
 
 def random(weight, rng):
-    """Dice: the control that every other criterion has to beat."""
+    """Random scores: the baseline that every other criterion has to beat."""
     return rng.random(weight.shape)
 
 
 def magnitude(weight):
-    """``|w|``: what is near zero matters least (Han et al. 2015, section 3)."""
+    """``|w|``: the smallest magnitude is pruned first (Han et al. 2015, section 3)."""
     return np.abs(weight)
 
 
 def gradient(grad):
-    """``|∂L/∂w|``: where the loss would change fastest."""
+    """``|∂L/∂w|``: how fast the loss changes with the weight."""
     return np.abs(grad)
 
 
@@ -34,7 +34,7 @@ def taylor(weight, grad):
 
 
 def snip(weight, grad):
-    """``|w · ∂L/∂w|``, as used before training (Lee et al. 2019, eq. 6, without the common divisor).
+    """``|w · ∂L/∂w|``, as used before training (Lee et al. 2019, eq. 6, without the normalisation).
 
     The paper divides by the sum over all weights, which does not change the order.
     """
@@ -50,7 +50,7 @@ def obd(weight, hessian):
 
 
 def wanda(weight, act):
-    """``|w| · ‖x‖₂``: a small weight on a loud input may matter more than a large one on a silent input.
+    """``|w| · ‖x‖₂``: a small weight on a large input may matter more than a large weight on a small one.
 
     Sun et al. 2024, eq. 1.  The paper lets the weights of one output compete with each other.
     """
@@ -58,8 +58,8 @@ def wanda(weight, act):
 
 
 def apoz(active):
-    """How often the neuron fires: 1 − the average percentage of zeros (Hu et al. 2016, eq. 1).
+    """How often the neuron is active: 1 − the average percentage of zeros (Hu et al. 2016, eq. 1).
 
-    The same for all weights of a neuron, so it goes with ``structure=along("out")``.
+    The same for all weights of a neuron, so use it with ``structure=along("out")``.
     """
     return active

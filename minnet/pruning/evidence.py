@@ -1,7 +1,7 @@
-"""What a criterion may ask for, and where it comes from.
+"""The evidence that a criterion may ask for, and how it is gathered.
 
-A criterion names its evidence by its arguments; here each name has one function that gathers it for all
-parameters.  Gathering works on a copy or only watches, so a network's running gradients are never touched.
+A criterion names its evidence by its arguments; here, each name has one function that gathers it for all
+parameters.  Gathering works on a copy or only observes, so the gradients of a running training never change.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ BATCH = 256
 
 
 def weight(net):
-    """What each layer computes with: the numbers, 0 where removed."""
+    """What each layer computes with: the weights, 0 where masked."""
     return {p.path: p.value for p in net.params()}
 
 
-def dice(net, rng):
-    """One stream of random numbers, shared by all parameters."""
+def generator(net, rng):
+    """One random generator, shared by all parameters."""
     rng = np.random.default_rng(rng)
     return {p.path: rng for p in net.params()}
 
@@ -36,7 +36,7 @@ def grad(net, data):
 
 
 def hessian(net, data):
-    """Diagonal of the Hessian, by the outer-product approximation: mean over samples of (∂Lᵢ/∂w)².
+    """Diagonal of the Hessian, estimated by the empirical Fisher: the mean over samples of (∂Lᵢ/∂w)².
 
     Hassibi & Stork 1993, eq. 6; exact for the expected loss of a model that fits its data.
     """
@@ -50,16 +50,17 @@ def act(net, data):
 
 
 def active(net, data):
-    """How often each output of a weight is above zero, so that a ReLU behind it fires: 0 to 1."""
-    fired = _watch(net, data, lambda x, y: (y > 0).sum(axis=0))
-    return {p.path: _facing(p, fired[p.path][0] / fired[p.path][1], False) for p in net.params() if p.path in fired}
+    """How often each output of a weight is above zero, so that a ReLU after it is active: 0 to 1."""
+    positive = _watch(net, data, lambda x, y: (y > 0).sum(axis=0))
+    return {p.path: _facing(p, positive[p.path][0] / positive[p.path][1], False)
+            for p in net.params() if p.path in positive}
 
 
-GATHER = {"weight": weight, "rng": dice, "grad": grad, "hessian": hessian, "act": act, "active": active}
+GATHER = {"weight": weight, "rng": generator, "grad": grad, "hessian": hessian, "act": act, "active": active}
 
 
 def named(criterion):
-    """A criterion from its name, or as it is."""
+    """The criterion of this name; a function is returned as it is."""
     if callable(criterion):
         return criterion
     known = functions_of(criteria)
@@ -69,7 +70,7 @@ def named(criterion):
 
 
 def scores(net, criterion, data=None, rng=None):
-    """Ask a criterion about every prunable parameter.
+    """Score every prunable parameter with a criterion.
 
     Returns
     -------
@@ -81,7 +82,7 @@ def scores(net, criterion, data=None, rng=None):
     gathered = {}
     for word in inspect.signature(criterion).parameters:
         if word not in GATHER:
-            raise TypeError(f"{name} asks for {word!r}, which nobody gathers." + closest(word, GATHER))
+            raise TypeError(f"{name} asks for {word!r}, which is not gathered." + closest(word, GATHER))
         wants = inspect.signature(GATHER[word]).parameters
         if "data" in wants and data is None:
             raise TypeError(f"{name} looks at data to gather {word!r}, and data= is missing; "
@@ -90,7 +91,7 @@ def scores(net, criterion, data=None, rng=None):
     found = {}
     for param in net.params():
         if param.prunable:
-            score = np.asarray(criterion(**{word: table[param.path] for word, table in gathered.items()}))
+            score = np.asarray(criterion(**{word: found_for[param.path] for word, found_for in gathered.items()}))
             if np.isnan(score).any():
                 raise ValueError(f"{name} gave NaN for {param.path}; a score is a number for each weight, high = keep")
             found[param.path] = np.broadcast_to(score, param.shape)
@@ -99,24 +100,24 @@ def scores(net, criterion, data=None, rng=None):
 
 def _sum_over_batches(net, data, size, take):
     x, y = pair(data)
-    twin = net.copy()
-    total = {p.path: np.zeros(p.shape, p.dtype) for p in twin.params()}
+    copy = net.copy()
+    total = {p.path: np.zeros(p.shape, p.dtype) for p in copy.params()}
     for start in range(0, len(x), size):
         part = slice(start, start + size)
-        answers, back = twin.forward(x[part])
-        for param in twin.params():
+        answers, back = copy.forward(x[part])
+        for param in copy.params():
             param.grad = None
         back(cross_entropy(answers, y[part])[1], False)
-        for param in twin.params():
+        for param in copy.params():
             if param.grad is not None:
                 total[param.path] += take(param.grad, len(answers) / len(x))
     return total
 
 
 def _watch(net, data, count):
-    """Add up ``count(x, y)`` over everything that flows through each weight; {path: (sum, rows)}."""
+    """Add up ``count(x, y)`` over all inputs and outputs of each weight; {path: (sum, rows)}."""
     x, _ = pair(data)
-    net.params()
+    net.set_paths()
     total = {}
     for start in range(0, len(x), BATCH):
         with observing() as seen:
@@ -129,6 +130,6 @@ def _watch(net, data, count):
 
 
 def _facing(param, vector, inputs):
-    """Shape a vector over the inputs (or outputs) of a weight so that it broadcasts to it."""
+    """Reshape a vector over the inputs (or outputs) of a weight so that it broadcasts to the weight."""
     return vector.reshape([n if (a in param.contracted) == inputs else 1
                            for n, a in zip(param.shape, param.axes, strict=True)])

@@ -1,7 +1,7 @@
-"""*How often*: prune and retrain in one go, or in many rounds at the same cost.
+"""*How often*: prune and retrain once (one-shot), or in many rounds (iterative) at the same cost.
 
-The loop is the course's own: prune a little, let the network recover, prune again.  Everything that
-distinguishes one-shot pruning, iterative pruning and lottery tickets is an argument.
+Prune a little, let the network recover, prune again.  What distinguishes one-shot pruning, iterative pruning and
+lottery tickets is an argument each.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ class Round:
 
 def iterate(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, batch=32, rewind_to=None,
             validation=None, rng=None, **how):
-    """Train → prune → retrain, again and again.
+    """Prune and retrain, in rounds.
 
-    The retraining budget is fixed: ``epochs`` in all, shared equally by the rounds, so that one round and
-    twenty can be compared fairly.  Three ways to retrain are known by name:
+    The retraining budget is fixed: ``epochs`` in all, divided equally between the rounds, so that one round and
+    twenty rounds can be compared fairly.  There are three common ways to retrain:
 
-    - *fine-tuning*: an optimiser with a small constant rate;
-    - *learning-rate rewinding*: one with the schedule of the first training, which starts anew each round
+    - *fine-tuning*: an optimiser with a small constant learning rate;
+    - *learning-rate rewinding*: the learning-rate schedule of the first training, which starts again in each round
       (Renda et al. 2020);
-    - *weight rewinding*: ``rewind_to=mn.snapshot(net)``, taken at or near the start of training: the numbers
-      return to it after each pruning, the masks stay (Frankle & Carbin 2019).
+    - *weight rewinding*: ``rewind_to=mn.snapshot(net)``, taken at or near the start of training: after each pruning
+      step the weights return to it, the masks stay (Frankle & Carbin 2019).
 
     Parameters
     ----------
     net : Layer
         Trained; changed in place.
     data : data
-        To retrain on.
+        Training data.
     rounds : int
     final : float
         Sparsity after the last round; each round removes the same fraction of what is left.
     epochs : float
-        Of retraining, all rounds together.
+        Epochs of retraining, in all rounds together.
     optimiser, batch
         As in `steps`.
     rewind_to : snapshot, optional
@@ -72,7 +72,7 @@ def iterate(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, batch=
 
 def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, batch=32, rewind_to=None,
                  validation=None, rng=None, **how):
-    """`iterate` in slow motion, so that it can be watched, and stopped, within a round.
+    """`iterate` step by step, so that you can watch and stop it within a round.
 
     Yields
     ------
@@ -81,8 +81,8 @@ def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, b
     """
     rng = np.random.default_rng(rng)
     budget = round(steps_for(data, epochs, batch))
-    for index, wanted in enumerate(geometric(final, rounds)):
-        prune(net, wanted, data=data, rng=rng, **how)
+    for index, target in enumerate(geometric(final, rounds)):
+        prune(net, target, data=data, rng=rng, **how)
         if rewind_to is not None:
             rewind(net, rewind_to)
         count, losses = budget * (index + 1) // rounds - budget * index // rounds, []
@@ -94,7 +94,7 @@ def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, b
 
 
 def sensitivity(net, data, sparsities=(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99), *, validation=None, **how):
-    """Accuracy when each layer is pruned alone: which layers bear it, and which do not?
+    """Accuracy when each layer is pruned alone: which layers are sensitive to pruning?
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def sensitivity(net, data, sparsities=(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99), *, 
         For criteria that look at data.
     sparsities : sequence of float
     validation : data, optional
-        To measure on; by default ``data``.
+        The data to measure accuracy on; by default ``data``.
     **how
         ``criterion``, ``structure``, ``combine`` and ``rng``, as in `rank`.
 
@@ -113,16 +113,16 @@ def sensitivity(net, data, sparsities=(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99), *, 
     dict of {layer: list of float}
         The accuracy at each sparsity.
     """
-    twin = net.copy()
-    return scan(rank(twin, scope=layer, data=data, **how), twin, data if validation is None else validation, sparsities)
+    copy = net.copy()
+    return scan(rank(copy, scope=layer, data=data, **how), copy, data if validation is None else validation, sparsities)
 
 
 def scan(ranking, net, data, sparsities):
-    """`sensitivity` of a network that is ranked already; its masks are changed."""
+    """`sensitivity` of a network that is already ranked; its masks are changed."""
     found = {}
     for name in ranking.units.layer_names.values():
         found[name] = []
-        for wanted in sparsities:
-            ranking.apply({name: wanted})
+        for target in sparsities:
+            ranking.apply({name: target})
             found[name].append(accuracy(net, data))
     return found

@@ -1,6 +1,6 @@
-"""How a network's sparsity is shared out among its layers.
+"""How a network's sparsity is distributed over its layers.
 
-`mn.prune` takes one number for all layers, or a dict with one for each; these functions make such dicts.
+`mn.prune` takes one sparsity for all layers, or a dict with one for each layer; these functions return such dicts.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from minnet.messages import fraction
 def erdos_renyi(net, sparsity):
     """Let small layers keep more: density ∝ (n_in + n_out) / (n_in · n_out).
 
-    Mocanu et al. 2018; for convolutions with the window's sides in both sums (Evci et al. 2020).  A layer
-    whose share exceeds all it has is left whole, and the others make up for it.
+    Mocanu et al. 2018; for convolutions, the kernel's height and width are part of both terms (Evci et al. 2020).  A
+    layer whose density would exceed 1 stays dense, and the others become sparser to compensate.
 
     Parameters
     ----------
@@ -46,14 +46,14 @@ def erdos_renyi(net, sparsity):
 
 
 def tolerated(scan, sparsities, drop=0.02):
-    """For each layer the largest sparsity at which the network, otherwise whole, loses at most ``drop``.
+    """For each layer, the largest sparsity at which the network, otherwise dense, loses at most ``drop``.
 
     Parameters
     ----------
     scan : dict of {layer: list of float}
-        From `sensitivity`, with the accuracy of the whole network first (sparsity 0).
+        From `sensitivity`, starting with the accuracy of the dense network (sparsity 0).
     sparsities : sequence of float
-        Those of the scan.
+        The sparsities of the scan.
     drop : float
         In accuracy, 0 to 1.
 

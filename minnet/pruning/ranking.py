@@ -1,6 +1,6 @@
-"""The one mechanism behind every kind of pruning: score the units, let the lowest fall.
+"""The one mechanism behind every kind of pruning: score the units, prune the lowest.
 
-`rank` asks the criterion once and gives a `Ranking`; ``ranking.apply(s)`` then writes masks for any sparsity,
+`rank` evaluates the criterion once and returns a `Ranking`; ``ranking.apply(s)`` then writes masks for any sparsity,
 up and down, as often as a slider moves.  `prune` is the form for training loops: it only ever removes.
 """
 
@@ -15,15 +15,15 @@ from minnet.pruning import scope as scopes
 from minnet.pruning import structure as structures
 from minnet.pruning.units import Units
 
-FEW = 64  # so many groups are partitioned one by one; where there are more, all are sorted once
+FEW = 64  # up to this many groups are partitioned one by one; where there are more, all are sorted once
 
 
 def prune(net, sparsity, criterion=criteria.magnitude, structure=structures.weights, scope=scopes.network,
           *, data=None, rng=None, combine="mean"):
-    """Remove the lowest-ranking units until a fraction ``sparsity`` of them is gone.
+    """Prune the lowest-ranking units until a fraction ``sparsity`` of all units is pruned.
 
-    Only masks are written; the numbers stay in ``param.data``.  What is gone stays gone and counts: a second
-    call with the same sparsity does nothing, and one with another structure adds to the first.
+    Only masks are written; the weights stay in ``param.data``.  Pruned units stay pruned, and count: a second call
+    with the same sparsity does nothing, and one with another structure adds to the first.
 
     Parameters
     ----------
@@ -34,15 +34,15 @@ def prune(net, sparsity, criterion=criteria.magnitude, structure=structures.weig
     criterion : function or str
         *How* to choose, see `minnet.pruning.criteria`.
     structure : function
-        *What* falls together: `weights`, ``blocks(4, 4)``, ``along("out")``, `branches`.
+        *What* is pruned together: `weights`, ``blocks(4, 4)``, ``along("out")``, `branches`.
     scope : function
         Who competes with whom: `network`, `layer`, ``window(4)``.
     data : data, optional
         For criteria that look at data.
     rng : numpy.random.Generator, seed or None
-        For criteria that throw dice.
+        For criteria that choose at random.
     combine : {"mean", "sum", "l2"}
-        How a unit's score comes from the scores of its weights.
+        How the scores of its weights are combined into a unit's score.
 
     Raises
     ------
@@ -50,8 +50,8 @@ def prune(net, sparsity, criterion=criteria.magnitude, structure=structures.weig
         The network is then unchanged.
     """
     units = Units(net, structure, scope)
-    wanted = Budget(units, sparsity)
-    if wanted.met_by(units.gone()):
+    budget = Budget(units, sparsity)
+    if budget.met_by(units.pruned()):
         evidence.named(criterion)
         return
     ranking = Ranking(units, evidence.scores(net, criterion, data, rng), combine)
@@ -93,20 +93,21 @@ def restore(net):
     Raises
     ------
     ValueError
-        If some of it was `cut`: that is gone for good, and nothing is restored.
+        If some of it was `cut`: those weights are erased, and nothing is restored.
     """
     params = the_network(net).params()
-    lost = sum(p.cut_off for p in params)
-    if lost:
-        raise ValueError(f"{lost:,} numbers were cut and are gone for good; train anew, or restore before mn.cut(net)")
+    erased = sum(p.cut_off for p in params)
+    if erased:
+        raise ValueError(f"{erased:,} numbers were cut and are gone for good; "
+                         "train again, or restore before mn.cut(net)")
     for param in params:
         param.mask = None
 
 
 def cut(net):
-    """Make the pruning permanent: what is masked is erased, and no call brings it back.
+    """Make the pruning permanent: masked weights are set to zero, and no call brings them back.
 
-    Until now the slider was a preview; `compact` then builds the network that is left.
+    Masks can be undone, this can't.  The arrays keep their size; `compact` builds a smaller network.
     """
     for param in the_network(net).params():
         param.cut()
@@ -119,11 +120,11 @@ def sparsity(net):
 
 
 class Budget:
-    """How many units fall in each group: round(sparsity · n)."""
+    """How many units to prune in each group: round(sparsity · n)."""
 
     def __init__(self, units, sparsity):
         self.group, self.groups = units.group, 1 + int(units.group.max(initial=-1))
-        if isinstance(sparsity, dict):  # then each group of the scope is split by layer
+        if isinstance(sparsity, dict):  # each group of the scope is then split by layer
             by_layer = self._by_layer(units, sparsity)
             self.group = np.where(units.group < 0, -1, units.group * len(by_layer) + units.layer)
             sparsity = np.tile(by_layer, self.groups)
@@ -133,15 +134,15 @@ class Budget:
         size = np.bincount(self.group[self.group >= 0], minlength=self.groups)
         self.count = np.rint(sparsity * size).astype(int)
 
-    def met_by(self, gone):
-        """Whether so many units are gone already."""
-        return bool(np.all(np.bincount(self.group[gone], minlength=self.groups) >= self.count))
+    def met_by(self, pruned):
+        """Whether at least as many units are already pruned."""
+        return bool(np.all(np.bincount(self.group[pruned], minlength=self.groups) >= self.count))
 
     @staticmethod
-    def _by_layer(units, wanted):
+    def _by_layer(units, sparsities):
         each = np.zeros(1 + int(units.layer.max(initial=-1)))
         numbers = {name: number for number, name in units.layer_names.items()}
-        for name, part in wanted.items():
+        for name, part in sparsities.items():
             if name not in numbers:
                 raise ValueError(f"no layer {name!r} with units of this structure." + closest(name, numbers))
             each[numbers[name]] = fraction(part, f"sparsity of {name}")
@@ -149,26 +150,27 @@ class Budget:
 
 
 class Ranking:
-    """Units in the order in which they fall.
+    """Units in the order in which they are pruned.
 
     Attributes
     ----------
     units : Units
     score : ndarray, (units,)
-        High = keep; −inf for what was gone already when the ranking was made.
+        High = keep; −inf for units that were already pruned when the ranking was made.
     fixed : ndarray of bool, (units,)
-        Never falls: a structured ranking keeps the best unit of each layer.
+        Never pruned: a structured ranking keeps the best unit of each layer.
     """
 
     def __init__(self, units, scores, combine="mean"):
         self.units = units
         self.score = _combine(units, scores, combine)
-        self.score[units.gone()] = -np.inf
+        self.score[units.pruned()] = -np.inf
         self.fixed = (units.size == 0) | (units.group < 0)
         if units.keeps_one:
-            order = np.lexsort((self.score, units.layer))
-            best = order[np.flatnonzero(np.diff(units.layer[order], append=-2))]
-            self.fixed[best[self.score[best] > -np.inf]] = True  # where all are gone, there is none to keep
+            by_layer = np.lexsort((self.score, units.layer))  # layer after layer, the lowest score first
+            last_of_layer = np.flatnonzero(np.diff(units.layer[by_layer], append=-2))  # the next is of another layer
+            best = by_layer[last_of_layer]
+            self.fixed[best[self.score[best] > -np.inf]] = True  # where all are pruned, there is none to keep
         self._sorted = None, None
 
     def masks(self, sparsity=None, *, weights=None):
@@ -179,52 +181,52 @@ class Ranking:
         sparsity : float, or dict of {layer: float}
             Fraction of the units.
         weights : float
-            Instead: units fall until at least this fraction of the *weights* is gone, for comparing
-            structures at equal size.
+            Instead: units are pruned until at least this fraction of the *weights* is, to compare structures at
+            equal size.
 
         Returns
         -------
         dict of {path: ndarray of bool}
-            True = kept.  Masks of a larger sparsity lie inside those of a smaller one.
+            True = kept.  The masks are nested: what a larger sparsity keeps, a smaller one keeps, too.
         """
         if (sparsity is None) == (weights is None):
             raise TypeError("say either a fraction of units, masks(0.5), or of weights, masks(weights=0.5)")
-        fallen = self._lowest(Budget(self.units, sparsity)) if weights is None else self._lightest(fraction(weights))
-        return self.units.masks(fallen)
+        pruned = self._lowest(Budget(self.units, sparsity)) if weights is None else self._lightest(fraction(weights))
+        return self.units.masks(pruned)
 
     def apply(self, sparsity=None, *, weights=None):
-        """Write the masks for a sparsity.  A smaller one than before gives units back."""
+        """Write the masks for a sparsity.  A smaller one than before restores units."""
         for path, mask in self.masks(sparsity, weights=weights).items():
             self.units.params[path].mask = None if mask.all() else mask
 
     def _lowest(self, budget):
-        """The lowest of each group, as many as the budget says; of equals, the one with the lower index."""
+        """The lowest of each group, as many as in the budget; among equals, the one with the lower index."""
         if budget.groups > FEW:
-            return ~self.fixed & (self._place_in(budget.group) < budget.count[budget.group])
-        fallen = np.zeros(self.units.count, bool)
+            return ~self.fixed & (self._position_in(budget.group) < budget.count[budget.group])
+        pruned = np.zeros(self.units.count, bool)
         for group, count in enumerate(budget.count):
             members = np.flatnonzero((budget.group == group) & ~self.fixed)
             count = min(count, len(members))
-            gone = np.isneginf(self.score[members])  # fall first; so many equals slow a partition 20-fold
-            fallen[members[gone][:count]] = True
-            members, count = members[~gone], count - np.count_nonzero(gone)
+            already = np.isneginf(self.score[members])  # pruned first; this many ties slow a partition 20-fold
+            pruned[members[already][:count]] = True
+            members, count = members[~already], count - np.count_nonzero(already)
             if count > 0:
                 score = self.score[members]
                 edge = np.partition(score, count - 1)[count - 1]
                 below = members[score < edge]
-                fallen[below] = True
-                fallen[members[score == edge][: count - len(below)]] = True
-        return fallen
+                pruned[below] = True
+                pruned[members[score == edge][: count - len(below)]] = True
+        return pruned
 
-    def _place_in(self, group):
+    def _position_in(self, group):
         """0 for the lowest unit of each group, 1 for the next …; sorted once for the same groups."""
         if self._sorted[0] is not group:
             competing = np.where(self.fixed, -1, group)
             order = np.lexsort((self.score, competing))
             start = np.searchsorted(competing[order], competing[order])
-            place = np.empty(len(order), int)
-            place[order] = np.arange(len(order)) - start
-            self._sorted = group, place
+            position = np.empty(len(order), int)
+            position[order] = np.arange(len(order)) - start
+            self._sorted = group, position
         return self._sorted[1]
 
     def _lightest(self, part):
@@ -232,9 +234,9 @@ class Ranking:
         size = np.where(self.fixed, 0, self.units.size)
         order = np.argsort(np.where(self.fixed, np.inf, self.score), kind="stable")
         before = np.cumsum(size[order]) - size[order]
-        fallen = np.zeros(self.units.count, bool)
-        fallen[order] = before < part * self.units.weights - 1e-9
-        return fallen & ~self.fixed
+        pruned = np.zeros(self.units.count, bool)
+        pruned[order] = before < part * self.units.weights - 1e-9
+        return pruned & ~self.fixed
 
 
 def _combine(units, scores, how):

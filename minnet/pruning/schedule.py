@@ -15,7 +15,7 @@ def one_shot(final, at=0):
 
 
 def linear(final, *, start=0, stop, initial=0.0):
-    """Equal portions from ``start`` to ``stop``."""
+    """Equal increments from ``start`` to ``stop``."""
     return _rising(final, start, stop, initial, lambda t: t)
 
 
@@ -25,7 +25,7 @@ def cubic(final, *, start=0, stop, initial=0.0):
 
 
 def geometric(final, rounds):
-    """The same fraction of what is left in each round: lottery rounds (Frankle & Carbin 2019).
+    """The same fraction of the remaining weights in each round, as for lottery tickets (Frankle & Carbin 2019).
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""Against whom a unit competes.
+"""Which units compete with each other.
 
-A scope is a function ``scope(net) -> {path: group ids}`` of the same form as a structure: the same fraction
-falls in every group.  One group for all is global pruning, one group a layer is local pruning, and groups of
-four neighbours are N:M sparsity.
+A scope is a function ``scope(net) -> {path: group ids}`` of the same form as a structure: the same fraction is
+pruned in every group.  One group for all is global pruning, one group per layer is layer-wise (local) pruning, and
+groups of four neighbours give N:M sparsity.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def network(net):
 
 def layer(net):
     """Units compete inside their own layer (q, k, v and out of an attention layer together)."""
-    net.params()
+    net.set_paths()
     owners = [part for _, part in net.walk() if part.own_params()]
     return {
         param.path: np.full((1,) * param.data.ndim, group)
@@ -27,10 +27,10 @@ def layer(net):
 
 
 def window(m):
-    """Each ``m`` neighbours along the contracted axis compete: ``prune(net, 0.5, scope=window(4))`` is 2:4.
+    """Every ``m`` consecutive inputs compete: ``prune(net, 0.5, scope=window(4))`` gives 2:4 sparsity.
 
-    Neighbours are consecutive inputs of one output, in memory order for a convolution.  Where the number of
-    inputs is not a multiple of ``m``, the last window is shorter and rounds by itself.
+    Windows run along the contracted axes of one output, in memory order for a convolution.  Where the number of
+    inputs is not a multiple of ``m``, the last window is shorter and is rounded separately.
     """
     if not isinstance(m, (int, np.integer)) or m < 1:
         raise ValueError(f"a window holds a whole number of weights, got window({m!r}); write for example window(4)")

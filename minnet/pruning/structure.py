@@ -1,8 +1,8 @@
-"""*What* is removed: which weights fall together.
+"""*What* is removed: which weights are pruned together.
 
-A structure is a function ``structure(net) -> {path: unit ids}``.  The ids are whole numbers that broadcast to
-the parameter; the same id is the same unit, wherever it stands, and −1 is never pruned.  A structure sees
-the tree and the names of the axes, never the kinds of layers, so it works for layers not yet written.
+A structure is a function ``structure(net) -> {path: unit ids}``.  The ids are integers that broadcast to the
+parameter; the same id is the same unit, in whichever parameter it occurs, and −1 is never pruned.  A structure uses
+the tree and the names of the axes, never the classes of layers, so it works for layers not yet written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from minnet.messages import closest
 
 
 def weights(net):
-    """Every weight by itself: unstructured pruning."""
+    """Every weight on its own: unstructured pruning."""
     ids, start = {}, 0
     for param in net.params():
         if param.prunable:
@@ -47,7 +47,7 @@ def blocks(rows, columns):
 
 
 def along(*axes):
-    """Slices of a layer: all its numbers with the same index along the named axes fall together.
+    """Slices of a layer: all numbers with the same index along the named axes are pruned together.
 
     ``along("out")`` removes neurons of dense layers and filters of convolutions with their biases,
     ``along("in")`` channels, ``along("in", "row", "col")`` shapes, ``along("head")`` attention heads.
@@ -59,7 +59,7 @@ def along(*axes):
     def structure(net):
         layers = [layer for _, layer in net.walk() if any(p.prunable for p in layer.own_params().values())]
         ids, start = {}, 0
-        net.params()  # sets the paths
+        net.set_paths()
         for layer in layers[:-1]:
             having = [p for p in layer.own_params().values() if set(axes) <= set(p.axes)]
             if not any(p.prunable for p in having):
@@ -79,12 +79,12 @@ def along(*axes):
 
 
 def branches(net):
-    """Whole residual branches: a layer of the network goes, the shortcut around it stays."""
+    """Whole residual branches: a layer of the network is removed, the shortcut around it stays."""
     ids, start = {}, 0
     for _, layer in net.walk():
         if hasattr(layer, "branch"):
             inside = [p for _, inner in layer.branch.walk() for p in inner.own_params().values()]
-            net.params()
+            net.set_paths()
             for param in inside:
                 ids.setdefault(param.path, np.full((1,) * param.data.ndim, start))
             start += bool(inside)

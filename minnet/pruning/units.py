@@ -1,7 +1,7 @@
-"""The units of a network: what a structure names, counted, and sorted into the groups that compete.
+"""The units of a network, as a structure defines them, and the groups in which they compete.
 
-A structure and a scope speak in tables ``{path: ids}``; here both become plain vectors with one entry a unit,
-so that everything after this file is arithmetic on vectors.
+A structure and a scope return dicts ``{path: ids}``; here both become plain vectors with one entry per unit, so
+that everything after this file is arithmetic on vectors.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ class Units:
     Attributes
     ----------
     params : dict of {path: Param}
-        Those that hold units, biases that fall with one included.
+        Those that contain units, biases that are pruned with one included.
     ids : dict of {path: ndarray of int}
-        The unit of every number, of the parameter's shape; −1 = never pruned.
+        The unit of every number, in the parameter's shape; −1 = never pruned.
     size : ndarray, (units,)
         Weights in each unit.
     weights : int
         Prunable weights of the whole network, those outside all units included.
     group, layer : ndarray of int, (units,)
-        In which group a unit competes, and which layer it belongs to.
+        The group in which a unit competes, and the layer to which it belongs.
     layer_names : dict of {int: str}
     """
 
@@ -45,14 +45,14 @@ class Units:
         self.layer_names = {int(owners[path].flat[0]): path.rpartition(".")[0] for path in self.params}
 
     def _read(self, table):
-        """The number that ``table`` has where a unit stands, for each unit."""
+        """The entry of ``table`` at the position of each unit."""
         found = np.full(self.count, -1)
         for path in reversed([path for path, param in self.params.items() if param.prunable]):
             ids, numbers = self.ids[path], table[path]
-            spread = np.broadcast_to(numbers, ids.shape)
+            entries = np.broadcast_to(numbers, ids.shape)
             member = ids >= 0
-            found[ids[member]] = spread[member]
-            if numbers.size > 1 and np.any(found[ids[member]] != spread[member]):
+            found[ids[member]] = entries[member]
+            if numbers.size > 1 and np.any(found[ids[member]] != entries[member]):
                 raise ValueError("a unit of this structure reaches over several windows; "
                                  "window(m) goes with structure=weights")
         return found
@@ -71,25 +71,25 @@ class Units:
     def size(self):
         return self.total(dict.fromkeys(self.params, 1.0))
 
-    def gone(self):
+    def pruned(self):
         """Which units have no weight left."""
         masks = {path: 1.0 if p.mask is None else p.mask for path, p in self.params.items()}
         if all(p.mask is None for p in self.params.values()):
             return np.zeros(self.count, bool)
         return (self.total(masks) == 0) & (self.size > 0)
 
-    def masks(self, fallen):
-        """Write "these units fall" as ``{path: mask}``, True = kept."""
-        kept = np.append(~fallen, True)  # the last entry answers for −1
+    def masks(self, pruned):
+        """The masks ``{path: mask}`` in which these units are pruned, True = kept."""
+        kept = np.append(~pruned, True)  # the last entry belongs to the id −1
         return {path: kept[ids] for path, ids in self.ids.items()}
 
 
 def _table(function, what, example, net):
-    """What a structure or a scope says about a network, {path: ids}."""
+    """What a structure or a scope returns for a network, {path: ids}."""
     if callable(function):
         table = function(net)
         if isinstance(table, dict):
             return table
-    said = getattr(function, "__name__", None)
-    raise TypeError(f"{what} is a function of the network that gives {{path: ids}}, got {said or repr(function)}; "
+    name = getattr(function, "__name__", None)
+    raise TypeError(f"{what} is a function of the network that gives {{path: ids}}, got {name or repr(function)}; "
                     f"write for example {what}=mn.{example}")

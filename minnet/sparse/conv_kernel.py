@@ -1,9 +1,10 @@
 """Sparse convolutions: a whole image network in one call, with the same loops as for dense layers.
 
-In a features-major tile (see `kernels.py`) an image is a run of features: channel after channel, row after row. A
-filter is then a row of W with a weight at each pixel that it looks at, and to move the window one pixel on is to begin
-the input tile one feature later. So a convolution is `add_rows` once for each place, and a dense layer is a convolution
-with a single place. Nothing is unfolded or copied, and a removed weight saves its multiplication at every place.
+In a features-major tile (see `tiles.py`) an image is a run of features: channel after channel, row after row. A
+filter is then a row of W with a weight at each pixel of its window, and moving the window by one pixel means to start
+one feature later in the input tile. So a convolution is `add_rows` once for each position of the window, and a dense
+layer is a convolution with a single position. Nothing is unfolded or copied, and a removed weight saves its
+multiplication at every position.
 
 Padding is a step of its own, which copies the image into a larger one full of zeros; so is max-pooling.
 """
@@ -32,7 +33,7 @@ from minnet.sparse.tile_kernel import (
 )
 from minnet.sparse.tiles import fill, pack, rectify, unpack
 
-# The columns of `layers` beyond those that kernels.py knows, and two more kinds of layers.
+# The columns of `layers` beyond those of tile_kernel.py, and two more kinds of layers.
 DOWN, ACROSS, STEP_DOWN, STEP_ACROSS, HEIGHT, WIDTH, UP, LEFT = 5, 6, 7, 8, 9, 10, 11, 12
 POOL, PAD = 3, 4
 
@@ -50,14 +51,14 @@ def image_kernel(lanes):
             pack(lanes, x, first, buffer, here)
             p = q = g = bias = np.int64(0)
             for layer in range(layers.shape[0]):
-                places = layers[layer, DOWN] * layers[layer, ACROSS]
+                positions = layers[layer, DOWN] * layers[layer, ACROSS]
                 if layers[layer, KIND] == POOL:
                     pool(lanes, layers, layer, buffer, here, there)
                 elif layers[layer, KIND] == PAD:
                     pad(lanes, layers, layer, buffer, here, there)
                 else:
                     for output in range(layers[layer, OUTPUTS]):
-                        spread(lanes, buffer, there + output * places * lanes, biases, bias + output, places)
+                        spread(lanes, buffer, there + output * positions * lanes, biases, bias + output, positions)
                     bias += layers[layer, OUTPUTS]
                     for _ in range(layers[layer, GROUPS]):
                         steps = number(groups, g * GROUP_WIDTH + STEPS)
@@ -66,7 +67,7 @@ def image_kernel(lanes):
                         p += 4 * steps
                         g += 1
                 if layers[layer, RELU]:
-                    rectify(lanes, buffer, there, layers[layer, OUTPUTS] * places)
+                    rectify(lanes, buffer, there, layers[layer, OUTPUTS] * positions)
                 here, there = there, here
             unpack(lanes, buffer, here, y, first)
 
@@ -74,15 +75,15 @@ def image_kernel(lanes):
 
 
 @inner
-def spread(lanes, buffer, y, biases, bias, places):
-    """Every sum of one filter starts as its bias."""
-    for place in range(places):
-        fill(lanes, buffer, y + place * lanes, biases, bias, 1)
+def spread(lanes, buffer, y, biases, bias, positions):
+    """Initialise every sum of one filter with its bias."""
+    for position in range(positions):
+        fill(lanes, buffer, y + position * lanes, biases, bias, 1)
 
 
 @inner
 def slide(lanes, values, p, columns, q, groups, g, layers, layer, buffer, x, y):
-    """Four filters at every place of their window."""
+    """Four filters at every position of their window."""
     for down in range(layers[layer, DOWN]):
         for across in range(layers[layer, ACROSS]):
             begin = x + (down * layers[layer, STEP_DOWN] + across * layers[layer, STEP_ACROSS]) * lanes
@@ -112,7 +113,7 @@ def pool(lanes, layers, layer, buffer, x, y):
 
 @inner
 def pad(lanes, layers, layer, buffer, x, y):
-    """Zeros around the image."""
+    """Pad the image with zeros."""
     down, across = layers[layer, DOWN], layers[layer, ACROSS]
     up, left = layers[layer, UP], layers[layer, LEFT]
     for i in range(layers[layer, OUTPUTS] * down * across * lanes):
@@ -133,18 +134,18 @@ predict_few_images = image_kernel(8)
 
 
 class ImagePacker:
-    """Collects the layers of an image network, for `packed()` to write them down.
+    """Collects the layers of an image network; `packed()` returns them in packed form.
 
     Attributes
     ----------
-    shape : shape of a sample at this point, (channels, rows, columns) or (features,)
+    shape : shape of a sample after the layers so far, (channels, rows, columns) or (features,)
     """
 
     def __init__(self, shape):
         self.shape = tuple(shape)
         self.widest = math.prod(shape)
         self.table, self.parts, self.biases = [], [], []
-        self.work = self.dense_work = 0         # multiplications for one sample, with and without pruning
+        self.work = self.dense_work = 0         # multiplications for one sample: sparse, dense
 
     def conv(self, weight, bias, stride, padding, format):
         """Convolution with weight (out, in, rows, columns)."""
@@ -154,12 +155,12 @@ class ImagePacker:
             self._layer(PAD, (channels, rows + 2 * up, columns + 2 * left), (0, 0), self.shape[1:], padding)
         outputs, _, height, width = weight.shape
         channels, rows, columns = self.shape
-        places = (rows - height) // stride[0] + 1, (columns - width) // stride[1] + 1
+        positions = (rows - height) // stride[0] + 1, (columns - width) // stride[1] + 1
         image = np.zeros((outputs, channels, rows, columns), np.float32)
-        image[:, :, :height, :width] = weight                   # what the window sees in its first place
-        self._weights(image.reshape(outputs, math.prod(self.shape)), bias, format, (outputs, *places),
+        image[:, :, :height, :width] = weight                   # the window at its first position
+        self._weights(image.reshape(outputs, math.prod(self.shape)), bias, format, (outputs, *positions),
                       (stride[0] * columns, stride[1]))
-        self.dense_work += weight.size * math.prod(places)
+        self.dense_work += weight.size * math.prod(positions)
 
     def dense(self, weight, bias, format):
         """Dense layer with weight (in, out) on flat samples."""
@@ -169,14 +170,14 @@ class ImagePacker:
     def pool(self, size, stride):
         """Max-pooling."""
         channels, rows, columns = self.shape
-        places = (rows - size[0]) // stride[0] + 1, (columns - size[1]) // stride[1] + 1
-        self._layer(POOL, (channels, *places), (stride[0] * columns, stride[1]), self.shape[1:], size)
+        positions = (rows - size[0]) // stride[0] + 1, (columns - size[1]) // stride[1] + 1
+        self._layer(POOL, (channels, *positions), (stride[0] * columns, stride[1]), self.shape[1:], size)
 
     def flatten(self):
         self.shape = (math.prod(self.shape),)
 
     def relu(self):
-        """After the last layer that was added."""
+        """A ReLU after the last layer that was added."""
         self.table[-1][RELU] = 1
 
     def packed(self) -> Packed:
@@ -185,15 +186,15 @@ class ImagePacker:
         return Packed(*join(self.parts), np.concatenate(self.biases, dtype=np.float32), table)
 
     def _weights(self, w, bias, format, shape, step):
-        places = math.prod(shape[1:])
-        values, columns, groups = pack_layer(w, format, widest_band=w.shape[1] if places > 1 else None)
-        groups[:, 2:] *= places                                 # a filter's places lie next to each other
+        positions = math.prod(shape[1:])
+        values, columns, groups = pack_layer(w, format, widest_band=w.shape[1] if positions > 1 else None)
+        groups[:, 2:] *= positions                                 # the outputs of a filter are contiguous
         self.parts.append((values, columns, groups))
         self.biases.append(np.zeros(shape[0]) if bias is None else bias)
-        self.work += len(values) * places
+        self.work += len(values) * positions
         self._layer(KINDS[format], shape, step)
         self.table[-1][GROUPS] = len(groups)
-        self.widest = max(self.widest, (shape[0] + 1) * places)  # one spare filter, for gaps
+        self.widest = max(self.widest, (shape[0] + 1) * positions)  # one spare filter, for gaps
 
     def _layer(self, kind, shape, step, before=(0, 0), window=(0, 0)):
         row = [0] * 13

@@ -1,4 +1,4 @@
-"""Image networks in a predictor: convolutions, pooling, and the dense layers behind them, in one call."""
+"""Image networks in a predictor: convolutions, pooling, and the dense layers after them, in one call."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from minnet.sparse.cost_model import leanest, reason
 from minnet.sparse.idle_neurons import Linear, frozen
 from minnet.sparse.predictor_steps import FLOAT32, chunk_for
 
-# Nanoseconds, measured as in `choice.py`: one multiplication for eight images in the kernel, one for one image in the
-# layers' own forward, and what each of those layers takes in any case.
+# Nanoseconds, measured as in `cost_model.py`: one multiplication for eight images in the kernel, one for one image in
+# the layers' own forward, and the overhead of each of those layers.
 KERNEL, OWN, OWN_LAYER = 0.3, 0.055, 15_000
 
 
 class ImageRun:
-    """Convolutions, pooling, and the dense layers behind them: one call for all of them.
+    """Convolutions, pooling, and the dense layers after them: one call for all of them.
 
     Build it with `ImageRun.of`, which takes as many layers as it can compute.
     """
@@ -46,8 +46,8 @@ class ImageRun:
     def of(cls, layers, fit, format):
         """The run for the first few of `layers`, a list of (path, layer), and the number of those that it covers.
 
-        `fit` is the Reshape in front of them, which knows the shape of a sample. Returns (None, 0) if a dense run
-        would do as well.
+        `fit` is the Reshape before them, which knows the shape of a sample. Returns (None, 0) if there is no
+        convolution or pooling among them.
         """
         packer, done, covered, images = ImagePacker(fit.shape), [], 0, False
         for path, layer in layers:
@@ -78,12 +78,12 @@ class ImageRun:
         own = Sequential(*[frozen(layer) for _, layer in layers[:covered]]) if format == "auto" else None
         return cls(packer, done, fit, own), covered
 
-    def __call__(self, x):
+    def run(self, x):
         if x.ndim < 2 or math.prod(x.shape[1:]) != self.features:
-            self.fit(x)                                     # says what is wrong
+            self.fit.run(x)                                 # raises an error that explains it
         n = len(x)
         if n > self._chunk:
-            return np.concatenate([self(x[first:first + self._chunk]) for first in range(0, n, self._chunk)])
+            return np.concatenate([self.run(x[first:first + self._chunk]) for first in range(0, n, self._chunk)])
         if 0 < n <= self.own_up_to:
             return self.own(x.reshape(n, *self.fit.shape))
         y = np.empty((n, math.prod(self.shape)), FLOAT32)
@@ -98,7 +98,7 @@ class ImageRun:
 
 
 def _packed_as(weight, format):
-    """The format of a weight (in, out) in the kernels for images, which don't know 2:4."""
+    """The format of a weight (in, out) in the kernels for images, which don't support 2:4."""
     name = leanest(weight) if format == "auto" else format
     return "rows" if name == "2:4" else name
 

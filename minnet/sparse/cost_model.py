@@ -1,10 +1,10 @@
-"""Which way of computing should be the fastest? A small model of what each of them costs.
+"""Which implementation is the fastest? A small cost model.
 
-Sparse multiplication pays a price for each weight that is left: a column number has to be read, and inputs gathered
-from where it points. Dense multiplication pays less for each weight, but for all of them. So which one is faster is a
-question of density, and of the batch: for a single sample each costs something else than for hundreds.
+Sparse multiplication has an overhead for each weight that is left: its column index has to be read, and inputs
+gathered from there. Dense multiplication costs less for each weight, but computes with all of them. So which one is
+faster depends on the density, and on the batch size.
 The constants below were measured on one core (AMD Zen 4, OpenBLAS, 3.5 GHz) with `benchmarks/forward.py`. On another
-computer all of them change, but mostly together, so the choice stays about right.
+computer all of them change, but mostly by the same factor, so the choice stays about right.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from minnet.sparse.packing import GROUP, is_two_of_four
 
-# Nanoseconds for one stored weight and one sample, when 1, 8 or 256 samples are predicted at a time.
+# Nanoseconds for one stored weight and one sample, in batches of 1, 8 and 256 samples.
 BATCHES = (1, 8, 256)
 COSTS = {
     "rows": (0.20, 0.035, 0.023),
@@ -24,11 +24,11 @@ COSTS = {
     "2:4": (0.055, 0.041, 0.028),
     "dense": (0.045, 0.037, 0.0205),
 }
-# Nanoseconds for one number that is copied into a tile or out of it, for each sample.
+# Nanoseconds for one number that is copied into or out of a tile, for each sample.
 COPY = (0.5, 0.2, 0.15)
 # Nanoseconds for one call: NumPy needs three for each layer, the kernels one for all layers.
 DENSE_LAYER, KERNEL_CALL = 2500, 1200
-# Beyond this density there is nothing to skip, and no reason to store column numbers.
+# Above this density there is nothing to skip, and no reason to store column indices.
 DENSE_ENOUGH = 0.95
 
 PACKED = ("rows", "blocks", "2:4")              # what the kernels read
@@ -36,9 +36,9 @@ PACKED = ("rows", "blocks", "2:4")              # what the kernels read
 
 @dataclass(frozen=True)
 class Plan:
-    """What was chosen: one format per layer, and for each kind of batch (one, few, many) the way to compute it."""
+    """What was chosen: a format for each layer, and an implementation for each batch size (one, few, many)."""
 
-    formats: tuple[str, ...]            # of PACKED, or "dense", "shrunken", "csr"
+    formats: tuple[str, ...]            # one of PACKED, or "dense", "shrunken", "csr"
     ways: tuple[str, str, str]          # "kernels", "dense" or "csr"
     reasons: tuple[str, ...]            # one sentence per layer, without its subject
 
@@ -66,15 +66,15 @@ def possible(weight, format) -> str:
 
 
 def leanest(weight) -> str:
-    """The format of the kernels that costs a weight (in, out) the least, on average over the kinds of batch."""
+    """The kernel format with the lowest cost for a weight (in, out), on average over the batch sizes."""
     formats = ("rows", "blocks", "2:4") if is_two_of_four(weight.T) else ("rows", "blocks")
     return min(formats, key=lambda name: _cost(weight, name))
 
 
 def _cost(weight, name):
-    """Cost for one sample, multiplied over the kinds of batch: half as much for one makes up for double for another.
+    """Cost for one sample, multiplied over the batch sizes: half the cost at one size outweighs double at another.
 
-    Where a dense product costs less than a format, it can step in, so no format counts as dearer than that.
+    Where a dense product is cheaper, it is used instead, so no format counts as more expensive than that.
     """
     numbers = stored(weight, name)
     return math.prod(min(cost * numbers, dense * weight.size)
@@ -89,7 +89,7 @@ def stored(weight, format) -> int:
 
 
 def stored_in_blocks(weight) -> int:
-    """How many numbers the format "blocks" stores: four for each input that any of four outputs uses."""
+    """How many numbers the format "blocks" stores: four for each input that at least one of four outputs uses."""
     inputs, outputs = weight.shape
     blocks = -(-outputs // GROUP)
     padded = np.zeros((inputs, blocks * GROUP), bool)
@@ -98,7 +98,7 @@ def stored_in_blocks(weight) -> int:
 
 
 def _faster(i, weights, formats):
-    """The faster way for the i-th kind of batch, by the model of costs above."""
+    """The faster implementation for the i-th batch size, by the costs above."""
     multiply = sum(stored(weight, name) * COSTS[name][i] for weight, name in zip(weights, formats, strict=True))
     copy = COPY[i] * (weights[0].shape[0] + weights[-1].shape[1])
     kernels = KERNEL_CALL + BATCHES[i] * (multiply + copy)
@@ -107,7 +107,7 @@ def _faster(i, weights, formats):
 
 
 def reason(linear, name, ways, asked_for) -> str:
-    """A sentence without its subject: what was done with a layer, and why."""
+    """A sentence without its subject: how a layer is stored and computed, and why."""
     weight = linear.before
     kept = np.count_nonzero(weight) / max(weight.size, 1)
     said = f"keeps {kept:.1%} of its {weight.size} weights"

@@ -1,8 +1,8 @@
-"""Leave out what has no work: neurons that nobody reads, neurons that never change, heads that are gone.
+"""Leave out what does not affect the output: neurons that no layer reads, constant neurons, removed heads.
 
-When whole neurons were pruned, what is left of a layer is a smaller matrix, and the best way to multiply that is the
-ordinary dense product: no column numbers, no gaps. `mn.compact` does this for networks; here it is done for the dense
-layers of one run, and for a single attention layer, so that a predictor is as fast without `mn.compact` as with it.
+When whole neurons were pruned, a layer is a smaller matrix, and the best way to multiply that is the ordinary dense
+product: no column indices, no gaps. `mn.compact` does this for networks; here it is done for the dense layers of one
+run, and for a single attention layer, so that a predictor is as fast without `mn.compact` as with it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from minnet.pruning.compaction import compact
 
 @dataclass
 class Linear:
-    """A dense layer with its numbers as they are now.
+    """A dense layer with its present weights.
 
     Attributes
     ----------
@@ -45,10 +45,10 @@ class Linear:
 
 
 def shrink(linears):
-    """Leave out neurons between dense layers that follow each other; all inputs and all answers stay.
+    """Leave out idle neurons between consecutive dense layers; all inputs and all outputs stay.
 
-    A neuron without outgoing weights is read by nobody. One without incoming weights says the same every time: what it
-    says goes into the biases of its readers. Each may leave others without work, so this is repeated.
+    A neuron without outgoing weights has no effect. One without incoming weights has a constant output, which is folded
+    into the biases of the next layer. Each of these may make other neurons idle, so this is repeated.
     """
     linears = list(linears)
     left = None
@@ -59,23 +59,23 @@ def shrink(linears):
 
 
 def _without_idle(first, second):
-    """Two layers without the neurons between them that have no work."""
-    silent, unread = ~first.weight.any(axis=0), ~second.weight.any(axis=1)
-    busy = ~(silent | unread)
+    """Two layers without the idle neurons between them."""
+    constant, unread = ~first.weight.any(axis=0), ~second.weight.any(axis=1)
+    busy = ~(constant | unread)
     if busy.all():
         return first, second
-    said = np.maximum(first.bias, 0) if first.relu else first.bias
-    bias = second.bias + said[silent] @ second.weight[silent]
+    output = np.maximum(first.bias, 0) if first.relu else first.bias
+    bias = second.bias + output[constant] @ second.weight[constant]
     return (replace(first, weight=np.ascontiguousarray(first.weight[:, busy]), bias=first.bias[busy]),
             replace(second, weight=np.ascontiguousarray(second.weight[busy]), bias=bias))
 
 
 def frozen(layer):
-    """A copy of a layer to predict with: removed weights are 0, and attention is without the heads that are gone."""
+    """A copy of a layer for inference: removed weights are 0, and attention is without its removed heads."""
     masked = any(param.mask is not None for param in layer.params())
     if type(layer) is Attention and masked:
         layer = compact(layer, sample=np.zeros((1, 1, layer.n_in), layer.dtype))
     layer = layer.copy()
     for param in layer.params():
-        param.data, param.mask = param.value, None          # instead of masking them anew for each batch
+        param.data, param.mask = param.value, None          # instead of masking them again for each batch
     return layer

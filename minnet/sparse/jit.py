@@ -1,8 +1,8 @@
-"""How minnet hands a function to numba: one signature, compiled when first called, kept on disk if that is possible.
+"""How minnet compiles a function with numba: one signature, at the first call, cached on disk if possible.
 
-numba translates a Python function into machine code, which takes half a second or so, once. With `cache=True` it keeps
-the result in a `__pycache__` folder, and the next Python process loads it in a hundredth of that time. This file holds
-the options that all kernels share and makes sure that a folder without write permission, or a damaged cache file, costs
+numba compiles a Python function to machine code, which takes about half a second, once. With `cache=True` it keeps the
+result in a `__pycache__` folder, and the next Python process loads it in a hundredth of that time. This file holds the
+options that all kernels share, and makes sure that a folder without write permission or a damaged cache file costs
 time but never a prediction.
 """
 
@@ -14,10 +14,10 @@ from pathlib import Path
 import llvmlite.binding
 import numba
 
-# nogil: other threads may run meanwhile.  error_model "numpy": no test for division by zero in front of every division.
+# nogil: other threads may run meanwhile.  error_model "numpy": no check for zero before every division.
 OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
-# For functions that only other kernels call: they become a part of their callers and need no door to Python.
+# For functions that only other kernels call: they are inlined, and need no wrapper for Python.
 inner = numba.njit(no_cpython_wrapper=True, forceinline=True, **OPTIONS)
 
 _warned = False
@@ -37,15 +37,15 @@ def entry(*signature):
 
 
 class Kernel:
-    """A function that becomes machine code when it is called for the first time, for one signature only.
+    """A function that is compiled when it is called for the first time, for one signature only.
 
-    The first call compiles it or loads it from the cache on disk. Where no folder is writable it is compiled in each
-    process anew, and one warning (for all kernels together) says so.
+    The first call compiles it or loads it from the cache on disk. Where no folder is writable, each process compiles it
+    again, and one warning (for all kernels together) says so.
 
     Attributes
     ----------
-    call : the function to call
-    python : the same in Python, as it was written
+    call : the compiled function
+    python : the original Python function
     """
 
     def __init__(self, function, signature):
@@ -60,7 +60,7 @@ class Kernel:
 
     @property
     def compiled(self) -> bool:
-        """Is there machine code already?"""
+        """Whether it is already compiled."""
         return self.call != self._first_call
 
     def ready(self):
@@ -75,22 +75,22 @@ class Kernel:
         except (RuntimeError, OSError) as problem:      # no folder to write to, or the disk is full
             _warn_once(problem)
         except Exception:                               # a damaged file can fail in many ways
-            numba.njit(cache=True)(self.python).recompile()     # forget what is on disk
+            numba.njit(cache=True)(self.python).recompile()     # drops what is on disk
             return self._compile(cache=True)            # a real mistake in a kernel fails here once more
         return None
 
     def _compile(self, **options):
         compiled = numba.njit(**OPTIONS, **options)(self.python)
         if options and self._outdated(compiled.stats.cache_path):
-            compiled.recompile()        # there is nothing to compile yet: this only forgets what is on disk
+            compiled.recompile()        # there is nothing to compile yet: this only drops what is on disk
         compiled.compile(self.signature)
-        compiled.disable_compile()      # other argument types are converted or refused, never compiled for
+        compiled.disable_compile()      # never compile for other types of arguments
         return compiled
 
     def _outdated(self, folder):
-        """Was a file of this room changed after the cache was written?
+        """Was a file of this package changed after the cache was written?
 
-        numba looks only at the file in which a kernel stands, but kernels are made of functions from other files too.
+        numba checks only the kernel's own file, but kernels also use functions from other files.
         """
         edited = max(source.stat().st_mtime for source in Path(__file__).parent.glob("*.py"))
         indices = Path(folder).glob(f"{Path(self.python.__code__.co_filename).stem}.*.nbi")

@@ -1,9 +1,9 @@
-"""The first idea for a sparse layer: walk along each row and skip the zeros.
+"""The textbook sparse layer: go through each row and skip the zeros.
 
-This is how a textbook multiplies a matrix in CSR form, and it does a tenth of the multiplications when a tenth of the
-weights is left. Yet at 90 % sparsity it is *slower* than the dense product, often ten times slower: a dense product
-loads each weight once for many samples and multiplies eight numbers in one instruction, this loop does neither. It
-stays here because a lesson measures it, explains it, and then makes it fast in the steps that led to `kernels.py`.
+This is how a textbook multiplies a matrix in CSR form, with a tenth of the multiplications when a tenth of the weights
+is left. Yet at 90% sparsity it is *slower* than the dense product, often ten times slower: a dense product loads each
+weight once for many samples and multiplies eight numbers in one instruction, and this loop does neither. It is here
+because a lesson measures it, explains it, and then makes it fast, step by step, up to `tile_kernel.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from minnet.sparse.jit import entry
     types.float32[::1], types.boolean,                      # bias (outputs,), relu
 )
 def multiply(x, y, values, columns, starts, bias, relu):
-    """y = x Wᵀ + bias, one sample, one row, one weight after the other; then ReLU if asked for."""
+    """y = x Wᵀ + bias, one sample, one row, one weight after the other; then optionally ReLU."""
     for sample in range(x.shape[0]):
         for row in range(y.shape[1]):
             total = bias[row]
@@ -34,7 +34,7 @@ def multiply(x, y, values, columns, starts, bias, relu):
 
 
 class NaiveLayer:
-    """A dense layer whose weights are kept in CSR form.
+    """A dense layer whose weights are stored in CSR form.
 
     Parameters
     ----------

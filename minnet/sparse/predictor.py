@@ -1,9 +1,9 @@
-"""`compile(net)`: from a pruned network to a predictor that multiplies only what is left.
+"""`compile(net)`: from a pruned network to a predictor that multiplies only the remaining weights.
 
-A predictor is a list of steps. Dense layers that follow each other, with their ReLUs, make one step: a single call
-that takes a batch all the way through (`DenseRun`); so do convolutions, pooling and the dense layers behind them
-(`ImageRun`). Whatever can't be compiled is a step that calls the layer's own forward.
-The predictor keeps a copy of the numbers, so training or pruning the network further doesn't change it.
+A predictor is a list of steps. Consecutive dense layers, with their ReLUs, are one step: a single call for all of them
+(`DenseRun`); so are convolutions, pooling and the dense layers after them (`ImageRun`). A layer that can't be compiled
+is a step that calls the layer's own forward.
+The predictor has a copy of the weights, so training or pruning the network further doesn't change it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from minnet.sparse.idle_neurons import Linear
 from minnet.sparse.predictor_steps import FLOAT32, DenseRun, FlattenStep, OwnForward, Reshape, Shortcut
 
 FORMATS = ("auto", "rows", "blocks", "2:4", "dense", "csr")
-KERNELS = ("auto", "rows", "blocks", "2:4")     # those that need not multiply zeros
+KERNELS = ("auto", "rows", "blocks", "2:4")     # those that skip zeros
 
 
 def compile(net, format="auto"):
@@ -29,13 +29,13 @@ def compile(net, format="auto"):
     Parameters
     ----------
     net : Layer
-        Any network. Dense layers are compiled, and convolutions where the network begins with them and says its
-        `input_shape`, with ReLU, MaxPool2d, Dropout and Flatten between them, and inside the branch of a Residual;
-        other layers are called as they are.
+        Any network. Dense layers are compiled, also inside the branch of a Residual, and convolutions if the network
+        begins with them and has an `input_shape`, each with ReLU, MaxPool2d, Dropout and Flatten between them. Other
+        layers are called as they are.
     format : str
         How the weights of dense layers are stored and multiplied:
 
-        - ``"auto"``: whatever should be fastest, by density and batch (see `minnet.sparse.cost_model`)
+        - ``"auto"``: what should be fastest, by density and batch size (see `minnet.sparse.cost_model`)
         - ``"rows"``: weight by weight, four rows at a time
         - ``"blocks"``: four rows share their columns; good after pruning with ``mn.blocks(1, 4)`` or wider
         - ``"2:4"``: two weights in each window of four inputs; good after pruning with ``scope=mn.window(4)``, and for
@@ -46,7 +46,7 @@ def compile(net, format="auto"):
     Returns
     -------
     Predictor
-        Call it with a batch; `nbytes`, `formats` and `explain()` say what was built.
+        Call it with a batch; `nbytes`, `formats` and `explain()` describe what was built.
     """
     if not isinstance(net, Layer):
         raise TypeError(f"compile takes a network, got {type(net).__name__}; "
@@ -57,20 +57,20 @@ def compile(net, format="auto"):
 
 
 class Predictor:
-    """Predicts as the network did when it was compiled. Any number of threads may call it at once.
+    """Predicts like the network at the time of compilation. Any number of threads may call it at once.
 
     Attributes
     ----------
     formats : dict of layer path to the format of its weights
-        One of those above, or "shrunken" (a smaller dense layer: neurons or heads without work are left out), or "own"
-        (not compiled).
+        One of those above, or "shrunken" (a smaller dense layer, without idle neurons or heads), or "own" (not
+        compiled).
     nbytes : int
         Bytes of all numbers that are stored, indices and gaps included.
     """
 
     def __init__(self, steps):
         self.steps = tuple(steps)
-        self._runs = tuple(getattr(step, "run", step) for step in steps)
+        self._runs = tuple(step.run for step in self.steps)
 
     def __call__(self, x):
         """Predict a batch.
@@ -117,7 +117,7 @@ def _float32(x):
 
 
 def _steps(layers, format):
-    """The steps for layers that follow each other, given as (path, layer)."""
+    """The steps for consecutive layers, given as (path, layer)."""
     steps, run = [], []
     if len(layers) > 1 and type(layers[0][1]) is Reshape and len(layers[0][1].shape) == 3 and format in KERNELS:
         images, covered = ImageRun.of(layers[1:], layers[0][1], format)
@@ -126,14 +126,14 @@ def _steps(layers, format):
 
     def finish():
         if run:
-            fit = steps.pop() if steps and type(steps[-1]) is Reshape else None     # the run calls it if need be
+            fit = steps.pop() if steps and type(steps[-1]) is Reshape else None     # the run calls it if needed
             steps.append(DenseRun(list(run), format, fit))
             run.clear()
 
     for path, layer in layers:
         kind = type(layer)                                  # exactly these: a subclass may compute something else
         if kind is Dense:
-            weight = np.array(layer.weight.value, np.float32, order="C")    # a copy: the network may go on training
+            weight = np.array(layer.weight.value, np.float32, order="C")    # a copy: the network may be trained further
             bias = np.zeros(weight.shape[1]) if layer.bias is None else layer.bias.value
             run.append(Linear(path, weight, np.array(bias, np.float32)))
         elif kind is ReLU and run:
@@ -142,7 +142,7 @@ def _steps(layers, format):
             finish()
             branch = f"{path}.branch" if path else "branch"
             steps.append(Shortcut(path, _steps(list(_flat(layer.branch, branch)), format)))
-        elif kind is not Dropout:                           # dropout does nothing when predicting
+        elif kind is not Dropout:                           # dropout does nothing at inference
             finish()
             steps.append(layer if kind is Reshape else FlattenStep() if kind is Flatten
                          else OwnForward(path, layer.copy()))

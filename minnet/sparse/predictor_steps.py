@@ -1,7 +1,7 @@
-"""The steps of a predictor: a run of dense layers, a layer's own forward, and what stands between them.
+"""The steps of a predictor: a run of dense layers, a layer's own forward, and what is between them.
 
-(A run of image layers is in `image_run.py`.) Every step is called with a batch and returns one. `formats` (a dict),
-`nbytes` and `explain()` (a list of sentences) say what it does, and a predictor only has to collect them.
+(A run of image layers is in `conv_step.py`.) The `run` of every step maps a batch to a batch. `formats` (a dict),
+`nbytes` and `explain()` (a list of sentences) describe the step; a predictor collects them.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from minnet.sparse.single_sample_kernel import predict_one
 from minnet.sparse.tile_kernel import MANY, predict_few, predict_many
 
 FLOAT32 = np.dtype(np.float32)
-FEW = 16                # up to so many samples go through the kernel for eight at a time
-# Multiplications in one call of a kernel: about 0.05 s, so that an interrupt or another thread need not wait for long.
+FEW = 16                # up to this many samples use the kernel for eight at a time
+# Multiplications in one call of a kernel: about 0.05 s, so that an interrupt or another thread does not wait for long.
 LONGEST = {"kernels": 2e9, "csr": 5e7, "dense": 2e9}
 
 
 def chunk_for(work, way):
-    """How many samples to predict in one call, when each takes so many multiplications."""
+    """How many samples to predict in one call if each takes ``work`` multiplications."""
     return max(64, int(LONGEST[way] / max(work, 1)) // 64 * 64)
 
 
 class Reshape:
-    """Gives each sample the shape that a Sequential asks for, with its own words if that is impossible."""
+    """Reshapes each sample to the input shape of a Sequential; raises the same error if that is impossible."""
 
     formats, nbytes = {}, 0
 
@@ -39,7 +39,7 @@ class Reshape:
         self.shape = sequential.input_shape
         self.fit = Sequential(input_shape=self.shape)._fit
 
-    def __call__(self, x):
+    def run(self, x):
         return x if x.shape[1:] == self.shape else self.fit(x)
 
     def explain(self):
@@ -51,7 +51,7 @@ class FlattenStep:
 
     formats, nbytes = {}, 0
 
-    def __call__(self, x):
+    def run(self, x):
         return Flatten().forward(x)[0]
 
     def explain(self):
@@ -59,17 +59,17 @@ class FlattenStep:
 
 
 class Shortcut:
-    """A residual layer: what its branch computes, in steps of its own, is added to what goes past."""
+    """A residual layer: the output of its branch, which has its own steps, is added to the input."""
 
     def __init__(self, path, steps):
         self.path, self.steps = path, steps
         self.formats = {inner: name for step in steps for inner, name in step.formats.items()}
         self.nbytes = sum(step.nbytes for step in steps)
 
-    def __call__(self, x):
+    def run(self, x):
         extra = x
         for step in self.steps:
-            extra = step(extra)
+            extra = step.run(extra)
         if extra.shape != x.shape:
             raise ValueError(f"the branch of {self.path or 'a Residual'} must answer in the shape of its input, "
                              f"{x.shape}, got {extra.shape}")
@@ -80,7 +80,7 @@ class Shortcut:
 
 
 class OwnForward:
-    """A layer that isn't compiled: its own forward, on a copy of the numbers that are left."""
+    """A layer that isn't compiled: its own forward, on a copy of its remaining weights."""
 
     def __init__(self, path, layer):
         self.path, self.layer = path, frozen(layer)
@@ -88,7 +88,7 @@ class OwnForward:
         self.formats = {path or type(layer).__name__.lower(): "shrunken" if len(set(self.heads)) > 1 else "own"}
         self.nbytes = sum(param.data.nbytes for param in self.layer.params())
 
-    def __call__(self, x):
+    def run(self, x):
         return np.ascontiguousarray(self.layer(x), np.float32)
 
     def explain(self):
@@ -100,10 +100,16 @@ class OwnForward:
 
 
 class DenseRun:
-    """Dense layers that follow each other: one call for all of them.
+    """Consecutive dense layers: one call for all of them.
 
-    For each kind of batch (a single sample, a few, many) the run goes either through the kernels, with the weights that
-    are left, or through NumPy's dense product with all of them, whichever should be faster.
+    For each batch size (a single sample, a few, many) either a kernel multiplies the remaining weights, or NumPy's
+    dense product all of them, whichever should be faster.
+
+    Attributes
+    ----------
+    run : function
+        Predicts a batch. A function with its variables in a closure, because that finds them faster than a method finds
+        attributes. For a single sample this matters: the kernel itself takes about three microseconds.
     """
 
     def __init__(self, linears, format, fit=None):
@@ -125,26 +131,17 @@ class DenseRun:
             packed = pack_network([(linear.weight, linear.bias, linear.relu, name)
                                    for linear, name in zip(linears, plan.formats, strict=True)])
             self._arrays = packed.arrays
-            ways["kernels"] = (_one(self.outputs, *packed.arrays), self._sparse_few, self._sparse_many)
+            ways["kernels"] = _single_sample(self.outputs, *packed.arrays), self._kernel_few, self._kernel_many
             stored.append(packed)
         self.nbytes = sum(part.nbytes for part in stored)
-        self._one, self._few, self._many = (ways[way][i] for i, way in enumerate(plan.ways))
         multiplied = sum(linear.weight.size if plan.ways[2] == "dense" else np.count_nonzero(linear.weight)
                          for linear in linears)
         self._chunk = chunk_for(multiplied, plan.ways[2])
+        self.run = self._by_batch_size(*(ways[way][i] for i, way in enumerate(plan.ways)))
 
-        self.run = self._run()
-
-    def __call__(self, x):
-        return self.run(x)
-
-    def _run(self):
-        """Predict, as a function that remembers its variables: it finds them faster than a method finds attributes.
-
-        For a single sample that counts: the kernel itself takes some three microseconds.
-        """
-        inputs, one, few, many, chunk, other = (
-            self.inputs, self._one, self._few, self._many, self._chunk, self._other_shape)
+    def _by_batch_size(self, one, few, many):
+        """The function that predicts a batch, with one of three functions for different batch sizes."""
+        inputs, chunk, other = self.inputs, self._chunk, self._other_shape
 
         def run(x):
             shape = x.shape
@@ -159,22 +156,22 @@ class DenseRun:
         return run
 
     def _other_shape(self, x):
-        """Images are flattened if the network says so. Otherwise all axes but the last one stay, as in `Dense`."""
+        """Flatten images if the network has an input shape; else keep all axes but the last one, as `Dense` does."""
         if self.fit is not None:
-            x = self.fit(x)
+            x = self.fit.run(x)
         if x.ndim < 2 or x.shape[-1] != self.inputs:
             advice = "pass a batch, for example x[None] for one sample" if x.ndim < 2 else (
                 f"give it {self.inputs} features")
             raise ValueError(f"{self.linears[0].path or 'this layer'} expects an input of shape (..., {self.inputs}), "
                              f"got {x.shape}; {advice}.")
-        return self(x.reshape(math.prod(x.shape[:-1]), self.inputs)).reshape(*x.shape[:-1], self.outputs)
+        return self.run(x.reshape(math.prod(x.shape[:-1]), self.inputs)).reshape(*x.shape[:-1], self.outputs)
 
-    def _sparse_few(self, x):
+    def _kernel_few(self, x):
         y = np.empty((len(x), self.outputs), FLOAT32)
         predict_few.call(x, y, *self._arrays)
         return y
 
-    def _sparse_many(self, x):
+    def _kernel_many(self, x):
         y = np.empty((len(x), self.outputs), FLOAT32)
         rest = len(x) % MANY
         if 0 < rest <= MANY // 2 and predict_few.compiled:      # a last tile that would be half empty
@@ -190,8 +187,8 @@ class DenseRun:
                 for linear, reason in zip(self.linears, self.plan.reasons, strict=True)]
 
 
-def _one(outputs, values, columns, groups, biases, layers):
-    """The way through the kernels for a single sample (a function, as in `DenseRun._run`)."""
+def _single_sample(outputs, values, columns, groups, biases, layers):
+    """The function that predicts a single sample with the kernel (a closure, as `DenseRun.run`)."""
     shape = 1, outputs
 
     def predict(x):

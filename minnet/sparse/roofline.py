@@ -1,8 +1,9 @@
-"""What can this computer do at best? Multiplications and loads per second, of one core, measured.
+"""The limits of this computer: multiplications and loads per second of one core, measured.
 
-A kernel has to load numbers and to multiply them, and the slower of the two decides how fast it can be. Two small loops
-measure the limits: one that only multiplies numbers that are already in registers, and one that loads an array again
-and again with hardly anything to do for each number. (Williams, Waterman and Patterson 2009 draw both as a *roofline*.)
+A kernel has to load numbers and to multiply them, and the slower of the two limits its speed: it is memory-bound or
+compute-bound. Two small loops measure the limits: one only multiplies numbers that are already in registers, the other
+loads an array repeatedly and does almost nothing with it. (Williams, Waterman and Patterson 2009 plot both as a
+*roofline*.)
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ TRIALS = 5
 
 @dataclass(frozen=True)
 class Limits:
-    """The best that one core did.
+    """The highest rates of one core.
 
     Attributes
     ----------
     multiply : float
-        Floating-point operations per second (a multiply-add counts as two, as is the custom).
+        Floating-point operations per second (a multiply-add counts as two, as usual).
     cache, memory : float
         Bytes per second that are loaded from the fastest cache, and from main memory.
     """
@@ -42,14 +43,14 @@ def limits() -> Limits:
     numbers, rounds = aligned(96), 20_000
     multiply = _best(lambda: multiply_only.call(numbers, rounds), 6 * 16 * 2 * rounds)
     small, large = aligned(CACHE // 4), aligned(MEMORY // 4)
-    large[:] = 1  # memory that nobody has written to is not there yet
+    large[:] = 1  # the operating system provides memory only once it is written to
     cache = _best(lambda: load_only.call(small, numbers, 100), 100 * CACHE)
     memory = _best(lambda: load_only.call(large, numbers, 1), MEMORY)
     return Limits(multiply, cache, memory)
 
 
 def _best(run, work):
-    """Work per second in the fastest of several trials: other programs can only make it slower."""
+    """Work per second in the fastest of several trials, because other programs can only slow it down."""
     run()
     seconds = []
     for _ in range(TRIALS):

@@ -1,16 +1,16 @@
-"""Short vectors: sixteen numbers that the processor multiplies with one instruction.
+"""SIMD vectors: sixteen numbers that the processor multiplies with one instruction.
 
-A modern core multiplies and adds 8 (sometimes 16) float32 numbers as fast as a single one, if they lie side by side.
-The compiler behind numba (LLVM) sees this chance in simple loops but misses it in sparse ones, so this file gives our
-kernels the vectors by name: `load`, `fma`, `store` and a few more, each of which becomes one or two instructions.
+A modern core multiplies and adds 8 (sometimes 16) float32 numbers as fast as a single one, if they are contiguous.
+The compiler behind numba (LLVM) vectorises simple loops but not sparse ones, so this file gives our kernels explicit
+vector operations: `load`, `fma`, `store` and a few more, each of which becomes one or two instructions.
 
 How to read this file
 ---------------------
 numba turns Python into LLVM's own language step by step. An `@intrinsic` is a function that hooks into the last step:
-instead of Python to be translated it *writes the LLVM instructions itself*. Each one has two halves:
+instead of Python to be compiled it *writes the LLVM instructions itself*. Each one consists of two functions:
 
-* the outer function is called with the **types** of the arguments while numba infers types. It answers "given these
-  types, my result has that type" by returning a signature;
+* the outer function is called with the **types** of the arguments while numba infers types. It returns a signature:
+  "given these types, my result has that type";
 * the inner function, `emit`, is called later, when code is written. It gets a `builder`, whose methods append one
   LLVM instruction each (`builder.load`, `builder.fadd`, …), and the arguments as LLVM **values**. What it returns
   is the result.
@@ -26,7 +26,7 @@ LLVM's `<16 x float>` is portable: where registers hold 4 floats it uses four of
 here names a particular processor.
 
 A warning: `load` and `store` check no bounds and don't wrap negative indices. That is part of why they are fast, and it
-is why the tests hold every kernel against a plain Python twin with checks.
+is why the tests compare every kernel with a plain Python version that checks them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Vector(types.Type):
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
-    """Says how a Vector looks to LLVM: as `<lanes x float>`, which fits registers."""
+    """The LLVM type of a Vector: `<lanes x float>`, which fits registers."""
 
     def __init__(self, manager, vector):
         super().__init__(manager, vector, ir.VectorType(FLOAT, vector.lanes))
@@ -75,12 +75,12 @@ def _store(builder, value, pointer):
 
 
 def order(numbers):
-    """Tells `shuffle_vector` from where each lane of its result comes."""
+    """The source of each lane of the result, as `shuffle_vector` expects it."""
     return ir.Constant(ir.VectorType(INT32, len(numbers)), list(numbers))
 
 
 def _fence(builder, vector):
-    """The same vector, but LLVM must not look through to where it came from when it hunts for short cuts."""
+    """The same vector, hidden from LLVM's optimiser, so that it does not replace what follows by other loads."""
     fence = cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector.type, [vector.type]),
                                            f"llvm.arithmetic.fence.v{vector.type.count}f32")
     return builder.call(fence, [vector])
@@ -88,7 +88,7 @@ def _fence(builder, vector):
 
 @intrinsic(prefer_literal=True)
 def load(typing, lanes, array, index):
-    """load(lanes, array, i): array[i : i + lanes] as a vector. `lanes` is a number known when compiling."""
+    """load(lanes, array, i): array[i : i + lanes] as a vector. `lanes` is a compile-time constant."""
     vector = Vector(lanes.literal_value)
 
     def emit(context, builder, signature, values):
@@ -123,10 +123,10 @@ def splat(typing, lanes, array, index):
 
 @intrinsic
 def quad(typing, array, index):
-    """quad(array, i): the four numbers array[i : i + 4], twice over, for `lane` to spread. One load for four weights.
+    """quad(array, i): the four numbers array[i : i + 4], twice, for `lane` to broadcast. One load for four weights.
 
     Without the fence LLVM would turn each `lane` into another load from memory. That saves an instruction, but loads
-    are what our kernels can spare least.
+    are the bottleneck of our kernels.
     """
     def emit(context, builder, signature, values):
         pointer = _address(context, builder, signature.args[0], values[0], signature.args[1], values[1])
@@ -185,7 +185,7 @@ def half(typing, vector, which):
 
 @intrinsic
 def relu(typing, vector):
-    """relu(v): max(v, 0), lane by lane. "Not a number" stays what it is, as in NumPy."""
+    """relu(v): max(v, 0), lane by lane. NaN stays NaN, as in NumPy."""
     def emit(context, builder, signature, values):
         zero = ir.Constant(values[0].type, [0.0] * values[0].type.count)
         fenced = _fence(builder, values[0])     # else LLVM may store the zeros only, lane by lane: ten times slower
@@ -195,7 +195,7 @@ def relu(typing, vector):
 
 @intrinsic
 def maximum(typing, a, b):
-    """maximum(a, b): the larger number of each lane, or "not a number" if one of them is, as in NumPy."""
+    """maximum(a, b): the larger number of each lane, or NaN if one of them is, as in NumPy."""
     def emit(context, builder, signature, values):
         kind = values[0].type
         larger = cgutils.get_or_insert_function(
@@ -208,8 +208,8 @@ def maximum(typing, a, b):
 def four(typing, array, index):
     """four(columns, q): the four uint16 numbers columns[q : q + 4] in a single 64-bit integer, the first one lowest.
 
-    One load instead of four. `(word >> 16) & 0xFFFF` takes the second one out again. (All processors that numba runs
-    on store the lowest byte first.)
+    One load instead of four. `(word >> 16) & 0xFFFF` extracts the second one. (All processors that numba supports are
+    little-endian.)
     """
     def emit(context, builder, signature, values):
         pointer = _address(context, builder, signature.args[0], values[0], signature.args[1], values[1])
@@ -230,7 +230,7 @@ def two(typing, array, index):
 def number(typing, array, index):
     """number(table, i): table[i] of an array of integers, counted along its memory, as an ordinary integer.
 
-    `table[i]` would do the same, but first ask whether i is negative and means a place counted from the end.
+    `table[i]` would do the same, but first ask whether i is negative and counts from the end.
     """
     def emit(context, builder, signature, values):
         loaded = builder.load(_address(context, builder, signature.args[0], values[0], signature.args[1], values[1]))
@@ -279,8 +279,8 @@ def put(typing, array, a, b, c, d, vector):
 def chosen(typing, slot, columns, index, neighbours):
     """chosen(slot, columns, q, quad(x, i)): eight numbers, each one of the same four neighbours x[i : i + 4].
 
-    Which one, 0 … 3, is written in two bits for each. columns[q] and columns[q + 1] hold eight places of four bits;
-    `slot` 0 reads the lower two bits of each place, `slot` 1 the upper two. LLVM has no word for "lane k of the result
+    Two bits encode which one, 0 … 3. columns[q] and columns[q + 1] hold eight fields of four bits; `slot` 0 reads the
+    lower two bits of each field, `slot` 1 the upper two. LLVM has no operation for "lane k of the result
     is lane p[k] of the source", so it is spelled out lane by lane; most processors have one instruction for it.
     """
     shift = 2 * slot.literal_value
@@ -290,11 +290,11 @@ def chosen(typing, slot, columns, index, neighbours):
         pointer = _address(context, builder, signature.args[1], values[1], signature.args[2], values[2])
         word = builder.insert_element(ir.Constant(eight, ir.Undefined), _load(builder, pointer, INT32, 2), INT32(0))
         words = builder.shuffle_vector(word, word, order([0] * 8))
-        places = builder.lshr(words, ir.Constant(eight, [4 * k + shift for k in range(8)]))
-        places = builder.and_(places, ir.Constant(eight, [3] * 8))
+        positions = builder.lshr(words, ir.Constant(eight, [4 * k + shift for k in range(8)]))
+        positions = builder.and_(positions, ir.Constant(eight, [3] * 8))
         vector = ir.Constant(values[3].type, ir.Undefined)
         for k in range(8):
-            found = builder.extract_element(values[3], builder.extract_element(places, INT32(k)))
+            found = builder.extract_element(values[3], builder.extract_element(positions, INT32(k)))
             vector = builder.insert_element(vector, found, INT32(k))
         return vector
     return neighbours(slot, columns, index, neighbours), emit
@@ -302,12 +302,12 @@ def chosen(typing, slot, columns, index, neighbours):
 
 @intrinsic
 def turn(typing, source, start, step, last, target, to, to_step):
-    """Turn 8 rows of 4 numbers into 4 rows of 8: target[to + j * to_step + i] = source[start + i * step + j].
+    """Transpose 8 rows of 4 numbers into 4 rows of 8: target[to + j * to_step + i] = source[start + i * step + j].
 
-    (For i in 0 … 7 and j in 0 … 3; where i > `last`, row `last` is taken again, so nothing beyond it is read.)
+    (For i in 0 … 7 and j in 0 … 3; where i > `last`, row `last` is repeated, so nothing beyond it is read.)
     Samples arrive one after the other, but the kernels want one feature after the other. Number by number that costs
-    32 loads and 32 stores. Here rows are loaded in pairs, and two rounds of shuffling put the lanes in order, like
-    cards: first single lanes change places, then pairs of them.
+    32 loads and 32 stores. Here rows are loaded in pairs, and two rounds of shuffles put the lanes in order: first
+    single lanes are exchanged, then pairs of them.
     """
     def emit(context, builder, signature, values):
         source, start, step, last, target, to, to_step = (

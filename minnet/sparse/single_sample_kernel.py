@@ -1,10 +1,10 @@
-"""A single sample: no other samples stand beside it, so rows do.
+"""The kernel for a single sample: the lanes of a vector are rows, not samples.
 
-The lanes of a vector are rows here, eight of them: two groups of the list that `packing.py` wrote for the tile kernels.
-Each weight is used once, so each of them costs two loads (itself and its input) and a share in the loads of the column
-numbers: half a clock cycle for each weight at the very least on a processor with two load units. A dense product reads
-its weights in long pieces and waits for the memory instead. Therefore a single sample gains the least from sparsity
-without structure, and the most from blocks and from 2:4, which bring fewer column numbers along.
+There are eight rows in a vector: two groups of the list that `packing.py` wrote for the tile kernels. Each weight is
+used once, and apart from itself its input and a share of the column indices have to be loaded: at least half a clock
+cycle for each weight on a processor with two load units. A dense product reads its weights in long contiguous runs and
+is limited by memory instead. So a single sample gains the least from unstructured sparsity, and the most from blocks
+and from 2:4, which need fewer column indices.
 """
 
 from __future__ import annotations
@@ -87,9 +87,9 @@ def predict_one(x, y, values, columns, groups, biases, layers):
 def add_rows(values, p, columns, q, groups, g, buffer, x, y):
     """Two groups of four rows: y[row] += sum of weight × x[column].
 
-    A sum has to wait some four cycles for one addition before the next can start; so two groups take turns. They come
-    from the same band and don't share a row, and the second one is never the longer. One of them reads four column
-    numbers in one load, the other two: that way loads and arithmetic are both kept busy.
+    The next addition to a sum has to wait about four cycles for the last one, so two groups alternate. They are of the
+    same band and don't share a row, and the second one is never the longer. One of them reads four column indices in
+    one load, the other two at a time: this way loads and arithmetic units are both kept busy.
     """
     x += number(groups, g * GROUP_WIDTH + FIRST_COLUMN)
     a = sums(groups, g, buffer, y)
@@ -122,7 +122,7 @@ def inputs(columns, q, buffer, x):
 
 @inner
 def add_blocks(values, p, columns, q, groups, g, buffer, x, y):
-    """Two groups of four rows that share their columns: one column number for four weights."""
+    """Two groups of four rows that share their columns: one column index for four weights."""
     x += number(groups, g * GROUP_WIDTH + FIRST_COLUMN)
     a = sums(groups, g, buffer, y)
     b = sums(groups, g + 1, buffer, y)
@@ -145,8 +145,8 @@ def add_blocks(values, p, columns, q, groups, g, buffer, x, y):
 def add_two_of_four(values, p, columns, q, groups, g, other, buffer, x, y):
     """Two weights in each window of four columns: two groups of four rows from g on, and two more from g + other on.
 
-    The window's inputs are loaded once, all four, and each row chooses among them: no load for each weight any more.
-    Four sums take turns, as in `add_rows`. Where only two groups are left, `other` is 0 and they are added up twice.
+    The window's four inputs are loaded once, and each row selects two of them, without a load for each weight.
+    Four sums alternate, as in `add_rows`. Where only two groups are left, `other` is 0 and they are computed twice.
     """
     steps = number(groups, g * GROUP_WIDTH + STEPS)
     x += number(groups, g * GROUP_WIDTH + FIRST_COLUMN)

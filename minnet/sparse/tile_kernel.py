@@ -1,21 +1,20 @@
-"""The loops that multiply only what is left: a whole network of sparse layers in one call, for many samples.
+"""The kernels that multiply only the remaining weights: all sparse layers of a network in one call, for many samples.
 
-A layer computes y = W x + b, but most of W is zero. `packing.py` has written the weights that are left one after the
-other, four rows together; the kernels here walk that list and do one multiply-add for each weight. They take eight
-samples at a time (`predict_few`), or sixteen or more (`predict_many`); `single.py` does the same for one sample.
+A layer computes y = W x + b, but most of W is zero. `packing.py` has stored the remaining weights one after the other,
+four rows together; the kernels here go through that list and do one multiply-add for each weight. They process eight
+samples at a time (`predict_few`), or sixteen or more (`predict_many`); `single_sample_kernel.py` does the same for one.
 
 Why tiles?
 ----------
-For a single sample, each weight brings three loads with it (the weight, its column number, the input that it meets) and
-one multiplication. Loads are what the processor runs short of. With sixteen samples side by side the weight and its
-column number are loaded once and used sixteen times, and the sixteen inputs lie next to each other in a tile (see
-`tiles.py`). So sixteen samples are copied into such a tile, the tile goes through all layers while it stays in the
-fastest caches, and the answers are copied back.
+For a single sample, each weight needs three loads (the weight, its column index, its input) and one multiplication:
+the loads are the bottleneck. For a tile of sixteen samples, the weight and its column index are loaded once and used
+sixteen times, and the sixteen inputs are contiguous (see `tiles.py`). So sixteen samples are copied into a tile, the
+tile goes through all layers while it stays in the fastest caches, and the outputs are copied back.
 
-Rows of W with similar numbers of weights walk together in groups of four: four independent sums keep the arithmetic
-units busy, and four weights arrive in one load, as do their four column numbers (2 bytes each). Every row is added
-up in the same order in all kernels and anywhere in a batch, so a sample's prediction doesn't depend, to the last
-bit, on its company.
+Rows of W with similar numbers of weights form groups of four: four independent sums keep the arithmetic units busy,
+and one load gets four weights, another one their four column indices (2 bytes each). The terms of every sum are added
+in the same order in all kernels and at every position in a batch, so a sample's prediction is bit-identical in every
+batch.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ from minnet.sparse.jit import entry, inner, wide_registers
 from minnet.sparse.simd import add, fma, four, lane, load, number, quad, splat, store, unaligned, zeros
 from minnet.sparse.tiles import fill, pack, rectify, unpack
 
-# The columns of the two tables that lead through a packed network (`packing.py` writes them).
+# The columns of the two tables that describe a packed network (written by `packing.py`).
 STEPS, FIRST_COLUMN, ROW, GROUP_WIDTH = 0, 1, 2, 6      # groups: steps, first column of the band, four rows
 OUTPUTS, GROUPS, KIND, RELU, WIDEST = 0, 1, 2, 3, 4     # layers; RELU is 0 or 1
 IN_ROWS, IN_BLOCKS, TWO_OF_FOUR = 0, 1, 2               # kinds of layers
 
 # Samples in a tile of `predict_many`. Four sums of 32 lanes need 8 registers of 512 bits, or 16 of 256 bits, which
-# would be all that a processor with AVX2 has. Twice the samples for each weight that is loaded: a sixth faster.
+# are all registers of a processor with AVX2. Twice the samples for each loaded weight are a sixth faster.
 MANY = 32 if wide_registers() else 16
 
 SIGNATURE = (
@@ -73,7 +72,7 @@ def tile_kernel(lanes):
                         p += 4 * steps
                         q += steps
                     else:
-                        second = g & 1                          # two groups share a piece of the list, taking turns
+                        second = g & 1                          # two groups are interleaved in the list
                         add_two_of_four(lanes, values, p + 4 * second, columns, q + second, groups, g,
                                         buffer, here, there)
                         p += 16 * steps * second
@@ -90,15 +89,15 @@ def tile_kernel(lanes):
 
 @inner
 def place(lanes, groups, g, row, y):
-    """Where in the buffer the sums of one of a group's four rows stand, for all samples of the tile."""
+    """Position in the buffer of the sums of one of a group's four rows, for all samples of the tile."""
     return y + number(groups, g * GROUP_WIDTH + ROW + row) * lanes
 
 
 @inner
 def add_rows(lanes, values, p, columns, q, groups, g, buffer, x, y):
-    """Four rows, each with columns of its own: y[row] += sum of weight × x[column], for all samples of the tile.
+    """Four rows, each with its own columns: y[row] += sum of weight × x[column], for all samples of the tile.
 
-    x and y are the places in `buffer` where the layer's input tile and output tile begin.
+    x and y are the positions in `buffer` where the layer's input tile and output tile begin.
     """
     x += number(groups, g * GROUP_WIDTH + FIRST_COLUMN) * lanes
     a = load(lanes, buffer, place(lanes, groups, g, 0, y))
@@ -124,8 +123,8 @@ def add_rows(lanes, values, p, columns, q, groups, g, buffer, x, y):
 def add_blocks(lanes, values, p, columns, q, groups, g, buffer, x, y):
     """Four rows that share their columns: each input is loaded once for four multiplications instead of one.
 
-    So there are loads to spare, and each weight is loaded by itself and spread over the lanes on the way. `add_rows`,
-    which is short of loads, takes four weights in one load and spreads them with shuffles.
+    So loads are not the bottleneck, and each weight is loaded and broadcast by itself. `add_rows`, which is limited by
+    loads, gets four weights with one load and broadcasts them with shuffles.
     """
     x += number(groups, g * GROUP_WIDTH + FIRST_COLUMN) * lanes
     a = load(lanes, buffer, place(lanes, groups, g, 0, y))

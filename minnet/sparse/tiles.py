@@ -1,8 +1,8 @@
-"""Tiles: a few samples side by side, feature after feature, as the kernels want them.
+"""Tiles: a few samples, stored feature after feature, as the kernels read them.
 
 Samples arrive row by row: all features of the first one, then all of the second. In a tile of 16 samples, feature 0 of
 all sixteen comes first, then feature 1 of all sixteen, and so on ("features-major"), so one vector holds one feature of
-every sample. `pack` copies samples into a tile, `unpack` copies answers out of one, and the rest works in place.
+every sample. `pack` copies samples into a tile, `unpack` copies outputs out of one, and the rest works in place.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from minnet.sparse.jit import inner
 from minnet.sparse.simd import load, relu, splat, store, turn
 
-# Features that are copied for all samples of a tile before the next ones are: so many that each sample is read or
-# written in long pieces, so few that this part of the tile stays in the fastest cache until all its samples are there.
+# Features that are copied for all samples of a tile before the next ones: enough that each sample is read or written in
+# long runs, few enough that this part of the tile stays in the fastest cache until all its samples are copied.
 STRETCH = 128
 
 
 @inner
 def pack(lanes, x, first, buffer, at):
-    """Copy `lanes` samples of x, from `first` on, into the tile at buffer[at]; after the last sample, repeat it."""
+    """Copy `lanes` samples of x, from `first` on, into the tile at buffer[at]; the last sample is repeated."""
     n, width = x.shape
     whole = width // 4 * 4
     for begin in range(0, whole, STRETCH):
@@ -47,7 +47,7 @@ def unpack(lanes, buffer, at, y, first):
 
 @inner
 def fill(lanes, buffer, y, biases, bias, outputs):
-    """Every sum starts as its bias."""
+    """Initialise every sum with its bias."""
     for row in range(outputs):
         store(buffer, y + row * lanes, splat(lanes, biases, bias + row))
 

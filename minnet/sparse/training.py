@@ -1,8 +1,8 @@
-"""Sparse training: the steps of `mn.steps`, but only the weights that are left are multiplied and updated.
+"""Sparse training: the steps of `mn.steps`, but only the remaining weights are multiplied and updated.
 
-A masked network usually trains no faster than a whole one: all weights are multiplied, and then the optimiser sets
-those that were removed back to zero. Here the weights that are left stand in one short vector, and the kernels of
-`slopes.py` walk along it. The optimisers are the same as always: they update a vector and need not know which.
+A masked network usually trains no faster than a dense one: all weights are multiplied, and then the optimiser keeps
+the removed ones at zero. Here the remaining weights are in one short vector, which the kernels of
+`training_kernel.py` go through. The optimisers are the same: they update a vector, whichever it is.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ NARROW, WIDE = 32, 64       # samples in a tile
 
 
 def steps(net, data, optimiser=None, *, count, batch=32, rng=None, loss=cross_entropy):
-    """Train what is left of a multilayer perceptron, one update at a time: `mn.steps` for pruned networks.
+    """Train the remaining weights of a multilayer perceptron, one update at a time: `mn.steps` for pruned networks.
 
-    From about half of the weights removed on it is faster than `mn.steps`, and the more so the fewer are left. The
-    losses are the same (up to rounding), and so are the numbers that it leaves in ``net``. There is no gradient for
-    removed weights, so ``param.grad`` stays None. Masks may change between two steps; that costs some milliseconds,
-    so prune every so many steps and not at each.
+    From about 50% sparsity upwards it is faster than `mn.steps`, and the more so the higher the sparsity. The losses
+    and the trained weights are the same (up to rounding). There is no gradient for removed weights, so ``param.grad``
+    stays None. Masks may change between two steps; that takes a few milliseconds, so don't prune at every step.
 
     Parameters
     ----------
@@ -73,13 +72,13 @@ def _flat(net):
 
 
 class _Kept:
-    """A training run over the numbers that are left; optimisers see it as they see a `Flat`.
+    """A training run over the remaining numbers, with the same interface for optimisers as `Flat`.
 
     Attributes
     ----------
     data, grad : ndarray
-        The weights that are left, layer after layer and output after output; then the biases that are left; then a 0
-        that stands for all other biases.
+        The remaining weights, layer after layer and output after output; then the remaining biases; then a 0 that
+        stands for all other biases.
     weights : int
         How many of them are weights.
     mask : None
@@ -92,80 +91,80 @@ class _Kept:
         self.layers, self.optimiser, self.loss = layers, optimiser, loss
         self.dense = Flat(params)
         self.table = np.array([(layer.n_in, layer.n_out, relu) for layer, relu in layers], np.int64)
-        self.room = int(layers[0][0].n_in + self.table[:, 1].sum())
-        self._tiles, self._ways = aligned(0), aligned(0)
+        self.features = int(layers[0][0].n_in + self.table[:, 1].sum())
+        self._tiles, self._gradients = aligned(0), aligned(0)
         self._vectors = []
         self.dense.changed()
         self._pack()
         self.update = optimiser.begin(self)
 
     def vector(self):
-        """A zero vector for the optimiser's notes, as long as ``data``."""
+        """A zero vector for the optimiser's state, as long as ``data``."""
         self._vectors.append(aligned(len(self.data)))
         return self._vectors[-1]
 
-    def silence(self, vector):
+    def apply_mask(self, vector):
         """Nothing here is removed."""
 
-    def forget(self, vector):
+    def reset_restored(self, vector):
         """Set to zero the entries of weights that have come back since the last step."""
-        if self.dense.back is not None:
-            vector[:-1][self.dense.back[self.places]] = 0
+        if self.dense.restored is not None:
+            vector[:-1][self.dense.restored[self.positions]] = 0
 
-    def step(self, index, x, y, dice=None):
-        """Forward, loss, back, update; returns the loss before the update. (There is nothing to throw dice for.)"""
+    def step(self, index, x, y, rng=None):
+        """Forward, loss, backward, update; returns the loss before the update. (Nothing here is random.)"""
         if self.dense.changed():
             self._pack_again()
-        gather.call(self.data, self.dense.data, self.places)
+        gather.call(self.data, self.dense.data, self.positions)
         x = np.ascontiguousarray(x, np.float32).reshape(len(x), -1)
         lanes = NARROW if len(x) <= NARROW else WIDE
         forward, back = (narrow_forward, narrow_back) if lanes == NARROW else (wide_forward, wide_back)
-        self._make_room(-(-len(x) // lanes) * lanes)
+        self._reserve(-(-len(x) // lanes) * lanes)
         answers = np.empty((len(x), self.table[-1, 1]), np.float32)
         forward.call(x, answers, self.data, *self._where, self.table, self._tiles)
         now, gradient = self.loss(answers, y)
         gradient = np.ascontiguousarray(gradient, np.float32)
-        back.call(gradient, self.grad, self.data, *self._where, self.table, self._tiles, self._ways)
+        back.call(gradient, self.grad, self.data, *self._where, self.table, self._tiles, self._gradients)
         self.update(index)
-        scatter.call(self.data, self.dense.data, self.places)
+        scatter.call(self.data, self.dense.data, self.positions)
         return now
 
-    def _make_room(self, samples):
-        if len(self._tiles) < samples * self.room:
-            self._tiles = aligned(samples * self.room)
-            self._ways = aligned(min(samples, WIDE) * self.room)
+    def _reserve(self, samples):
+        if len(self._tiles) < samples * self.features:
+            self._tiles = aligned(samples * self.features)
+            self._gradients = aligned(min(samples, WIDE) * self.features)
 
     def _pack(self):
-        """Write down which weights are left: where they stand, and which input each of them reads."""
-        places = {id(param): place for param, place in zip(
+        """Set up the vectors: which weights remain, where they are in the dense vector, and which input each reads."""
+        positions = {id(param): part for param, part in zip(
             self.dense.params, self.dense.split(np.arange(len(self.dense.data), dtype=np.int32)), strict=True)}
         weights, columns, lengths, biases, kept = [], [], [], [], []
         for layer, _ in self.layers:
             mask = layer.weight.kept_mask
             outputs, inputs = np.nonzero(mask.T)
-            weights.append(places[id(layer.weight)][inputs, outputs])
+            weights.append(positions[id(layer.weight)][inputs, outputs])
             columns.append(inputs.astype(np.int32))
             lengths.append(np.bincount(outputs, minlength=layer.n_out))
             here = np.zeros(layer.n_out, bool)
             if layer.bias is not None:
-                here |= True if layer.bias.mask is None else layer.bias.mask
-                kept.append(places[id(layer.bias)][here])
+                here |= layer.bias.kept_mask
+                kept.append(positions[id(layer.bias)][here])
             biases.append(here)
-        self.places = np.concatenate(weights + kept)
+        self.positions = np.concatenate(weights + kept)
         self.weights = sum(map(len, weights))
         starts = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
         here = np.concatenate(biases)
-        bias = np.where(here, self.weights + np.cumsum(here) - 1, len(self.places))
+        bias = np.where(here, self.weights + np.cumsum(here) - 1, len(self.positions))
         self._where = np.concatenate(columns), starts.astype(np.int32), bias.astype(np.int32)
-        self.data, self.grad = aligned(len(self.places) + 1), aligned(len(self.places) + 1)
+        self.data, self.grad = aligned(len(self.positions) + 1), aligned(len(self.positions) + 1)
 
     def _pack_again(self):
-        """New masks: the optimiser begins anew with vectors of the new length and finds its notes in them."""
-        notes = np.zeros((len(self._vectors), len(self.dense.data)), np.float32)
-        for note, vector in zip(notes, self._vectors, strict=True):
-            note[self.places] = vector[:-1]
+        """After a change of masks: start the optimiser again with vectors of the new length, and copy its state."""
+        states = np.zeros((len(self._vectors), len(self.dense.data)), np.float32)
+        for state, vector in zip(states, self._vectors, strict=True):
+            state[self.positions] = vector[:-1]
         self._pack()
         self._vectors.clear()
         self.update = self.optimiser.begin(self)
-        for note, vector in zip(notes, self._vectors, strict=True):
-            vector[:-1] = note[self.places]
+        for state, vector in zip(states, self._vectors, strict=True):
+            vector[:-1] = state[self.positions]

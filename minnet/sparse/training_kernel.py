@@ -1,11 +1,11 @@
-"""Forward and back through the weights that are left: what one step of sparse training multiplies.
+"""Forward and backward pass through the remaining weights: the kernels of sparse training.
 
-The tiles are those of `tiles.py`, features-major, but wider (32 or 64 samples) and all of them are kept: on the way
-back the inputs of every layer are needed again. A weight that is left is multiplied three times in a step: with its
-input on the way forward, with the slope behind it to find its own slope, and with the same slope once more to tell the
-layer before (the first layer has none to tell). Removed weights are not multiplied at all.
+The tiles are those of `tiles.py`, features-major, but wider (32 or 64 samples), and all of them are kept, because the
+backward pass needs the inputs of every layer again. There are three multiplications for each weight in a step: weight
+times input in the forward pass, input times output gradient for its own gradient, and weight times output gradient for
+the gradient of the input (not in the first layer). Removed weights are not multiplied at all.
 
-All numbers that learn lie in one vector: the weights row by row (a row is an output), then the biases, then a single 0
+All trained numbers are in one vector: the weights row by row (a row is an output), then the biases, then a single 0
 that stands for every bias that does not exist or was removed.
 """
 
@@ -25,7 +25,7 @@ from minnet.sparse.tiles import pack, rectify, unpack
 INPUTS, OUTPUTS, RELU = 0, 1, 2
 
 NUMBERS = types.float32[::1]
-PLACES = types.int32[::1]
+INDICES = types.int32[::1]
 TABLE = types.int64[:, ::1]
 BATCH = types.Array(types.float32, 2, "C", readonly=True)
 
@@ -57,10 +57,10 @@ def product(typing, a, b):
 
 @intrinsic
 def totals(typing, a, b, c, d):
-    """totals(a, b, c, d): the sums of the sixteen lanes of each, side by side.
+    """totals(a, b, c, d): the four sums, each over sixteen lanes, as one vector.
 
-    Four sums at once cost hardly more than one: while lanes are added, those of another vector move into the places
-    that become free. Two rounds (first single lanes, then pairs) leave a, b, c, d in each quarter; the quarters follow.
+    Four sums at once cost hardly more than one: lanes that become free are filled with those of another vector. Two
+    rounds (first single lanes, then pairs) leave a, b, c, d in each quarter; then the quarters are added.
     """
     def emit(context, builder, signature, values):
         def merged(x, y, low, high):
@@ -77,21 +77,21 @@ def totals(typing, a, b, c, d):
 
 
 @intrinsic
-def gated(typing, slope, answer):
-    """gated(d, h): d where h > 0, else 0: the way back through a ReLU whose answer was h."""
+def gated(typing, gradient, output):
+    """gated(d, h): d where h > 0, else 0: the backward pass through a ReLU whose output was h."""
     def emit(context, builder, signature, values):
         zero = ir.Constant(values[0].type, [0.0] * values[0].type.count)
         return builder.select(builder.fcmp_ordered(">", values[1], zero), values[0], zero)
-    return slope(slope, answer), emit
+    return gradient(gradient, output), emit
 
 
 def step_kernels(lanes):
-    """The two halves of a step for tiles of `lanes` samples."""
+    """The forward and the backward kernel for tiles of `lanes` samples."""
 
-    @entry(BATCH, types.float32[:, ::1], NUMBERS, PLACES, PLACES, PLACES, TABLE, NUMBERS)
+    @entry(BATCH, types.float32[:, ::1], NUMBERS, INDICES, INDICES, INDICES, TABLE, NUMBERS)
     def forward(x, y, numbers, columns, starts, biases, layers, tiles):
-        """y = network(x). `tiles` keeps what every layer read and said."""
-        size = room(layers) * lanes
+        """y = network(x). `tiles` keeps the input and the output of every layer."""
+        size = features_of(layers) * lanes
         for first in range(0, x.shape[0], lanes):
             here = first // lanes * size
             pack(lanes, x, first, tiles, here)
@@ -99,48 +99,48 @@ def step_kernels(lanes):
             for layer in range(layers.shape[0]):
                 there = here + layers[layer, INPUTS] * lanes
                 for output in range(layers[layer, OUTPUTS]):
-                    answer = splat(lanes, numbers, biases[row])
+                    sums = splat(lanes, numbers, biases[row])
                     for p in range(starts[row], starts[row + 1]):
-                        answer = fma(splat(lanes, numbers, p), load(lanes, tiles, here + columns[p] * lanes), answer)
-                    store(tiles, there + output * lanes, answer)
+                        sums = fma(splat(lanes, numbers, p), load(lanes, tiles, here + columns[p] * lanes), sums)
+                    store(tiles, there + output * lanes, sums)
                     row += 1
                 if layers[layer, RELU]:
                     rectify(lanes, tiles, there, layers[layer, OUTPUTS])
                 here = there
             unpack(lanes, tiles, here, y, first)
 
-    @entry(BATCH, NUMBERS, NUMBERS, PLACES, PLACES, PLACES, TABLE, NUMBERS, NUMBERS)
-    def back(dy, slopes, numbers, columns, starts, biases, layers, tiles, ways):
-        """slopes = dL/dnumbers, from dy = dL/dy. `ways` has room for dL/d(what each layer said), of one tile."""
-        size = room(layers) * lanes
-        slopes[:] = 0
+    @entry(BATCH, NUMBERS, NUMBERS, INDICES, INDICES, INDICES, TABLE, NUMBERS, NUMBERS)
+    def back(dy, grad, numbers, columns, starts, biases, layers, tiles, gradients):
+        """grad = dL/dnumbers, from dy = dL/dy. `gradients` is a buffer for dL/d(output) of each layer, for one tile."""
+        size = features_of(layers) * lanes
+        grad[:] = 0
         for first in range(0, dy.shape[0], lanes):
-            here = (first // lanes + 1) * size - layers[-1, OUTPUTS] * lanes    # what the last layer said
-            behind = size - layers[-1, OUTPUTS] * lanes                         # and its slope
-            pack(lanes, dy, first, ways, behind)
+            here = (first // lanes + 1) * size - layers[-1, OUTPUTS] * lanes    # the output of the last layer
+            behind = size - layers[-1, OUTPUTS] * lanes                         # and its gradient
+            pack(lanes, dy, first, gradients, behind)
             for output in range(layers[-1, OUTPUTS]):
                 for sample in range(dy.shape[0] - first, lanes):
-                    ways[behind + output * lanes + sample] = 0                  # a place without a sample has no say
+                    gradients[behind + output * lanes + sample] = 0             # lanes without a sample
             row = np.int64(len(biases))
             for layer in range(layers.shape[0] - 1, -1, -1):
                 outputs = layers[layer, OUTPUTS]
                 row -= outputs
                 if layers[layer, RELU]:
-                    gate(lanes, tiles, here, ways, behind, outputs)
+                    gate(lanes, tiles, here, gradients, behind, outputs)
                 here -= layers[layer, INPUTS] * lanes
                 before = behind - layers[layer, INPUTS] * lanes
-                learn(lanes, slopes, columns, starts, biases, row, outputs, tiles, here, ways, behind)
+                weight_gradient(lanes, grad, columns, starts, biases, row, outputs, tiles, here, gradients, behind)
                 if layer:
-                    tell(lanes, numbers, columns, starts, row, outputs, ways, before, behind)
+                    input_gradient(lanes, numbers, columns, starts, row, outputs, gradients, before, behind)
                 behind = before
-        slopes[-1] = 0
+        grad[-1] = 0
 
     return forward, back
 
 
 @inner
-def room(layers):
-    """Features of a tile in which the input and the answers of all layers lie one after the other."""
+def features_of(layers):
+    """Features of a tile that holds the input and the outputs of all layers."""
     features = layers[0, INPUTS]
     for layer in range(layers.shape[0]):
         features += layers[layer, OUTPUTS]
@@ -148,57 +148,57 @@ def room(layers):
 
 
 @inner
-def gate(lanes, tiles, here, ways, behind, outputs):
-    """Back through ReLU, in place: a silent neuron passes nothing on."""
-    for place in range(0, outputs * lanes, lanes):
-        store(ways, behind + place, gated(load(lanes, ways, behind + place), load(lanes, tiles, here + place)))
+def gate(lanes, tiles, here, gradients, behind, outputs):
+    """Backward through ReLU, in place: the gradient of an inactive neuron is 0."""
+    for i in range(0, outputs * lanes, lanes):
+        store(gradients, behind + i, gated(load(lanes, gradients, behind + i), load(lanes, tiles, here + i)))
 
 
 @inner
-def learn(lanes, slopes, columns, starts, biases, row, outputs, tiles, x, ways, behind):
-    """The slope of each weight that is left: its input times the slope behind it, added up over the samples."""
+def weight_gradient(lanes, grad, columns, starts, biases, row, outputs, tiles, x, gradients, behind):
+    """The gradient of each remaining weight: its input times the output gradient, summed over the samples."""
     for output in range(outputs):
-        slope = load(lanes, ways, behind + output * lanes)
-        slopes[biases[row]] += total(slope)
+        dy = load(lanes, gradients, behind + output * lanes)
+        grad[biases[row]] += total(dy)
         p, end = starts[row], starts[row + 1]
         while p + 4 <= end:
-            store(slopes, p, add(load(4, slopes, p), totals(
-                product(slope, load(lanes, tiles, x + columns[p] * lanes)),
-                product(slope, load(lanes, tiles, x + columns[p + 1] * lanes)),
-                product(slope, load(lanes, tiles, x + columns[p + 2] * lanes)),
-                product(slope, load(lanes, tiles, x + columns[p + 3] * lanes)))))
+            store(grad, p, add(load(4, grad, p), totals(
+                product(dy, load(lanes, tiles, x + columns[p] * lanes)),
+                product(dy, load(lanes, tiles, x + columns[p + 1] * lanes)),
+                product(dy, load(lanes, tiles, x + columns[p + 2] * lanes)),
+                product(dy, load(lanes, tiles, x + columns[p + 3] * lanes)))))
             p += 4
         while p < end:
-            slopes[p] += total(product(slope, load(lanes, tiles, x + columns[p] * lanes)))
+            grad[p] += total(product(dy, load(lanes, tiles, x + columns[p] * lanes)))
             p += 1
         row += 1
 
 
 @inner
-def tell(lanes, numbers, columns, starts, row, outputs, ways, before, behind):
-    """The slope of each input: what all weights that read it are told, each times the weight."""
-    for place in range(before, behind):
-        ways[place] = 0
+def input_gradient(lanes, numbers, columns, starts, row, outputs, gradients, before, behind):
+    """The gradient of each input: the sum of weight times output gradient over all weights that read it."""
+    for i in range(before, behind):
+        gradients[i] = 0
     for output in range(outputs):
-        slope = load(lanes, ways, behind + output * lanes)
+        dy = load(lanes, gradients, behind + output * lanes)
         for p in range(starts[row], starts[row + 1]):
-            place = before + columns[p] * lanes
-            store(ways, place, fma(splat(lanes, numbers, p), slope, load(lanes, ways, place)))
+            i = before + columns[p] * lanes
+            store(gradients, i, fma(splat(lanes, numbers, p), dy, load(lanes, gradients, i)))
         row += 1
 
 
-@entry(NUMBERS, NUMBERS, PLACES)
-def gather(numbers, dense, places):
-    """numbers[i] = dense[places[i]]; the last number stays."""
-    for i in range(len(places)):
-        numbers[i] = dense[places[i]]
+@entry(NUMBERS, NUMBERS, INDICES)
+def gather(numbers, dense, positions):
+    """numbers[i] = dense[positions[i]]; the last number stays."""
+    for i in range(len(positions)):
+        numbers[i] = dense[positions[i]]
 
 
-@entry(NUMBERS, NUMBERS, PLACES)
-def scatter(numbers, dense, places):
-    """dense[places[i]] = numbers[i], all in one call, so that an interrupt never leaves half a step."""
-    for i in range(len(places)):
-        dense[places[i]] = numbers[i]
+@entry(NUMBERS, NUMBERS, INDICES)
+def scatter(numbers, dense, positions):
+    """dense[positions[i]] = numbers[i], all in one call, so that an interrupt never leaves half a step."""
+    for i in range(len(positions)):
+        dense[positions[i]] = numbers[i]
 
 
 wide_forward, wide_back = step_kernels(64)

@@ -198,7 +198,7 @@ STYLE = f"""<style>
 def dress(widget, room=None):
     """Make a box of widgets look like an explorer, for the room that it is opened in."""
     widget.add_class("minnet-explorer")
-    if (room or lecture_mode.room()) is lecture_mode.HALL:
+    if (room or lecture_mode.room()) is lecture_mode.LECTURE:
         widget.add_class("minnet-lecture")
     widget.children = [widgets.HTML(STYLE, layout={"display": "none"}), *widget.children]
     return widget

@@ -281,7 +281,7 @@ class Explorer:
     @property
     def in_hall(self):
         """Whether it was opened in lecture mode."""
-        return self._room is lecture_mode.HALL
+        return self._room is lecture_mode.LECTURE
 
     def save_html(self, path, title=None):
         """Save it as one page, at most 5 MB, in which the controls still work: no kernel, no network.

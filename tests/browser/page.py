@@ -84,8 +84,8 @@ class Notebook:
 
     def __init__(self, page, server, path):
         self.page = page
-        self._loud = []  # what the page itself complained about
-        page.on("pageerror", lambda error: self._loud.append(f"the page raised: {error}"))
+        self._page_errors = []  # what the page itself complained about
+        page.on("pageerror", lambda error: self._page_errors.append(f"the page raised: {error}"))
         page.goto(server.url(f"lab/tree/{path}?reset"))  # without the tabs of the test before
         page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
         self._in_time(WATCH)
@@ -144,7 +144,7 @@ class Notebook:
 
     def problems(self):
         """What a learner should not see, one string each: errors, warnings, broken widgets, toasts."""
-        found = cell_problems(self.cells()) + self._loud + self.page.evaluate("() => minnet.errors")
+        found = cell_problems(self.cells()) + self._page_errors + self.page.evaluate("() => minnet.errors")
         for sight in ("text=Error displaying widget", ".Toastify__toast"):
             found += self.page.locator(sight).all_inner_texts()
         return found

@@ -50,7 +50,7 @@ def test_a_life_by_keyboard(notebook):
         "() => /^Age (1|1.5|2|3|4|5):/.test(document.querySelector('.minnet-explorer [role=status]').innerText)")
     notebook.press(stop, "Enter")
     assert "Age 0: 11.05" in box.locator("[role=status]").inner_text()
-    notebook.press(handle, "End", *["ArrowLeft"] * 3)  # from where a hand has put it, it plays on
+    notebook.press(handle, "End", *["ArrowLeft"] * 3)  # it plays on from where the user has put it
     before = notebook.value("ages.control['age'].index")
     notebook.press(play, "Enter")
     notebook.page.wait_for_function(

@@ -1,4 +1,4 @@
-"""Lesson 05 in JupyterLab, by keyboard: the twins answer to every control, and what is cut stays cut."""
+"""Lesson 05 in JupyterLab, by keyboard: the explorer responds to every control, and what is cut stays cut."""
 
 import pytest
 
@@ -11,16 +11,16 @@ def notebook(open_notebook):
 
 
 def explorer(notebook):
-    """The twins, in sight: what is far away from the window has no text yet."""
-    twins = notebook.page.locator(".minnet-explorer").first
-    twins.evaluate("element => element.scrollIntoView()")
+    """The explorer, scrolled into view: outside the window it has no text yet."""
+    box = notebook.page.locator(".minnet-explorer").first
+    box.evaluate("element => element.scrollIntoView()")
     notebook.settle()
-    return twins
+    return box
 
 
-def test_the_twins_by_keyboard(notebook):
-    twins = explorer(notebook)
-    image, sentence, table = twins.locator(".widget-image"), twins.locator("[role=status]"), twins.locator("table")
+def test_both_networks_by_keyboard(notebook):
+    box = explorer(notebook)
+    image, sentence, table = box.locator(".widget-image"), box.locator("[role=status]"), box.locator("table")
     seen = {notebook.fingerprint(image)}
     assert sentence.inner_text().startswith("Step 1.")
 
@@ -41,26 +41,26 @@ def test_the_twins_by_keyboard(notebook):
     changed()
 
     for label, key in (("weights", "Space"), ("predict", "Enter"), ("neurons", "Space")):
-        notebook.press(twins.get_by_role("button", name=label, exact=True), key)
+        notebook.press(box.get_by_role("button", name=label, exact=True), key)
         changed()
     assert "connections are all back: 50,000 of 50,000" in sentence.inner_text()
 
-    notebook.press(twins.get_by_role("button", name="Cut", exact=True), "Enter")
+    notebook.press(box.get_by_role("button", name="Cut", exact=True), "Enter")
     assert "pruned and cut" in table.inner_text() and "40×150, 150×150, 150×10" in table.inner_text()
     changed()
     for handle in (notebook.slider("Fraction"), notebook.slider("Training step")):
         notebook.press(handle, "Home")
-    notebook.press(twins.get_by_role("button", name="Reset", exact=True), "Enter")
+    notebook.press(box.get_by_role("button", name="Reset", exact=True), "Enter")
     assert notebook.value("twins.shown.pruning.used") == 40 * 150 + 150 * 150 + 150 * 10
-    assert "what was cut is gone" in twins.locator("[role=alert]").inner_text()
+    assert "what was cut is gone" in box.locator("[role=alert]").inner_text()
     assert notebook.value("twins.shown.fraction") == 20
     assert notebook.value("[str(error) for error in twins.errors]") == []
     assert notebook.problems() == []
 
 
 def test_play_goes_through_the_steps(notebook):
-    twins = explorer(notebook)
-    play, stop, _ = twins.locator(".widget-play button").all()
+    box = explorer(notebook)
+    play, stop, _ = box.locator(".widget-play button").all()
     notebook.press(play, "Enter")
     notebook.page.wait_for_function(
         "() => /^Step [3-9]/.test(document.querySelector('.minnet-explorer [role=status]').innerText)")
@@ -76,35 +76,35 @@ def test_everything_fits_without_a_scrollbar(notebook):
 
 
 def test_after_training_the_new_numbers_are_in_sight(notebook):
-    twins, page = explorer(notebook), notebook.page
-    table, before = twins.locator("table"), twins.locator("table tr").nth(1).inner_text()
-    twins.get_by_role("button", name="Train both", exact=True).focus()
+    box, page = explorer(notebook), notebook.page
+    table, before = box.locator("table"), box.locator("table tr").nth(1).inner_text()
+    box.get_by_role("button", name="Train both", exact=True).focus()
     page.keyboard.press("Enter")
-    twins.get_by_text("trained with it: 1,875 steps").wait_for(timeout=120_000)
+    box.get_by_text("trained with it: 1,875 steps").wait_for(timeout=120_000)
     notebook.settle()
     assert notebook.value("twins.state['step']") == 1875
     assert table.locator("tr").nth(1).inner_text() != before
-    assert twins.locator("[role=status]").inner_text().startswith("Step 1,875.")
+    assert box.locator("[role=status]").inner_text().startswith("Step 1,875.")
     notebook.press(notebook.slider("Fraction"), "ArrowRight")
-    assert twins.locator("[role=status]").inner_text().startswith("Step 1.")
-    assert twins.get_by_text("not yet trained with it").count() == 1
+    assert box.locator("[role=status]").inner_text().startswith("Step 1.")
+    assert box.get_by_text("not yet trained with it").count() == 1
     assert notebook.problems() == []
 
 
 def test_training_runs_behind_the_controls(notebook):
-    twins, page = explorer(notebook), notebook.page
-    cancel = twins.get_by_role("button", name="Cancel", exact=True)
-    twins.get_by_role("button", name="Train both", exact=True).focus()
+    box, page = explorer(notebook), notebook.page
+    cancel = box.get_by_role("button", name="Cancel", exact=True)
+    box.get_by_role("button", name="Train both", exact=True).focus()
     page.keyboard.press("Enter")
-    twins.get_by_text("training: step").wait_for()
+    box.get_by_text("training: step").wait_for()
     notebook.slider("Training step").focus()
     for _ in range(2):
         page.keyboard.press("ArrowRight")
-    twins.locator("[role=status]", has_text="Step 3.").wait_for()
+    box.locator("[role=status]", has_text="Step 3.").wait_for()
     assert cancel.is_enabled()  # so it still trains
     cancel.focus()
     page.keyboard.press("Enter")
-    twins.get_by_text("training: step").wait_for(state="detached")
+    box.get_by_text("training: step").wait_for(state="detached")
     notebook.settle()
     assert notebook.value("twins.wait(60)") and not notebook.value("twins.job.running")
     assert notebook.value("len(twins.experiment.records[('dropout', 20)]) <= twins.experiment.epochs")

@@ -70,5 +70,5 @@ def test_sees_every_kind_of_problem(run_cells):
                          "slider.observe(lambda change: unknown_name, 'value')", "1 / 0")
     notebook.press(notebook.slider("sparsity"), "ArrowRight")
     problems = "\n".join(notebook.problems())
-    for told in ("UserWarning: in a cell", "ZeroDivisionError", "name 'unknown_name' is not defined"):
-        assert told in problems
+    for message in ("UserWarning: in a cell", "ZeroDivisionError", "name 'unknown_name' is not defined"):
+        assert message in problems

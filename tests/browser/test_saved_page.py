@@ -88,7 +88,7 @@ def test_the_sparsity_slider_still_removes_weights(open_page, digits):
     explorer.close()
 
 
-def test_the_twins_dice_still_fall(open_page):
+def test_each_step_still_drops_other_neurons(open_page):
     explorer = Explorer.registry["DropoutExplorer"].example()
     explorer.recorded = {"step": 4, "mode": None}
     page = Saved(open_page(explorer, color_scheme="dark"))

@@ -18,7 +18,7 @@ def test_equals_the_package_of_the_author():
     ours = mnist1d(shuffled=True)
     settings = package.get_dataset_args()
     settings.shuffle_seq = True
-    before = np.random.get_state()  # noqa: NPY002 — the package seeds NumPy's global dice; put them back
+    before = np.random.get_state()  # noqa: NPY002 — the package seeds NumPy's global generator; restore it
     theirs = package.make_dataset(settings)
     np.random.set_state(before)  # noqa: NPY002
 
@@ -45,7 +45,7 @@ def test_validation_samples_are_new_and_alike(made):
     assert np.bincount(data.val.y).tolist() == [100] * 10
     known = {x.tobytes() for x in (*data.train.x, *data.test.x)}
     assert not any(x.tobytes() in known for x in data.val.x)
-    # Place by place, mean and spread are those of the training samples, within what 1000 samples can tell.
+    # At each position, mean and standard deviation are those of the training samples, up to sampling noise.
     np.testing.assert_allclose(data.val.x.mean(axis=0), data.train.x.mean(axis=0), atol=0.15)
     np.testing.assert_allclose(data.val.x.std(axis=0), data.train.x.std(axis=0), atol=0.12)
 
@@ -75,7 +75,7 @@ def test_another_seed_draws_other_signals_by_the_same_recipe():
         assert abs(one.mean() - new.mean()) < 0.1 and abs(one.std() - new.std()) < 0.1
 
 
-def test_twice_the_same_and_global_dice_untouched():
+def test_twice_the_same_and_the_global_generator_is_unchanged():
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     first, second = mnist1d(), mnist1d()
     np.testing.assert_array_equal(first.train.x, second.train.x)

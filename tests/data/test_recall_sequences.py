@@ -16,7 +16,7 @@ def look_up(x, keys):
 
 
 @pytest.mark.parametrize(("pairs", "keys", "values"), [(4, 8, 8), (1, 1, 1), (3, 3, 5), (6, 20, 2)])
-def test_the_answer_stands_beside_the_key(pairs, keys, values):
+def test_the_answer_is_the_value_of_the_key(pairs, keys, values):
     data = recall(pairs, keys, values, samples=(300, 20, 50), rng=1)
     assert data.image_shape == (pairs + 1, keys + values) and len(data.class_names) == values
     for part, n in ((data.train, 300), (data.val, 20), (data.test, 50)):
@@ -29,7 +29,7 @@ def test_the_answer_stands_beside_the_key(pairs, keys, values):
         np.testing.assert_array_equal(look_up(x, keys), part.y)
 
 
-def test_guessing_is_far_from_right():
+def test_the_most_frequent_value_is_mostly_wrong():
     data = recall(samples=(1, 1, 20_000))
     seen = data.test.x.reshape(-1, *data.image_shape)[:, :-1, 8:].sum(axis=1)
     assert np.mean(seen.argmax(axis=1) == data.test.y) < 0.43
@@ -54,9 +54,9 @@ def test_a_sequence_in_words_holds_its_own_answer(keys, names):
     data = recall(pairs=5, keys=keys, values=12, samples=(50, 1, 1), rng=2)
     for x, y in zip(data.train.x, data.train.y, strict=True):
         *pairs, question = spelled(data, x)
-        told = dict(pair.split("→") for pair in pairs)
-        assert len(told) == 5 and int(told[question.removesuffix("?")]) == y
-        assert names is None or set(told) <= set(names)
+        values_of = dict(pair.split("→") for pair in pairs)
+        assert len(values_of) == 5 and int(values_of[question.removesuffix("?")]) == y
+        assert names is None or set(values_of) <= set(names)
 
 
 def test_what_is_no_sequence_is_not_spelled():

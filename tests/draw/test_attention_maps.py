@@ -9,7 +9,7 @@ from PIL import Image
 
 import minnet as mn
 from minnet.draw import palette
-from minnet.nn.attention import gone, patterns
+from minnet.nn.attention import patterns, removed_heads
 
 
 @pytest.fixture
@@ -70,12 +70,12 @@ def test_removed_heads_are_grey_and_say_so(net, x):
     assert not any(map(np.any, drawing.removed))
 
 
-def test_a_head_whose_answers_are_not_read_is_gone(net):
+def test_a_head_whose_output_is_not_read_counts_as_removed(net):
     layers = [layer for _, layer in net.walk() if isinstance(layer, mn.Attention)]
     second = np.array([False, True])
     layers[0].out.mask = np.broadcast_to(second[:, None, None], (2, 4, 8))
     layers[1].v.mask = np.broadcast_to(second[:, None], (8, 2, 4))
-    assert [each.tolist() for each in gone(net)] == [[True, False], [True, False], [False, False]]
+    assert [each.tolist() for each in removed_heads(net)] == [[True, False], [True, False], [False, False]]
 
 
 def test_words_mark_and_notes(net, x):

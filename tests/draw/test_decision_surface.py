@@ -22,7 +22,7 @@ def net():
     return net
 
 
-def test_the_paper_has_the_colour_of_the_answer(net, x):
+def test_the_background_has_the_colour_of_the_class(net, x):
     drawing = mn.draw.surface(net, x, RINGS)
     left, right, low, high = drawing.image.get_extent()
     assert left < x[:, 0].min() and right > x[:, 0].max() and low < x[:, 1].min() and high > x[:, 1].max()
@@ -35,7 +35,7 @@ def test_the_paper_has_the_colour_of_the_answer(net, x):
         assert abs(scores[0] - scores[1]) < 0.05 or (blue > red) == (scores[0] > scores[1])  # blue is class 0
 
 
-def test_where_all_scores_are_equal_the_paper_is_white(x):
+def test_where_all_logits_are_equal_the_background_is_white(x):
     drawing = mn.draw.surface(lambda points: np.zeros((len(points), 3)), x, RINGS)
     assert (drawing.image.get_array() == 255).all()
     certain = mn.draw.surface(lambda points: np.tile([0, 50.0, 0], (len(points), 1)), x, RINGS)
@@ -68,8 +68,8 @@ def test_a_function_draws_lines_only_if_it_says_which(net, x):
 
     assert mn.draw.surface(predict, x, RINGS).folds.get_segments() == []
     first = net.layers[0]
-    told = mn.draw.surface(predict, x, RINGS, folds=(first.weight.data, first.bias.data))
-    assert np.array_equal(told.folds.get_segments(), mn.draw.surface(net, x, RINGS).folds.get_segments())
+    given = mn.draw.surface(predict, x, RINGS, folds=(first.weight.data, first.bias.data))
+    assert np.array_equal(given.folds.get_segments(), mn.draw.surface(net, x, RINGS).folds.get_segments())
 
 
 def test_infinite_numbers_are_drawn_without_a_word(net, x, recwarn):

@@ -1,4 +1,4 @@
-"""In a lecture hall everything grows together, and each picture keeps the size that it was made for."""
+"""In lecture mode everything grows together, and each picture keeps the size that it was made for."""
 
 import io
 
@@ -10,7 +10,7 @@ from minnet.draw import Picture
 
 
 @pytest.fixture
-def hall():
+def lecture():
     mn.lecture()
     yield
     mn.lecture(False)
@@ -30,18 +30,18 @@ def letters(picture):
 def test_sheet_and_letters_grow_and_shrink_again():
     desk = Picture(1, 2, size=(8, 4))
     mn.lecture()
-    hall = Picture(1, 2, size=(8, 4))
-    assert pixels(desk) == (800, 400) and pixels(hall) == (1000, 500)
-    assert letters(hall) == pytest.approx(1.4 * letters(desk), rel=0.05)
+    large = Picture(1, 2, size=(8, 4))
+    assert pixels(desk) == (800, 400) and pixels(large) == (1000, 500)
+    assert letters(large) == pytest.approx(1.4 * letters(desk), rel=0.05)
     mn.lecture(False)
     assert pixels(Picture(1, 2, size=(8, 4))) == (800, 400)
 
 
-def test_drawings_follow(hall):
+def test_drawings_follow(lecture):
     assert Image.open(io.BytesIO(mn.draw.network(mn.models.mlp(4, 3, 2, rng=0))._repr_png_()[0])).size[1] > 400
 
 
-def test_an_explorer_keeps_the_room_that_it_was_opened_in(hall):
+def test_an_explorer_keeps_the_room_that_it_was_opened_in(lecture):
     explorer = mn.explore.Explorer.registry["TrainingExplorer"].example()
     width, height = explorer.size
     assert "minnet-lecture" in explorer.widget._dom_classes
@@ -55,6 +55,6 @@ def test_an_explorer_keeps_the_room_that_it_was_opened_in(hall):
     other.close()
 
 
-def test_what_is_neither_on_nor_off_is_told():
+def test_other_values_than_true_and_false_raise():
     with pytest.raises(TypeError, match=r"mn\.lecture\(False\)"):
         mn.lecture("off")

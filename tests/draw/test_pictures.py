@@ -105,7 +105,7 @@ def test_a_neuron_without_connections_on_one_side_is_drawn_empty():
     assert full == [True, True, False, True, False, True, True]
 
 
-def test_ghosts_can_be_switched_off_and_before_can_be_drawn_beside_after(rng):
+def test_ghosts_can_be_switched_off_and_before_can_be_drawn_next_to_after(rng):
     net = mn.models.mlp(8, 8, rng=0)
     mn.prune(net, 0.75)
     picture = mn.draw.Picture(1, 2)
@@ -222,10 +222,10 @@ def test_nets_without_weights_and_unknown_names_get_a_sentence():
         mn.draw.netwrk  # noqa: B018
 
 
-def test_a_still_picture_says_what_it_shows_to_those_who_cannot_see_it():
+def test_a_still_picture_has_an_alternative_text():
     sheet = mn.draw.Picture(1, 2)
     sheet.axes[0].set_title("Before", loc="left")
     sheet.axes[1].set(title="After", xlabel="weight", ylabel="how many")
-    png, told = sheet._repr_png_()
-    assert png.startswith(b"\x89PNG") and told == {"alt": "2 panels. Before. After – across: weight, up: how many"}
+    png, metadata = sheet._repr_png_()
+    assert png.startswith(b"\x89PNG") and metadata == {"alt": "2 panels. Before. After – across: weight, up: how many"}
     assert mn.draw.Picture()._repr_png_()[1]["alt"] == "1 panel. a picture without words"

@@ -18,7 +18,7 @@ def web():
 
 def ends(drawing, lines):
     """Which links a collection of curves draws, as {(from, to)}."""
-    nearest = [[int(np.linalg.norm(drawing.places - curve[end], axis=1).argmin()) for end in (0, -1)]
+    nearest = [[int(np.linalg.norm(drawing.positions - curve[end], axis=1).argmin()) for end in (0, -1)]
                for curve in lines.get_segments()]
     return {tuple(pair) for pair in nearest}
 

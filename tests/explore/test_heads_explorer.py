@@ -9,7 +9,7 @@ import pytest
 import minnet as mn
 from minnet.exercises.lesson11 import without
 from minnet.experiments.pruning_granularity import BATCH
-from minnet.nn.attention import gone, patterns
+from minnet.nn.attention import patterns, removed_heads
 from tests.closeness import assert_close
 
 
@@ -47,18 +47,19 @@ def check(explorer, net, sequences):
     shown = explorer.shown
     assert shown.worth.accuracy == pytest.approx(right(net, sequences))
     assert f"{shown.worth.accuracy:.1%} of 200 validation samples are right" in said(explorer)
-    for layer, (lost, costs, fallen) in enumerate(zip(gone(net), shown.worth.costs, shown.removed, strict=True), 1):
-        assert np.array_equal(lost, fallen) and np.array_equal(lost, np.isnan(costs))
+    layers = zip(removed_heads(net), shown.worth.costs, shown.removed, strict=True)
+    for layer, (lost, costs, drawn) in enumerate(layers, 1):
+        assert np.array_equal(lost, drawn) and np.array_equal(lost, np.isnan(costs))
         for head in np.flatnonzero(~lost):
             left = right(without(net, (layer, head + 1)), sequences)
             assert costs[head] == pytest.approx(shown.worth.accuracy - left)
             assert explorer._gaze._tiles[layer - 1][head][1].get_text().endswith(f"\nlost: {100 * costs[head]:.1f}")
     sample = sequences.val.x[explorer.state["sample"]]
-    for maps, mine, lost in zip(shown.maps, patterns(net, sample), gone(net), strict=True):
+    for maps, mine, lost in zip(shown.maps, patterns(net, sample), removed_heads(net), strict=True):
         assert_close(maps[~lost], mine[~lost])
     answer = sequences.class_names[net(sample[None])[0].argmax()]
     assert shown.answer == answer and f"Answer: {answer}" in said(explorer)
-    removed = sum(int(lost.sum()) for lost in gone(net))
+    removed = sum(int(lost.sum()) for lost in removed_heads(net))
     assert explorer._point.get_xydata() == pytest.approx(np.array([[removed, 100 * shown.worth.accuracy]]))
     assert shown.left == sum(param.size for param in mn.compact(net).params())
     assert f"leaves {shown.left:,} of {sum(param.size for param in net.params()):,} numbers" in said(explorer)

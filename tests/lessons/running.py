@@ -1,7 +1,7 @@
 """Runs a lesson as a learner does: in a fresh kernel, from top to bottom, with its widgets.
 
 The kernel stays alive afterwards, so that a test can ask it for values and move the controls. It has no
-network, its own copy of the lessons folder, and nobody's personal IPython settings.
+network, its own copy of the lessons folder, and no personal IPython settings.
 """
 
 import json
@@ -88,7 +88,7 @@ def run_lesson(path, folder, timeout=180):
 
 
 def text(lesson, id):
-    """What stands in a cell of a lesson."""
+    """The source of a cell of a lesson."""
     return _cell(lesson, id).source
 
 

@@ -1,4 +1,4 @@
-"""What lesson 00 says is what lesson 00 shows; what it says in general is held against other seeds."""
+"""What lesson 00 says is what lesson 00 shows; what it says in general is tested with other seeds."""
 
 import re
 
@@ -38,9 +38,9 @@ def test_most_is_lost_at_once_and_most_comes_back(claim, lesson):
 
 
 def test_the_answer_does_not_stand_under_the_question(lesson):
-    told = text(lesson, "reveal-text")
-    assert told.startswith("<details><summary><b>After you have run the cells above</b></summary>\n\n")
-    assert told.endswith("\n\n</details>")
+    explanation = text(lesson, "reveal-text")
+    assert explanation.startswith("<details><summary><b>After you have run the cells above</b></summary>\n\n")
+    assert explanation.endswith("\n\n</details>")
 
 
 def test_the_checkup_finds_all_it_needs(lesson):

@@ -1,4 +1,4 @@
-"""What lesson 01 says is what lesson 01 shows; what it says of rates in general is held against many webs.
+"""What lesson 01 says is what lesson 01 shows; what it says of rates in general is tested with many webs.
 
 A web counts whole numbers, so every computer finds the same one: only its seed makes a difference.
 """
@@ -154,16 +154,16 @@ def test_why_direct_links_or_others(claim, lesson):
     assert not first.used[:20, :20].any() and not first.used[20:].any()  # at first only direct links are counted
 
 
-def test_dice_keep_as_many_connected_over_longer_ways(claim, lesson):
-    dice, fast = arriving("constant", messages=0), arriving("decreasing")
-    assert abs(dice.mean() - fast.mean()) < 0.02
+def test_random_pruning_keeps_as_many_connected_over_longer_paths(claim, lesson):
+    at_random, fast = arriving("constant", messages=0), arriving("decreasing")
+    assert abs(at_random.mean() - fast.mean()) < 0.02
     assert length("constant", messages=0) > length("decreasing") + 0.6
     assert 1.9 < length("decreasing") < 2.1 and 2.6 < length("constant", messages=0) < 3
-    assert f"{dice.mean():4.0%} connected" in printed(lesson, "dice")
-    dice, fast = {"rate": "constant", "messages": 0}, {"rate": "decreasing"}
-    dice["seeds"] = fast["seeds"] = OTHER_SEEDS
-    claim.median(arriving(**dice) - arriving(**fast), above=-0.03, below=0.03)  # "as many as with the best rate"
-    claim.every(lengths(**dice) - lengths(**fast), above=0.4)
+    assert f"{at_random.mean():4.0%} connected" in printed(lesson, "dice")
+    at_random, fast = {"rate": "constant", "messages": 0}, {"rate": "decreasing"}
+    at_random["seeds"] = fast["seeds"] = OTHER_SEEDS
+    claim.median(arriving(**at_random) - arriving(**fast), above=-0.03, below=0.03)  # "as many as with the best rate"
+    claim.every(lengths(**at_random) - lengths(**fast), above=0.4)
 
 
 # ---- pitfalls -------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_the_same_number_is_an_increasing_part(lesson):
         assert f"round {done:2}: 140 of {left[done - 1]:5,} are {part:.0%}" in printed(lesson, "same-number")
 
 
-def test_the_shortest_ways_are_those_of_whoever_lost_most(lesson):
+def test_the_shortest_paths_are_where_most_pairs_were_lost(lesson):
     fast, even, slow = (length(rate) for rate in RATES)
     assert slow < even and slow < fast
     assert 1 - arriving("increasing").mean() > 0.25
@@ -209,14 +209,14 @@ def test_controls_that_the_text_names_exist(lesson):
     assert MEASURED[1] == (1, 2) and max(AGES) == 90
 
 
-# ---- exercises: each slip is told by its name -----------------------------------------------------------
+# ---- exercises: each mistake is named ---------------------------------------------------------------------
 
 
 def most_used(used, left):
     return np.argsort(np.argsort(used, kind="stable"), kind="stable") >= len(used) - left
 
 
-@pytest.mark.parametrize("id, slip, told", [
+@pytest.mark.parametrize("id, slip, message", [
     ("01.lost", lambda times: times - 1, "above an *adult*"),
     ("01.lost", lambda times: 1 / times, "that stays"),
     ("01.lost", lambda times: 100 * (1 - 1 / times), "in per cent"),
@@ -235,9 +235,9 @@ def most_used(used, left):
     ("01.keep", lambda used, left: (used.sort(), most_used(used, left))[1], "changes `used` itself"),
     ("01.keep", lambda used, left: most_used(used, left)[:-1], "one True or False for each"),
 ])
-def test_slips_are_told(id, slip, told):
+def test_slips_are_named(id, slip, message):
     note = mn.check(id, slip)
-    assert not note.right and told in note.text
+    assert not note.right and message in note.text
 
 
 def test_whole_links_and_any_choice_among_equals_are_right():

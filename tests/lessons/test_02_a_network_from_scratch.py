@@ -1,6 +1,6 @@
-"""What lesson 02 says is what lesson 02 shows: every claim of its text, held against the lesson's own variables.
+"""What lesson 02 says is what lesson 02 shows: every claim of its text, compared with the lesson's own variables.
 
-What the text says in general is held against seeds that the reader does not see.
+What the text says in general is tested with seeds that the reader does not see.
 """
 
 import re
@@ -12,7 +12,7 @@ import minnet as mn
 from tests.lessons.running import printed, text
 
 LESSON = "02_a_network_from_scratch.ipynb"
-SLOPES = {"ds": 400, "W2": 16 + 2, "h-back": 1600, "z-back": 1600, "W1": 16 + 8}  # cell: slopes that it compares
+GRADIENTS = {"ds": 400, "W2": 16 + 2, "h-back": 1600, "z-back": 1600, "W1": 16 + 8}  # cell: numbers compared
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_the_lines_of_the_way_forward(lesson):
     assert lesson.value("bool(((h == z) | (z < 0)).all() and (h[z < 0] == 0).all())")
     assert "sum 1.0" in printed(lesson, "p")
     right = float(re.search(r"(\d+)% of the points", printed(lesson, "s"))[1])
-    assert 20 < right < 80  # with weights from the dice
+    assert 20 < right < 80  # with random weights
 
 
 def test_the_loss_of_knowing_nothing(lesson):
@@ -61,10 +61,10 @@ def test_the_loss_of_knowing_nothing(lesson):
     assert fifty == 0.693 < ours  # ours is sure of itself, and wrong
 
 
-# ---- slopes ---------------------------------------------------------------------------------------------
+# ---- gradients ------------------------------------------------------------------------------------------
 
 
-def test_a_step_against_the_slope_goes_down_on_both_sides_of_the_valley(lesson):
+def test_a_step_against_the_gradient_goes_down_on_both_sides_of_the_valley(lesson):
     before, after = map(float, re.findall(r"loss (\d\.\d+)", printed(lesson, "downhill")))
     assert after < before
     lesson.run("measured = lambda place: (loss_with(place + 1e-5) - loss_with(place - 1e-5)) / 2e-5")
@@ -74,10 +74,10 @@ def test_a_step_against_the_slope_goes_down_on_both_sides_of_the_valley(lesson):
         assert lesson.value(f"float(loss_with({place} - 0.1 * measured({place})) - loss_with({place}))") < 0
 
 
-@pytest.mark.parametrize("id", SLOPES)
+@pytest.mark.parametrize("id", GRADIENTS)
 def test_every_line_of_the_way_back_agrees_with_a_measurement(lesson, id):
     count, far = apart(lesson, id)
-    assert count == SLOPES[id]
+    assert count == GRADIENTS[id]
     assert far < 1e-9
 
 
@@ -211,7 +211,7 @@ def test_the_text_names_what_the_explorers_show(lesson):
 
 # ---- exercises ------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("back, told", [
+@pytest.mark.parametrize("back, message", [
     (lambda dy, z: np.where(z > 0, 1, 0.1), "slopes multiply"),
     (lambda dy, z: dy * (z > 0), "plain ReLU"),
     (lambda dy, z: dy * np.where(z > 0, z, 0.1 * z), "slope of the output"),
@@ -223,18 +223,18 @@ def test_the_text_names_what_the_explorers_show(lesson):
     (lambda dy, z: dy if z > 0 else 0.1 * dy, "one case for each place"),
     (lambda dy, z: dy / undefined, "NameError"),  # noqa: F821
 ])  # fmt: skip
-def test_a_slip_on_the_way_back_is_named(back, told):
-    assert told in mn.check("02.leaky", back).text
+def test_a_slip_in_the_backward_pass_is_named(back, message):
+    assert message in mn.check("02.leaky", back).text
 
 
-@pytest.mark.parametrize("rate, silent, told", [
+@pytest.mark.parametrize("rate, silent, message", [
     (0.1, 0, "this network learns"), (0.001, 0, "too small"), (-1, 0, "positive"), ("10", 0, "is a number"),
     (10, ..., "Now count"), (10, 0, "how many still fire"), (10, 5, "it is not 5"), (10, 320, "There are 32"),
     (10, "all", "second answer"), (1e8, 0, "take a smaller rate, such as 10"), (1e12, 32, "run out of what a computer"),
 ])  # fmt: skip
-def test_a_slip_about_the_rate_is_named(rate, silent, told):
+def test_a_slip_about_the_rate_is_named(rate, silent, message):
     note = mn.check("02.diverges", rate, silent)
-    assert told in note.text and not note.right
+    assert message in note.text and not note.right
 
 
 def trained(rate, digits, seed=0):
@@ -245,8 +245,8 @@ def trained(rate, digits, seed=0):
     return net
 
 
-def silent(net, digits):
-    """How many hidden neurons never fire, for any training digit."""
+def dead_neurons(net, digits):
+    """How many hidden neurons are inactive for every training digit."""
     return int(np.sum(net.layers[1](net.layers[0](digits.train.x)).max(axis=0) == 0))
 
 
@@ -254,12 +254,12 @@ def silent(net, digits):
 @pytest.mark.parametrize("rate", [2, 3, 10, 30, 100, 1e6])
 def test_any_rate_that_is_too_large_is_accepted(rate):
     with np.errstate(all="ignore"):
-        assert mn.check("02.diverges", rate, silent(trained(rate, mn.data.digits()), mn.data.digits())).right
+        assert mn.check("02.diverges", rate, dead_neurons(trained(rate, mn.data.digits()), mn.data.digits())).right
 
 
-def test_too_fast_they_all_fall_silent_for_good_and_only_the_last_biases_move(claim, digits):
+def test_too_large_a_rate_leaves_dead_relus_and_only_the_last_biases_change(claim, digits):
     nets = [trained(10, digits, seed) for seed in (0, 100, 101)]
-    claim.every([silent(net, digits) for net in nets], above=32)
+    claim.every([dead_neurons(net, digits) for net in nets], above=32)
     for net in nets:
         before = {param.path: param.data.copy() for param in net.params()}
         for _ in mn.steps(net, digits.train, mn.SGD(0.01), count=300, rng=0):  # no rate brings them back

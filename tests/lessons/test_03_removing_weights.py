@@ -1,6 +1,6 @@
-"""What lesson 03 says is what lesson 03 shows: every claim of its text, held against the lesson's own variables.
+"""What lesson 03 says is what lesson 03 shows: every claim of its text, compared with the lesson's own variables.
 
-What the text says in general ("mostly", "with another seed") is held against seeds that the reader does not see.
+What the text says in general ("mostly", "with another seed") is tested with seeds that the reader does not see.
 """
 
 import re
@@ -125,11 +125,11 @@ def test_the_slider_prunes_the_explorers_copy(lesson):
     lesson.run("explorer.control['sparsity'].value = 0")
 
 
-def test_dice_lose_accuracy_much_earlier(claim, nets, digits):
+def test_random_pruning_loses_accuracy_much_earlier(claim, nets, digits):
     nearest = [free(net, digits)[0] for net in nets]
-    dice = [free(net, digits, criterion=mn.random, rng=seed)[0] for seed, net in zip(SEEDS, nets, strict=True)]
-    claim.every(np.subtract(nearest, dice), above=5)
-    claim.median(np.subtract(nearest, dice), above=15)
+    at_random = [free(net, digits, criterion=mn.random, rng=seed)[0] for seed, net in zip(SEEDS, nets, strict=True)]
+    claim.every(np.subtract(nearest, at_random), above=5)
+    claim.median(np.subtract(nearest, at_random), above=15)
 
 
 # ---- retraining -----------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ def test_plain_training_leaves_no_zero_and_l1_does(claim, lesson, digits):
     claim.every(zeros, above=0.2)
 
 
-def test_magnitude_beats_dice_and_the_largest_carry_the_network(claim, lesson, nets, digits):
+def test_magnitude_beats_random_and_the_largest_carry_the_network(claim, lesson, nets, digits):
     def largest_first(weight):
         return -np.abs(weight)
 
@@ -221,36 +221,36 @@ def test_magnitude_beats_dice_and_the_largest_carry_the_network(claim, lesson, n
         return accuracies([pruned(net, 0.3, criterion=criterion, rng=0) for net in nets], digits)
 
     others = [left(criterion) for criterion in (mn.magnitude, mn.random, largest_first)]
-    told = [float(part) / 100 for part in re.findall(r"([\d.]+)% recognised", printed(lesson, "control"))]
-    for nearest, dice, largest in (others, told):
-        claim.every(nearest - dice, above=0.1)
-        claim.median(nearest - dice, above=0.3)
-        claim.every(dice - largest, above=0)
-        claim.median(dice - largest, above=0.15)
+    in_lesson = [float(part) / 100 for part in re.findall(r"([\d.]+)% recognised", printed(lesson, "control"))]
+    for nearest, at_random, largest in (others, in_lesson):
+        claim.every(nearest - at_random, above=0.1)
+        claim.median(nearest - at_random, above=0.3)
+        claim.every(at_random - largest, above=0)
+        claim.median(at_random - largest, above=0.15)
     claim.every(left(mn.magnitude) - accuracies(nets, digits), above=-0.05)
 
 
-def twin_of(net):
-    twin = net.copy()
-    first, second = twin.layers[0], twin.layers[2]
+def rescaled(net):
+    copy = net.copy()
+    first, second = copy.layers[0], copy.layers[2]
     first.weight.data[:, ::2] *= 10
     first.bias.data[::2] *= 10
     second.weight.data[::2] /= 10
-    return twin
+    return copy
 
 
-def test_the_twin_answers_the_same_and_is_ruined_by_the_same_rule(claim, lesson, nets, digits):
+def test_the_rescaled_copy_answers_the_same_and_is_ruined_by_the_same_criterion(claim, lesson, nets, digits):
     assert "the same outputs, to 0.001: True" in printed(lesson, "twin")
-    twins = [twin_of(net) for net in nets]
-    for net, twin in zip(nets, twins, strict=True):
-        np.testing.assert_allclose(twin(digits.val.x), net(digits.val.x), atol=1e-3)
-    spared, ruined = (accuracies([pruned(each, 0.3) for each in those], digits) for those in (nets, twins))
+    copies = [rescaled(net) for net in nets]
+    for net, copy in zip(nets, copies, strict=True):
+        np.testing.assert_allclose(copy(digits.val.x), net(digits.val.x), atol=1e-3)
+    spared, ruined = (accuracies([pruned(each, 0.3) for each in those], digits) for those in (nets, copies))
     claim.every(spared - ruined, above=0.15)
     spared, ruined = (float(part) for part in re.findall(r"removed: ([\d.]+)%", printed(lesson, "twin-pruned")))
     claim.every(spared - ruined, above=15)
 
 
-def test_weights_of_paper_never_learn_and_many_are_kept(claim, lesson, nets, digits):
+def test_weights_of_blank_pixels_never_learn_and_many_are_kept(claim, lesson, nets, digits):
     assert "3 dots are always paper" in printed(lesson, "paper")
     claim.every(lesson.value("survive"), above=0.2, below=0.3)
     claim.every(lesson.value("start - mn.accuracy(half, digits.val)"), above=0.03)  # those that went did something

@@ -293,7 +293,7 @@ def compiled(values, columns, starts, x, y):
     return right(np.asarray(values), columns, starts, x, y)
 
 
-@pytest.mark.parametrize("id, slip, told", [
+@pytest.mark.parametrize("id, slip, message", [
     ("04.crossover", lambda dense, a, b: 1 - (0.95 - (dense - b) / ((a - b) / 0.15)), "the density"),
     ("04.crossover", lambda dense, a, b: 100 * (0.95 - (dense - b) / ((a - b) / 0.15)), "per cent"),
     ("04.crossover", lambda dense, a, b: 1 - 0.2 * dense / a, "through both measurements"),
@@ -314,9 +314,9 @@ def compiled(values, columns, starts, x, y):
     ("04.tiled", right, "fetched 1 time; it should be 2"),
     ("04.tiled", last_tile_forgotten, "not the product"),
 ])
-def test_slips_are_told(id, slip, told):
+def test_slips_are_named(id, slip, message):
     note = mn.check(id, slip)
-    assert not note.right and told in note.text, note.text
+    assert not note.right and message in note.text, note.text
 
 
 @pytest.mark.parametrize("answer", [right, by_slices])

@@ -1,6 +1,6 @@
-"""What lesson 05 says is what lesson 05 shows: every claim of its text, held against the lesson's own variables.
+"""What lesson 05 says is what lesson 05 shows: every claim of its text, compared with the lesson's own variables.
 
-What it says of several seeds is held against the results of `benchmarks/dropout.py`.
+What it says of several seeds is compared with the results of `benchmarks/dropout.py`.
 """
 
 import json
@@ -68,7 +68,7 @@ def test_plain_learns_by_heart(lesson, claim):
     assert f"{learned:6.1%}   new {new:6.1%}" in printed(lesson, "plain")
 
 
-def test_dropout_rests_others_each_time_and_nobody_when_predicting(lesson):
+def test_dropout_drops_others_each_time_and_none_at_inference(lesson):
     *learning, predicting = re.findall(r"\[(.*)\]", printed(lesson, "dropout-layer"))
     rows = [np.array(row.split(), float) for row in learning]
     assert len({row.tobytes() for row in rows}) == len(rows) == 3
@@ -90,8 +90,8 @@ def test_without_a_guess_run_all_goes_on(lesson):
     assert lesson.value("guess.value") is None
     assert "You made no guess." in printed(lesson, "reveal")
     lesson.run("guess.value = '0.5'")
-    *_, told, _ = text(lesson, "reveal").splitlines()
-    assert "Your guess was 0.5." in lesson.run(told)
+    *_, line, _ = text(lesson, "reveal").splitlines()
+    assert "Your guess was 0.5." in lesson.run(line)
     lesson.run("guess.value = None")
 
 
@@ -171,12 +171,12 @@ def test_pruning_does_once_it_is_cut(lesson):
 # ---- the explorer ---------------------------------------------------------------------------------------
 
 
-def test_both_twins_start_with_neurons_at_rest_or_gone(lesson):
+def test_both_networks_start_with_neurons_dropped_or_pruned(lesson):
     assert lesson.value("[int(each.sum()) for each in twins.shown.pruning.active]") == [160, 160]
     assert lesson.value("twins.shown.pruning.used") == 40 * 160 + 160 * 160 + 160 * 10
 
 
-def test_the_twins_start_from_young_and_leave_it_whole(lesson, claim):
+def test_both_networks_start_from_young_and_leave_it_unchanged(lesson, claim):
     claim.every(accuracies(lesson, "plain")[0] - accuracies(lesson, "young")[0], above=0.1)
     assert lesson.value("twins.shown.start.new == mn.accuracy(young, signals.val)")
     assert lesson.value("mn.sparsity(young)") == 0
@@ -201,7 +201,7 @@ def test_every_control_that_the_text_names_exists(lesson):
         assert any(label and label.startswith(name) for label in labels), name
 
 
-def test_the_opening_signal_is_known_to_both_and_the_dice_make_it_doubtful(lesson):
+def test_the_opening_signal_is_known_to_both_and_dropout_makes_it_doubtful(lesson):
     """Task 3: `Exam.telling` looks for such a signal, on whatever computer the two networks were trained."""
     lesson.run("twins.set(mode='predict')")
     truth = lesson.value("twins.shown.names.index(twins.shown.truth)")
@@ -213,7 +213,7 @@ def test_the_opening_signal_is_known_to_both_and_the_dice_make_it_doubtful(lesso
     lesson.run("twins.reset()")
 
 
-def test_dice_that_choose_once_cost_more(lesson, runs, claim):
+def test_random_pruning_costs_more(lesson, runs, claim):
     """Task 4: before training on, random pruning costs accuracy, and dropout, which brings everything back, does not.
 
     Random neurons don't always cost more than the weakest ones: in a young network that depends on the seed.
@@ -271,7 +271,7 @@ class Runs:
         return np.array([mn.accuracy(net, self.signals.val) for net in nets])
 
     def lost(self, nets, draws=1, **how):
-        """What each network loses of the new signals without 20 % of something; the mean of so many draws."""
+        """The accuracy drop of each network without 20 % of something; the mean over the draws."""
         lost = np.zeros(len(nets))
         for draw in range(draws):
             without = [net.copy() for net in nets]
@@ -309,10 +309,10 @@ def test_train_both_shows_it(lesson, claim):
     lesson.run("twins.reset()")
 
 
-# ---- dice left on, dice for good ------------------------------------------------------------------------
+# ---- dropout left on, random pruning ----------------------------------------------------------------------
 
 
-def test_dice_left_on_are_worse_and_differ(lesson, runs, claim):
+def test_dropout_left_on_is_worse_and_varies(lesson, runs, claim):
     right = lesson.value("right")
     assert len(set(right)) > 1
     claim.every(lesson.value("mn.accuracy(dropped, new)") - max(right), above=0.02)
@@ -324,13 +324,13 @@ def test_dice_left_on_are_worse_and_differ(lesson, runs, claim):
 
 
 def test_random_pruning_costs_much_more(lesson, runs, claim):
-    magnitude, dice = (float(n) / 100 for n in re.findall(r"new +([\d.]+)%", printed(lesson, "random")))
-    claim.every(magnitude - dice, above=0.05)
+    magnitude, at_random = (float(n) / 100 for n in re.findall(r"new +([\d.]+)%", printed(lesson, "random")))
+    claim.every(magnitude - at_random, above=0.05)
     claim.every(accuracies(lesson, "plain")[1] - magnitude, above=-0.05, below=0.05)
     claim.every(runs.lost(runs.none, criterion=mn.random) - runs.lost(runs.none), above=0.05)
 
 
-def test_who_learned_with_neurons_missing_minds_less(lesson, runs, claim):
+def test_training_with_dropout_makes_missing_neurons_cost_less(lesson, runs, claim):
     (a0, a1), (b0, b1) = [[float(n) / 100 for n in re.findall(r"([\d.]+)%", line)]
                           for line in printed(lesson, "related").splitlines()]
     claim.every((a0 - a1) - (b0 - b1), above=0)

@@ -1,4 +1,4 @@
-"""Lesson 05's exercises: who slips is told where."""
+"""Lesson 05's exercises: each typical mistake is named."""
 
 import numpy as np
 import pytest
@@ -15,22 +15,22 @@ SLIPS = {
         "One number": lambda a, b: [a, b],
     },
     "05.dropout": {
-        "no value is silenced": lambda x, p, rng: x / (1 - p),
+        "no value is dropped": lambda x, p, rng: x / (1 - p),
         "stay as they are": lambda x, p, rng: x * (rng.random(x.shape) >= p),
         "divided by p": lambda x, p, rng: x * (rng.random(x.shape) >= p) / p,
-        "the share that rests": lambda x, p, rng: x * (rng.random(x.shape) < p) / (1 - p),
+        "the share that is dropped": lambda x, p, rng: x * (rng.random(x.shape) < p) / (1 - p),
         "same values again": lambda x, p, rng: x * (np.random.default_rng(0).random(x.shape) >= p) / (1 - p),
-        "dice that are handed in": lambda x, p, rng: x * (np.random.rand(*x.shape) >= p) / (1 - p),  # noqa: NPY002
+        "the generator that is passed": lambda x, p, rng: x * (np.random.rand(*x.shape) >= p) / (1 - p),  # noqa: NPY002
         "same columns": lambda x, p, rng: x * (rng.permutation(x.shape[1]) >= p * x.shape[1]) / (1 - p),
         "work on a copy": lambda x, p, rng: np.divide(x, 1 - p, out=x) * (rng.random(x.shape) >= p),
     },
 }
 
 
-@pytest.mark.parametrize("id, told", [(id, told) for id, slips in SLIPS.items() for told in slips])
-def test_slips(id, told):
-    note = mn.check(id, SLIPS[id][told])
-    assert not note.right and told in note.text
+@pytest.mark.parametrize("id, message", [(id, message) for id, slips in SLIPS.items() for message in slips])
+def test_slips(id, message):
+    note = mn.check(id, SLIPS[id][message])
+    assert not note.right and message in note.text
 
 
 def test_slips_with_smaller():
@@ -44,13 +44,13 @@ def test_slips_with_smaller():
     neurons = {"structure": mn.along("out"), "scope": mn.layer}
     mine, cut = pruned(0.6, **neurons), pruned(0.6, **neurons)
     mn.cut(cut)
-    for told, answer in {
+    for message, answer in {
         "is whole": plain, "only a mask": mine, "cut, but not yet compacted": cut,
         "60 % of the neurons": mn.compact(pruned(0.5, **neurons)),
         "other neurons": mn.compact(pruned(0.6, criterion=mn.random, rng=1, **neurons)), "itself is wanted": 3,
     }.items():
         note = mn.check("05.smaller", answer, cut, plain)
-        assert not note.right and told in note.text
+        assert not note.right and message in note.text
     for uncut in (mine, plain):
         note = mn.check("05.smaller", mn.compact(mine), uncut, plain)
         assert not note.right and "`mine` is not cut" in note.text

@@ -1,4 +1,4 @@
-"""What lesson 06 says is what lesson 06 shows; what it says in general is held against several seeds."""
+"""What lesson 06 says is what lesson 06 shows; what it says in general is tested with several seeds."""
 
 import numpy as np
 import pytest
@@ -41,12 +41,12 @@ def before_and_after(net, digits, seed):
 
 
 def convolution(seed):
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     return mn.Sequential(
-        mn.Conv2d(1, 8, 3, padding=1, rng=dice), mn.ReLU(),
-        mn.Conv2d(8, 16, 3, rng=dice), mn.ReLU(), mn.MaxPool2d(2),
-        mn.Conv2d(16, 32, 3, rng=dice), mn.ReLU(), mn.Flatten(),
-        mn.Dense(32, 10, rng=dice), input_shape=(1, 8, 8))
+        mn.Conv2d(1, 8, 3, padding=1, rng=rng), mn.ReLU(),
+        mn.Conv2d(8, 16, 3, rng=rng), mn.ReLU(), mn.MaxPool2d(2),
+        mn.Conv2d(16, 32, 3, rng=rng), mn.ReLU(), mn.Flatten(),
+        mn.Dense(32, 10, rng=rng), input_shape=(1, 8, 8))
 
 
 def trained(net, digits, seed, epochs=15):

@@ -1,4 +1,4 @@
-"""What lesson 07 says is what lesson 07 shows; what it says in general is held against ten networks of other seeds."""
+"""What lesson 07 says is what lesson 07 shows; what it says in general is tested with ten networks of other seeds."""
 
 import functools
 import re
@@ -66,8 +66,8 @@ def kept(net):
     return [param.kept for param in net.params() if param.prunable]
 
 
-def twin(net):
-    """The lesson's twin: the same answers, every second neuron of the first layer with other weights."""
+def rescaled(net):
+    """The lesson's rescaled copy: the same outputs, every other neuron of the first layer with other weights."""
     net = net.copy()
     net.layers[0].weight.data[:, ::2] *= 10
     net.layers[0].bias.data[::2] *= 10
@@ -76,8 +76,8 @@ def twin(net):
 
 
 @pytest.fixture(scope="module")
-def twins(nets):
-    return tuple(twin(net) for net in nets)
+def rescaled_nets(nets):
+    return tuple(rescaled(net) for net in nets)
 
 
 # ---- magnitude and its doubts ---------------------------------------------------------------------------
@@ -102,7 +102,8 @@ def test_magnitude_beats_random_pruning(lesson, race, claim):
     claim.every(race("magnitude", 0.6) - race("random", 0.6), above=0.3)
 
 
-def test_weights_of_paper_are_kept_by_magnitude_and_by_no_criterion_that_looks(lesson, nets, ranked, digits, claim):
+def test_weights_of_blank_pixels_are_kept_by_magnitude_and_by_no_data_aware_criterion(
+        lesson, nets, ranked, digits, claim):
     dots = re.findall(r"(\d+) dots", printed(lesson, "paper"))
     assert dots == [str(lesson.value("paper.sum()"))] * 3 and int(dots[0]) > 0
     claim.every(percents(printed(lesson, "paper")), above=0.05)
@@ -114,16 +115,16 @@ def test_weights_of_paper_are_kept_by_magnitude_and_by_no_criterion_that_looks(l
     assert not still["obd"].any() and not still["wanda"].any()
 
 
-def test_twins_answer_alike_and_magnitude_ruins_them(lesson, race, twins, claim):
+def test_rescaled_copies_answer_alike_and_magnitude_ruins_them(lesson, race, rescaled_nets, claim):
     assert lesson.value("all(np.allclose(a(digits.val.x), b(digits.val.x), atol=1e-2) for a, b in zip(nets, twins))")
     claim.every(lesson.value("race(magnitude, 0.5) - race(magnitude, 0.5, twins)"), above=0.2)
-    claim.every(race("magnitude", 0.5) - race("magnitude", 0.5, twins), above=0.2)
+    claim.every(race("magnitude", 0.5) - race("magnitude", 0.5, rescaled_nets), above=0.2)
 
 
-# ---- slope, curvature, what flows -----------------------------------------------------------------------
+# ---- gradient, Hessian, activations ---------------------------------------------------------------------
 
 
-def test_taylor_loses_and_the_slope_is_closer_to_random_pruning_than_to_magnitude(lesson, race, claim):
+def test_taylor_loses_and_the_gradient_is_closer_to_random_pruning_than_to_magnitude(lesson, race, claim):
     assert printed(lesson, "reveal").endswith("Measured: magnitude.\n")
     here = {line.split()[0]: percents(line)[0] for line in printed(lesson, "reveal").splitlines() if "mean" in line}
     there = {name: race(name, 0.6) for name in ("random", "gradient", "taylor", "magnitude")}
@@ -138,13 +139,13 @@ def test_taylor_and_snip_have_the_same_order(nets, digits):
         assert all(np.array_equal(a, b) for a, b in zip(one.masks(0.6).values(), two.masks(0.6).values(), strict=True))
 
 
-def test_while_there_is_a_slope_taylor_beats_magnitude(lesson, race, nets, ranked, digits, claim):
+def test_while_there_is_a_gradient_taylor_beats_magnitude(lesson, race, nets, ranked, digits, claim):
     young, old = (percents(line) for line in printed(lesson, "early").splitlines())
     claim.every(young[1] - young[0], above=0.01)
     claim.every(old[0] - old[1], above=0.005)
     early = tuple(make(digits, seed, epochs=3) for seed in SEEDS)
-    slopes = [np.array([ranking.score.mean() for ranking in ranked("gradient", group)]) for group in (early, nets)]
-    claim.every(np.log2(slopes[0] / slopes[1]), above=0)
+    gradients = [np.array([ranking.score.mean() for ranking in ranked("gradient", group)]) for group in (early, nets)]
+    claim.every(np.log2(gradients[0] / gradients[1]), above=0)
     lead = [race("taylor", 0.5, group) - race("magnitude", 0.5, group) for group in (early, nets)]
     claim.median(lead[0], above=0)
     claim.median(lead[0] - lead[1], above=0.02)
@@ -194,17 +195,17 @@ def correlation(one, other):
     return np.corrcoef(*(np.argsort(np.argsort(each)) for each in (one, other)))[0, 1]
 
 
-def test_who_sees_through_the_twins(lesson, race, nets, twins, ranked, claim):
+def test_which_criteria_ignore_the_rescaling(lesson, race, nets, rescaled_nets, ranked, claim):
     said = {line.split()[0]: percents(line) for line in printed(lesson, "twins").splitlines()}
     here = {name: before - after for name, (before, after) in said.items()}
     claim.every([abs(here["taylor"]), abs(here["obd"])], below=0.01)
     claim.every(here["magnitude"], above=0.2)
     claim.every(abs(here["wanda"]), below=0.05)
-    claim.median(race("wanda", 0.5) - race("wanda", 0.5, twins), below=0.05)
+    claim.median(race("wanda", 0.5) - race("wanda", 0.5, rescaled_nets), below=0.05)
     for name in ("taylor", "snip", "obd", "wanda"):
         how = {"scope": mn.window(1000)} if name == "wanda" else {}  # Wanda among the weights of one neuron only
         apart = []
-        for pair in zip(*(ranked(name, group, **how) for group in (nets, twins)), strict=True):
+        for pair in zip(*(ranked(name, group, **how) for group in (nets, rescaled_nets)), strict=True):
             one, two = (ranking.masks(0.5) for ranking in pair)
             apart.append(sum(int((one[path] != two[path]).sum()) for path in one))
         claim.every(apart, below=6)  # of 2,720; only weights with nearly the same score change places
@@ -257,7 +258,7 @@ def test_what_the_text_asks_to_look_for_in_the_explorer(lesson, claim):
 # ---- data, retraining -----------------------------------------------------------------------------------
 
 
-def test_who_saw_only_zeros_knows_zeros(lesson, nets, digits, claim):
+def test_evidence_from_zeros_keeps_only_zeros(lesson, nets, digits, claim):
     said = {}
     for line in printed(lesson, "zeros").splitlines():
         said[line.split()[0], "only zeros" in line] = percents(line)
@@ -319,12 +320,12 @@ def test_wandas_scores_are_not_for_comparing_layers(lesson, nets, ranked, digits
     assert left[1][0] == pytest.approx(0.1 * 2048, abs=1)
     network, layer = (percents(line)[0] for line in printed(lesson, "across").splitlines() if "mean" in line)
     claim.every(layer - network, above=0.1)
-    loud = []
+    strengths = []
     for net in nets:
         act = evidence.act(net, digits.train)
-        loud.append(act["dense1.weight"].mean() / act["dense2.weight"].mean())
+        strengths.append(act["dense1.weight"].mean() / act["dense2.weight"].mean())
     claim.every([ranking.masks(0.9)["dense1.weight"].mean() for ranking in ranked("wanda", nets)], below=0.02)
-    claim.every(loud, below=0.5)  # dots are weaker than neurons
+    claim.every(strengths, below=0.5)  # pixels are weaker than neurons
     claim.median(race("wanda", 0.9, epochs=10, scope=mn.layer) - race("wanda", 0.9, epochs=10), above=0.05)
 
 
@@ -383,7 +384,7 @@ def test_evidence_from_the_data_that_judge_flatters(lesson, nets, digits, claim)
     claim.every(np.reshape(gaps, (len(nets), 10)).mean(axis=1), above=0)
 
 
-def test_missing_evidence_is_told(lesson):
+def test_missing_evidence_raises(lesson):
     assert "data= is missing" in printed(lesson, "missing")
 
 

@@ -1,4 +1,4 @@
-"""Lesson 07's exercises: who slips is told where, and other right ways are right."""
+"""Lesson 07's exercises: each typical mistake is named, and other correct answers are accepted."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def norm(x, axis=0):
     return np.sqrt((x**2).sum(axis=axis))
 
 
-@pytest.mark.parametrize("id, slip, told", [
+@pytest.mark.parametrize("id, slip, message", [
     ("07.slope", lambda w, g: w * g, "The sign is still there"),
     ("07.slope", lambda w, g: abs(w * g), "SNIP"),
     ("07.slope", lambda w, g: g**2, "the slope alone"),
@@ -40,9 +40,9 @@ def norm(x, axis=0):
     ("07.weakest", by(lambda table: table.mean(axis=1)), "some are missing"),
     ("07.weakest", lambda first, second, count: by(mean)(first, second, count + 1), "places of 5"),
 ])
-def test_slips_are_told(id, slip, told):
+def test_slips_are_named(id, slip, message):
     note = mn.check(id, slip)
-    assert not note.right and told in note.text
+    assert not note.right and message in note.text
 
 
 def test_other_right_ways_are_right():

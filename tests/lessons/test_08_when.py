@@ -1,4 +1,4 @@
-"""What lesson 08 says is what lesson 08 shows; what it says in general is held against several seeds."""
+"""What lesson 08 says is what lesson 08 shows; what it says in general is tested with several seeds."""
 
 import numpy as np
 import pytest
@@ -97,24 +97,24 @@ def test_every_trial_ends_at_98_per_cent_with_equal_shares(lesson):
     assert shares["dense3"] < shares["dense1"] < shares["dense2"]  # the small layer keeps most
 
 
-def test_with_equal_shares_during_is_best_and_dice_are_far_behind(lesson, claim):
-    dice, untrained, snip, during, after = (np.mean(lesson.value(f"found[{name!r}]")) for name in (
+def test_with_equal_shares_during_is_best_and_random_is_far_behind(lesson, claim):
+    at_random, untrained, snip, during, after = (np.mean(lesson.value(f"found[{name!r}]")) for name in (
         "before, dice", "before, magnitude", "before, SNIP", "during, cubic", "after"))
     claim.every(during - snip, above=0.01)
     claim.every(during - after, above=0.01)
-    claim.every(snip - dice, above=0.05)
-    claim.every(after - dice, above=0.05)
+    claim.every(snip - at_random, above=0.05)
+    claim.every(after - at_random, above=0.05)
     claim.every(snip - untrained, above=0.05)
     claim.every(lesson.value("found['after'][0] - mn.accuracy(after, digits.val)"), above=0.3)
 
 
 def test_with_equal_shares_that_holds_for_other_seeds(trials, claim):
     before, during, after = (right(trials, name, scope=SHARED) for name in PRESETS)
-    dice = right(trials, "Before", scope=SHARED, criterion="random")
+    at_random = right(trials, "Before", scope=SHARED, criterion="random")
     claim.median(during - before, above=0.005)
     claim.median(during - after, above=0.005)
-    claim.every(before - dice, above=0.05)
-    claim.every(after - dice, above=0.05)
+    claim.every(before - at_random, above=0.05)
+    claim.every(after - at_random, above=0.05)
 
 
 def test_at_95_per_cent_the_moment_hardly_matters(trials, claim):
@@ -158,7 +158,7 @@ def test_snip_looks_at_the_ink_and_its_connections_meet(lesson, claim):
     claim.every(shuffled_border, above=0.2)
     empty = np.array(lesson.value("np.abs(digits.train.x).max(axis=0) == 0"))
     assert empty.any()
-    assert np.array(lesson.value("snips[0.98, False][0].params()[0].mask"))[empty].sum() == 0  # the slope 0
+    assert np.array(lesson.value("snips[0.98, False][0].params()[0].mask"))[empty].sum() == 0  # gradient 0
 
 
 # ---- fast first -----------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def test_step_3_linear_up_to_the_end_ruins_and_cubic_bears_it(trials, claim):
     claim.every(cubic - right(trials), above=-0.03)
 
 
-def test_step_5_dice_that_choose_little_by_little_are_still_dice(trials, claim):
+def test_step_5_gradual_random_pruning_is_still_random(trials, claim):
     claim.every(right(trials) - right(trials, criterion="random"), above=0.2)
 
 
@@ -244,7 +244,7 @@ def test_magnitude_before_training_cuts_the_network_in_two(lesson, claim):
         mn.prune(net, 0.98)
         assert [p.kept for p in net.params() if p.prunable][1] <= 5
         spread = [p.data.std() for p in net.params() if p.prunable]
-        assert spread[1] == min(spread)  # the layer with most inputs: small first weights
+        assert spread[1] == min(spread)  # the layer with most inputs: small initial weights
     trained = float(printed(lesson, "untrained").split("trained: ")[1].split("%")[0])
     claim.every(trained, below=20)  # whatever it answers, it is the same for every digit
 
@@ -302,7 +302,7 @@ def follow(net, schedule, step):
     mn.prune(net, schedule(step.index))
 
 
-@pytest.mark.parametrize("id, slip, told", [
+@pytest.mark.parametrize("id, slip, message", [
     ("08.cubic", lambda step, final, start, stop: final * (1 - (1 - (step - start) / (stop - start)) ** 3),
      "beyond 1"),
     ("08.cubic", lambda step, final, start, stop: final * (1 - (1 - min((step - start) / (stop - start), 1)) ** 3),
@@ -331,6 +331,6 @@ def follow(net, schedule, step):
     ("08.snip", lambda w, g, count: np.abs(w * g) > np.sort(np.abs(w * g), axis=None)[-count], "it keeps 11"),
     ("08.snip", lambda w, g, count: np.abs(w * g), "holds float64"),
 ])
-def test_slips_are_told(id, slip, told):
+def test_slips_are_named(id, slip, message):
     note = mn.check(id, slip)
-    assert not note.right and told in note.text
+    assert not note.right and message in note.text

@@ -1,4 +1,4 @@
-"""What lesson 09 says is what lesson 09 shows; what it says in general is held against several seeds."""
+"""What lesson 09 says is what lesson 09 shows; what it says in general is tested with several seeds."""
 
 import numpy as np
 import pytest
@@ -124,10 +124,10 @@ def test_the_bottleneck_is_in_the_middle(lesson, once, five, claim):
     claim.every(lesson.value(middle(5)) / lesson.value(middle(1)), above=4)
     claim.every([kept(slow)[1] / kept(fast)[1] for fast, slow in zip(once, five, strict=True)], above=4)
     spread = [param.data.std() for param in mn.models.mlp(64, 300, 100, 10, rng=0).params() if param.prunable]
-    assert spread[1] == min(spread)  # many inputs: small first weights
+    assert spread[1] == min(spread)  # many inputs: small initial weights
 
 
-def test_after_one_cut_dice_do_as_well_because_they_leave_no_bottleneck(nets, once, digits, claim):
+def test_after_one_cut_random_does_as_well_because_it_leaves_no_bottleneck(nets, once, digits, claim):
     by_chance = [in_rounds(net, digits, 1, seed, criterion=mn.random) for seed, net in nets.items()]
     claim.median(right(by_chance, digits) - right(once, digits), above=-0.02)
     claim.every([kept(net)[1] for net in by_chance], above=500)  # of 30,000, where 2 % are 600
@@ -182,7 +182,7 @@ def test_cures_help_and_at_90_per_cent_one_cut_is_enough(lesson, nets, once, fiv
     claim.every(right(nets.values(), digits) - less, below=0.03)  # "almost nothing"
 
 
-def test_dice_fail_and_the_mask_from_scratch_does_as_well(lesson, nets, five, digits, claim):
+def test_random_fails_and_the_mask_from_scratch_does_as_well(lesson, nets, five, digits, claim):
     rounds, by_chance, fresh = lesson.value("[mn.accuracy(each, digits.val) for each in (pruned[5], by_dice, fresh)]")
     claim.every(rounds - by_chance, above=0.3)
     claim.every(fresh - rounds, above=-0.03)

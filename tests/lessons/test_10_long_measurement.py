@@ -1,5 +1,5 @@
-"""Every figure that lesson 10 quotes of the long measurement stands in the results that are committed, and these follow
-from what was found by the rules that are told."""
+"""Every figure that lesson 10 quotes from the long measurement is in the committed results, and these follow from the
+measurements by the rules that the lesson states."""
 
 import json
 from statistics import median

@@ -1,4 +1,4 @@
-"""What lesson 10 says is what lesson 10 shows; what it says in general is held against several seeds.  (The figures
+"""What lesson 10 says is what lesson 10 shows; what it says in general is tested with several seeds.  (The figures
 of the long measurement: test_10_long_measurement.py.)"""
 
 import re
@@ -144,9 +144,9 @@ def test_near_inputs_are_kept_together(lesson, short, claim):
 
 
 def test_shuffled_signals_have_tickets_too_but_the_old_one_is_worth_less(lesson, short, short_mixed, mixed, claim):
-    ticket, fresh, dice, old = lesson.value("[mn.accuracy(net, mixed.val) for net in runs.values()]")
+    ticket, fresh, at_random, old = lesson.value("[mn.accuracy(net, mixed.val) for net in runs.values()]")
     claim.every(ticket - fresh, above=0.01)
-    claim.every(fresh - dice, above=0.01)
+    claim.every(fresh - at_random, above=0.01)
     claim.every(ticket - old, above=0.03)
     claim.every(old - fresh, below=0.03)
     claim.every(lead(short_mixed, "ticket", "re-initialised"), above=0.01)
@@ -181,7 +181,7 @@ def test_the_explorer_finds_the_ticket_of_the_lesson(lesson):
     assert lesson.value("explorer.shown.total") == 37
 
 
-def test_who_is_ahead_early_and_who_is_better_than_chance_untrained(short, claim):
+def test_which_is_ahead_early_and_which_is_better_than_chance_untrained(short, claim):
     first, early = (
         {start: np.array([each.trained[start, 0 if start == "dense" else LAST][look] for each in short])
          for start in ("ticket", "re-initialised", "random mask", "dense")} for look in (0, 1))
@@ -252,7 +252,7 @@ def rounds(final, part):
     return np.log(1 - final) / np.log(1 - part)
 
 
-@pytest.mark.parametrize("id, slip, told", [
+@pytest.mark.parametrize("id, slip, message", [
     ("10.rewind", without_biases, "the biases are not"),
     ("10.rewind", everything_back, "has to stay removed"),
     ("10.rewind", only_a_name, "still the trained ones"),
@@ -274,6 +274,6 @@ def rounds(final, part):
     ("10.cost", lambda final, part, steps: (1 + final / part) * steps, "of what is *left*"),
     ("10.cost", lambda final, part, steps: 1 + np.ceil(rounds(final, part)), "a number of trainings"),
 ])
-def test_slips_are_told(id, slip, told):
+def test_slips_are_named(id, slip, message):
     note = mn.check(id, slip)
-    assert not note.right and told in note.text
+    assert not note.right and message in note.text

@@ -1,4 +1,4 @@
-"""What lesson 11 says is what lesson 11 shows; what it says in general is held against several seeds."""
+"""What lesson 11 says is what lesson 11 shows; what it says in general is tested with several seeds."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 
 import minnet as mn
 from minnet.exercises.lesson11 import without
-from minnet.nn.attention import gone, patterns
+from minnet.nn.attention import patterns, removed_heads
 from tests.closeness import assert_close
 from tests.lessons.running import printed, text
 from tests.notebooks import ROOT
@@ -67,7 +67,7 @@ def costs_alone(net, sequences):
 
 
 def layers(net):
-    """Attention and the dense pair behind it fall together."""
+    """Attention and the feed-forward network after it are pruned together."""
     return {path: ids // 2 for path, ids in mn.branches(net).items()}
 
 
@@ -80,7 +80,7 @@ def without_layer(net, layer):
 
 
 def looks_up(net, sequences, layer):
-    """For each head of a layer the share of the question's look that falls on the pair with the answer."""
+    """For each head of a layer, the attention weight from the question to the pair with the answer."""
     letters = sequences.val.x.reshape(-1, 5, 16)[:, :, :8]
     place = np.einsum("npl,nl->np", letters[:, :4], letters[:, 4]).argmax(axis=1)
     with mn.observing() as seen:
@@ -89,8 +89,8 @@ def looks_up(net, sequences, layer):
     return maps[layer][np.arange(len(place)), :, 4, place].mean(axis=0)
 
 
-def told(lesson, id):
-    """What stands in a cell, on one line."""
+def prose(lesson, id):
+    """The text of a cell, on one line."""
     return " ".join(text(lesson, id).split())
 
 
@@ -105,8 +105,8 @@ def test_the_task(lesson, sequences):
     lines = printed(lesson, "task").splitlines()
     assert lines[0] == "b→1 h→6 g→6 c→7 g?  answer: 6"
     for line in lines:
-        told = dict(pair.split("→") for pair in line.split(" ")[:4])
-        assert told[line.split(" ")[4].removesuffix("?")] == line.split()[-1]
+        values = dict(pair.split("→") for pair in line.split(" ")[:4])
+        assert values[line.split(" ")[4].removesuffix("?")] == line.split()[-1]
     x = np.concatenate([part.x for part in (sequences.train, sequences.val, sequences.test)]).reshape(-1, 5, 16)
     y = np.concatenate([part.y for part in (sequences.train, sequences.val, sequences.test)])
     assert np.mean(x[:, :4, 8:].sum(axis=1).argmax(axis=1) == y) == pytest.approx(0.41, abs=0.015)
@@ -149,7 +149,7 @@ def test_one_head_is_needed_and_layer_2_is_not_head_by_head(lesson, nets, sequen
     costs = 100 * np.array([run["cost of a head"] for run in measured["recall"]])
     assert len(costs) == 10
     best = costs.max(axis=2)
-    said = told(lesson, "look-up-after")
+    said = prose(lesson, "look-up-after")
     assert "the needed head was worth 28 to 45 points, and the best of layer 2 at most 2 " in said
     assert [round(best[:, 0].min()), round(best[:, 0].max()), round(best[:, 1].max())] == [28, 45, 2]
 
@@ -181,13 +181,13 @@ def test_half_of_the_heads_go(lesson, nets, sequences, claim):
     whole, pruned, retrained = numbers(printed(lesson, "half"))
     claim.every(whole - pruned, above=10)
     claim.every(whole - retrained, below=1)
-    lesson.run("from minnet.nn.attention import gone as gone_now")
-    assert lesson.value("sum(int(heads.sum()) for heads in gone_now(half))") == 4
+    lesson.run("from minnet.nn.attention import removed_heads")
+    assert lesson.value("sum(int(heads.sum()) for heads in removed_heads(half))") == 4
     lost = []
     for net in nets:
         trial = half(net, sequences, mn.taylor)
-        assert sum(int(lost.sum()) for lost in gone(trial)) == 4
-        assert all(not lost.all() for lost in gone(trial))  # one of each layer stays
+        assert sum(int(lost.sum()) for lost in removed_heads(trial)) == 4
+        assert all(not lost.all() for lost in removed_heads(trial))  # one of each layer stays
         lost.append(right(net, sequences.test) - right(train(trial, sequences, 2), sequences.test))
     claim.every(lost, below=1)
 
@@ -207,7 +207,7 @@ def test_before_retraining_the_ranking_matters_and_after_it_not(lesson, nets, se
 
 
 def test_the_table_of_the_digits_is_the_benchmarks(lesson, measured):
-    runs, said = measured["digits"], told(lesson, "criteria-after")
+    runs, said = measured["digits"], prose(lesson, "criteria-after")
     assert len(runs) == 10
     rows = {f"half of the heads gone by *{name}*": [run["half of the heads"][name] for run in runs]
             for name in ("taylor", "magnitude", "random")}
@@ -259,7 +259,7 @@ def test_time_is_measured_and_the_quoted_figures_are_the_benchmarks(lesson, meas
     assert sizes[0] == sizes[1] > sizes[2] > sizes[3]
     quoted = {(batch, kind): median(run["times as fast"][batch][kind] for run in measured["recall"])
               for batch in ("1", "64") for kind in ("one layer", "half of the heads")}
-    said = told(lesson, "time-after")
+    said = prose(lesson, "time-after")
     assert f"one layer was {quoted['64', 'one layer']:.1f} times as fast for 64 lists" in said
     assert f"and {quoted['1', 'one layer']:.1f} times for a single one" in said
     assert (f"half of the heads {quoted['64', 'half of the heads']:.1f} and "
@@ -320,7 +320,7 @@ def test_the_explorer_shows_what_the_text_points_at(lesson, claim):
 # ---- pitfalls ---------------------------------------------------------------------------------------------
 
 
-def test_the_sharpest_maps_belong_to_heads_that_nobody_needs_alone(lesson, nets, sequences, claim):
+def test_the_sharpest_maps_belong_to_heads_that_are_not_needed_alone(lesson, nets, sequences, claim):
     rows = [numbers(line) for line in printed(lesson, "sharp").splitlines()]
     first, second = ([row[2] for row in rows if row[0] == layer] for layer in (1, 2))
     claim.every(min(second) - max(first), above=0)
@@ -344,22 +344,22 @@ def test_magnitude_can_be_fooled(lesson, nets, sequences, claim):
     lead = []
     for net in nets:
         needed = HEADS[costs_alone(net, sequences).argmax()]
-        twin = net.copy()
+        copy = net.copy()
         for layer, head in HEADS:
             if (layer, head) != needed:
-                part, at = attention(twin)[layer - 1], head - 1
+                part, at = attention(copy)[layer - 1], head - 1
                 for array, by in ((part.q.data[:, at], 4), (part.q_bias.data[at], 4),
                                   (part.k.data[:, at], 1 / 4), (part.k_bias.data[at], 1 / 4)):
                     array *= by
-        assert_close(twin(sequences.val.x), net(sequences.val.x))
-        sizes = dict(zip(HEADS, mn.rank(twin, structure=mn.along("head")).score, strict=True))
+        assert_close(copy(sequences.val.x), net(sequences.val.x))
+        sizes = dict(zip(HEADS, mn.rank(copy, structure=mn.along("head")).score, strict=True))
         lead.append(min(size for one, size in sizes.items() if one != needed) / sizes[needed] - 1)
     claim.every(lead, above=0)  # the needed head is the one that goes
 
 
 def test_the_width_stays(lesson, nets):
-    silent, alone = (numbers(line) for line in printed(lesson, "norm").splitlines())
-    assert silent[:2] != alone
+    without_head, alone = (numbers(line) for line in printed(lesson, "norm").splitlines())
+    assert without_head[:2] != alone
     trial = nets[0].copy()
     mn.prune(trial, 0.5, structure=mn.along("out"), scope=mn.layer)
     small = mn.compact(trial)
@@ -369,7 +369,7 @@ def test_the_width_stays(lesson, nets):
 
 def test_the_control_from_scratch(lesson, measured, sequences, claim):
     reached = 100 * median(run["one layer from scratch"] for run in measured["recall"])
-    assert f"also reaches {reached:.1f} %" in told(lesson, "norm-after")
+    assert f"also reaches {reached:.1f} %" in prose(lesson, "norm-after")
     made = [mn.models.tiny_transformer(tokens=5, n_in=16, n_out=8, blocks=1, rng=seed) for seed in SEEDS[:3]]
     claim.every([right(train(net, sequences, 6, seed), sequences.test) for seed, net in zip(SEEDS, made, strict=False)],
                 above=99)

@@ -1,4 +1,4 @@
-"""What lesson 12 says is what lesson 12 shows; what it says in general is held against several seeds."""
+"""What lesson 12 says is what lesson 12 shows; what it says in general is tested with several seeds."""
 
 import itertools
 import json
@@ -28,18 +28,18 @@ def sparse(seed, sparsity=0.98):
 
 
 def train(digits, seed, way, *, start=0.3, every=25, sparsity=0.98, stop=750):
-    net, dice = sparse(seed, sparsity), np.random.default_rng(seed)
+    net, rng = sparse(seed, sparsity), np.random.default_rng(seed)
     fraction = mn.drop_fraction(start, stop=stop) if stop else lambda step: start
     for step in mn.steps(net, digits.train, count=1000, rng=seed):
         if way != "stays" and (step.index + 1) % every == 0:
             part = fraction(step.index + 1)
-            mn.set_step(net, part, rng=dice) if way == "SET" else mn.rigl_step(net, part)
+            mn.set_step(net, part, rng=rng) if way == "SET" else mn.rigl_step(net, part)
     return net
 
 
 @pytest.fixture(scope="module")
 def ways(digits):
-    """A network for each seed and each way."""
+    """A network for each seed and each method."""
     return {way: [train(digits, seed, way) for seed in SEEDS] for way in ("stays", "SET", "RigL")}
 
 
@@ -80,7 +80,7 @@ def test_every_way_has_as_many_weights_in_the_end(lesson):
     assert counts[:3] == [[1003] * 3] * 3 and all(abs(count - 1003) <= 2 for count in counts[3])
 
 
-def test_the_fraction_falls_to_nothing(lesson):
+def test_the_fraction_decreases_to_zero(lesson):
     assert printed(lesson, "fraction").strip() == "['30%', '22%', '8%', '0%', '0%']"
 
 
@@ -136,7 +136,7 @@ def test_what_the_text_reads_from_the_table(benchmark, claim):
         return np.subtract(*(figures(benchmark, data, f"{sparsity}% {each}") for each in (way, other)))
 
     for way in ("SET", "RigL"):
-        claim.median(lead("digits", 95, "static", way), above=-1)  # nobody needs to move
+        claim.median(lead("digits", 95, "static", way), above=-1)  # no update is needed
     for data in ("digits", "mnist1d"):
         gains, looks = ([lead(data, sparsity, "RigL", other) for sparsity in (95, 98, 99)]
                         for other in ("static", "SET"))
@@ -246,7 +246,7 @@ def test_moving_until_the_end_costs(lesson, right, digits, claim):
     assert all(f"{each:.1%}" in printed(lesson, "late") for each in here)
 
 
-def test_what_has_just_grown_falls_again(lesson, claim):
+def test_what_has_just_grown_is_dropped_again(lesson, claim):
     parts = [lesson.value(f"survivors({every})") for every in (1, 25, 100)]
     claim.every(parts[0], below=0.005)  # nothing
     claim.every(parts[1], below=0.1)
@@ -314,7 +314,7 @@ def test_controls_that_the_text_names_exist(lesson):
     assert {"Train all four", "Step", "Every … steps", "Seed", "Look at"} <= labels
 
 
-# ---- exercises: each slip is told by its name -----------------------------------------------------------
+# ---- exercises: each mistake is named ---------------------------------------------------------------------
 
 
 def fraction(step, start, stop, turn=np.pi):
@@ -324,25 +324,25 @@ def fraction(step, start, stop, turn=np.pi):
 def move(w, gradient, mask, count, *, among_all=False, signed=False, steep=True, late=False, keep=False, every=False):
     used, free = np.flatnonzero(mask), np.flatnonzero(~mask)
     size = w if signed else np.abs(w)
-    fallen = np.argsort(size)[:count] if among_all else used[np.argsort(size[used])[:count]]
+    dropped = np.argsort(size)[:count] if among_all else used[np.argsort(size[used])[:count]]
     w, mask = w.copy(), mask.copy()
     if late:
-        mask[fallen] = False
+        mask[dropped] = False
         free = np.flatnonzero(~mask)
-    slope = np.abs(gradient) if steep else gradient
-    grown = np.argsort(-slope)[:count] if every else free[np.argsort(-slope[free])[:count]]
+    size_of_gradient = np.abs(gradient) if steep else gradient
+    grown = np.argsort(-size_of_gradient)[:count] if every else free[np.argsort(-size_of_gradient[free])[:count]]
     if not keep:
         w[grown] = 0
-    mask[fallen], mask[grown] = False, True
+    mask[dropped], mask[grown] = False, True
     return w, mask
 
 
-@pytest.mark.parametrize("id, slip, told", [
+@pytest.mark.parametrize("id, slip, message", [
     ("12.fraction", fraction, "the cosine rises again"),
     ("12.fraction", lambda step, start, stop: fraction(step, start, stop, 180) if step < stop else 0, "radians"),
     ("12.fraction", lambda step, start, stop: start * max(1 - step / stop, 0), "straight line"),
     ("12.fraction", lambda step, start, stop: start, "it should be"),
-    ("12.move", lambda w, g, m, n: move(w, g, m, n, among_all=True), "Only those in use can fall"),
+    ("12.move", lambda w, g, m, n: move(w, g, m, n, among_all=True), "Only those in use can be dropped"),
     ("12.move", lambda w, g, m, n: move(w, g, m, n, signed=True), "small without the sign"),
     ("12.move", lambda w, g, m, n: move(w, g, m, n, steep=False), "whatever its sign"),
     ("12.move", lambda w, g, m, n: move(w, g, m, n, keep=True), "starts from 0"),
@@ -356,12 +356,12 @@ def move(w, gradient, mask, count, *, among_all=False, signed=False, steep=True,
     ("12.cost", lambda density, every: density + 1 / 3 / every, "*instead*"),
     ("12.cost", lambda density, every: density / every, "it should be"),
 ])
-def test_slips_are_told(id, slip, told):
+def test_slips_are_named(id, slip, message):
     note = mn.check(id, slip)
-    assert not note.right and told in note.text
+    assert not note.right and message in note.text
 
 
-def test_growing_where_something_has_just_fallen_is_told():
+def test_growing_where_a_weight_was_just_dropped_is_named():
     def late(w, gradient, mask, count):
         gradient = gradient + 10 * mask  # so steep where a weight is in use that it would grow there again
         return move(w, gradient, mask, count, late=True)

@@ -17,7 +17,7 @@ display(slider, sentence, output)
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs a notebook made of the given cells and hands what it found to `look`."""
+    """Runs a notebook of the given cells and passes what it found to `look`."""
     def run(look, *cells):
         folder = tmp_path / "written"
         folder.mkdir()
@@ -40,7 +40,7 @@ def test_a_test_can_move_a_slider_and_ask_for_values(run):
     assert texts == ["90% removed"]
 
 
-@pytest.mark.parametrize("cell, told", [
+@pytest.mark.parametrize("cell, message", [
     ("1 / 0", "cell 1: ZeroDivisionError"),
     ("import warnings; warnings.warn('look out')", "cell 1 wrote to stderr"),
     ("with output: 1 / 0", "widget OutputModel: ZeroDivisionError"),
@@ -49,9 +49,9 @@ def test_a_test_can_move_a_slider_and_ask_for_values(run):
     ("__import__('os').write(2, b'Warning: from C')", "the kernel logged"),
     ("import urllib.request; urllib.request.urlopen('http://example.org')", "must work without the internet"),
 ])
-def test_sees_a_problem(run, cell, told):
+def test_sees_a_problem(run, cell, message):
     problems = run(lambda lesson: lesson.problems(), SLIDER, cell, "unreached = True")
-    assert any(told in problem for problem in problems), problems
+    assert any(message in problem for problem in problems), problems
 
 
 def test_run_all_stops_where_a_cell_fails(run):

@@ -35,13 +35,13 @@ def test_every_kind_is_tried():
 @every_layer
 def test_leaves_its_input_alone(kind, masked):
     for layer, x in examples(kind, masked):
-        before, dice = x.copy(), np.random.default_rng(1)
-        y, back = layer.forward(x, dice)
+        before, rng = x.copy(), np.random.default_rng(1)
+        y, back = layer.forward(x, rng)
         answer, dy = y.copy(), np.ones_like(y)
         back(dy)
         np.testing.assert_array_equal(x, before)
         np.testing.assert_array_equal(dy, np.ones_like(y))
-        np.testing.assert_array_equal(y, answer)  # the way back does not write into the answer
+        np.testing.assert_array_equal(y, answer)  # the backward pass does not write into the output
 
 
 @every_layer
@@ -68,7 +68,7 @@ def test_takes_read_only_and_strided_input(kind, masked):
             y, back = layer.forward(form)
             assert_close(y, expected, terms=1)
             assert back(np.ones_like(y)).shape == x.shape
-            back(np.broadcast_to(np.float32(1), y.shape))  # so does the way back
+            back(np.broadcast_to(np.float32(1), y.shape))  # so does the backward pass
 
 
 @every_layer
@@ -100,9 +100,9 @@ def test_empty_batch_goes_back_too(kind, masked):
 @every_layer
 def test_a_copy_is_equal_and_separate(kind, masked):
     for layer, x in examples(kind, masked):
-        twin, before = layer.copy(), layer(x)
-        np.testing.assert_array_equal(twin(x), before)
-        shake(twin, np.random.default_rng(2))
+        copy, before = layer.copy(), layer(x)
+        np.testing.assert_array_equal(copy(x), before)
+        shake(copy, np.random.default_rng(2))
         np.testing.assert_array_equal(layer(x), before)
 
 
@@ -191,15 +191,15 @@ def test_dropconnect_silences_weights_and_keeps_the_mean():
     layer = mn.Dense(200, 300, drop=0.25, rng=0)
     eye = np.eye(200, dtype=np.float32)  # each row of the answer is then a row of the weight
     y, back = layer.forward(eye, rng)
-    silenced = y == 0
-    assert abs(silenced.mean() - 0.25) < 0.01
-    assert_close(y[~silenced], (layer.weight.data / np.float32(0.75))[~silenced])
+    dropped = y == 0
+    assert abs(dropped.mean() - 0.25) < 0.01
+    assert_close(y[~dropped], (layer.weight.data / np.float32(0.75))[~dropped])
     back(np.ones_like(y))
-    np.testing.assert_array_equal(layer.weight.grad == 0, silenced)  # whoever was silent learns nothing
+    np.testing.assert_array_equal(layer.weight.grad == 0, dropped)  # a dropped weight gets no gradient
     assert_close(layer(eye), layer.weight.data)  # no random numbers in predicting
 
 
-def test_dropout_shows_its_dice_on_the_way_back():
+def test_dropout_shows_its_mask_in_the_backward_pass():
     x = np.ones((50, 100), np.float32)
     y, back = mn.Dropout(0.3).forward(x, np.random.default_rng(0))
     np.testing.assert_array_equal(back(np.ones_like(y)), y)

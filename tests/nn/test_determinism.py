@@ -1,4 +1,4 @@
-"""The same seed gives the same network, bit for bit, in any process; NumPy's global dice are never touched."""
+"""The same seed gives the same network, bit for bit, in any process; NumPy's global generator is never used."""
 
 import os
 import subprocess
@@ -42,8 +42,8 @@ def test_two_processes_agree_to_the_bit():
     assert len(digests.pop()) == 64
 
 
-def test_global_dice_are_left_alone():
-    before = np.random.get_state()  # noqa: NPY002 - this is what nobody else may touch
+def test_the_global_generator_is_unchanged():
+    before = np.random.get_state()  # noqa: NPY002 - the state that must not change
     for make in MODELS.values():
         net = make()
         x = batch_for(net, 8, np.random.default_rng(0))
@@ -77,7 +77,7 @@ def test_dropout_does_not_change_the_batches():
     np.testing.assert_array_equal(seen[0.0], seen[0.5])
 
 
-def test_dice_may_be_a_generator_or_a_seed():
+def test_rng_may_be_a_generator_or_a_seed():
     a = mn.models.mlp(4, 3, 2, rng=7)
     b = mn.models.mlp(4, 3, 2, rng=np.random.default_rng(7))
     assert all(np.array_equal(p.data, q.data) for p, q in zip(a.params(), b.params(), strict=True))

@@ -21,7 +21,7 @@ def check(net, x, rng, masked, **entries):
     dx = back(c)
 
     def loss():
-        return float((net.forward(x, np.random.default_rng(7))[0] * c).sum())  # the same dice each time
+        return float((net.forward(x, np.random.default_rng(7))[0] * c).sum())  # the same seed each time
 
     errors = [worst_error(loss, x, dx, rng, **entries)]
     for param in net.params():

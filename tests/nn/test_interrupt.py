@@ -15,7 +15,7 @@ def numbers(net):
 
 @pytest.fixture
 def alarm():
-    """``alarm(seconds)`` raises KeyboardInterrupt in this thread after so many seconds, as Ctrl-C does."""
+    """``alarm(seconds)`` raises KeyboardInterrupt in this thread after some seconds, as Ctrl-C does."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         pytest.skip("this system has no interval timer to interrupt with")
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)

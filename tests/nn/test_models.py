@@ -46,7 +46,7 @@ def test_same_seed_same_network(name):
 
 
 def test_first_answers_are_modest():
-    """Fresh networks neither explode nor fall silent: scores of random input are of the order of one."""
+    """Activations of untrained networks neither explode nor vanish: logits of random input are of order one."""
     for name in MODELS:
         net = MODELS[name]()
         spread = net(batch_for(net, 200, np.random.default_rng(0))).std()

@@ -28,7 +28,7 @@ every_optimiser = pytest.mark.parametrize("name", ALL)
 
 
 class Trial:
-    """A network whose gradients we hand in ourselves."""
+    """A network whose gradients we set ourselves."""
 
     def __init__(self, optimiser, net=None):
         self.net = net or mn.models.mlp(7, 6, 5, rng=0)
@@ -125,7 +125,7 @@ def test_removed_weights_do_not_move(name):
 
 @pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov", "adam"])  # the others move without a gradient
 def test_momentum_of_removed_weights_is_dead(name):
-    """Given back, a weight stands still until a gradient moves it: no momentum survived the removal."""
+    """A restored weight does not change until a gradient moves it: no momentum survived the pruning."""
     rng, trial = np.random.default_rng(2), Trial(ALL[name])
     for _ in range(5):
         trial.step(random_gradients(trial.net, rng))
@@ -143,7 +143,7 @@ def test_momentum_of_removed_weights_is_dead(name):
 
 @every_optimiser
 def test_every_model_trains_on_a_few_samples(name, claim):
-    """With each recipe the loss of 20 samples falls on the two most different networks."""
+    """Each optimiser reduces the loss on 20 samples, for the two most different networks."""
     for model in ("residual_mlp", "tiny_transformer"):
         rng, net = np.random.default_rng(3), MODELS[model]()
         data = rng.normal(0, 0.3, (20, 64)).astype(np.float32), rng.integers(0, 10, 20)

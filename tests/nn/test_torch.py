@@ -53,7 +53,7 @@ def tensors(net):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_layer(kind):
     if kind.__name__ not in THEIRS:
-        pytest.skip(f"nobody has written down yet what {kind.__name__} is in PyTorch")
+        pytest.skip(f"there is no PyTorch counterpart of {kind.__name__} in this test yet")
     rng, worst = np.random.default_rng(0), 0.0
     for trial in range(200):
         layer, x = kind.example(rng)

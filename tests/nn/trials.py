@@ -41,7 +41,7 @@ def remove_some(net, rng):
 
 def numerical(function, array, entries, step):
     """Central differences of a scalar function with respect to some entries (flat indices) of an array."""
-    slopes = np.empty(len(entries))
+    gradient = np.empty(len(entries))
     for place, entry in enumerate(entries):
         here = np.unravel_index(entry, array.shape)
         before = array[here]
@@ -50,8 +50,8 @@ def numerical(function, array, entries, step):
         array[here] = before - step
         below = function()
         array[here] = before
-        slopes[place] = (above - below) / (2 * step)
-    return slopes
+        gradient[place] = (above - below) / (2 * step)
+    return gradient
 
 
 def worst_error(function, array, gradient, rng, all_up_to=2000, beyond=200):
@@ -64,9 +64,9 @@ def worst_error(function, array, gradient, rng, all_up_to=2000, beyond=200):
     if not len(entries):
         return 0.0
     analytic = gradient.reshape(-1)[entries]
-    slopes = numerical(function, array, entries, 1e-5)
-    scale = max(1.0, np.abs(slopes).max())
-    error = np.abs(analytic - slopes) / scale
+    measured = numerical(function, array, entries, 1e-5)
+    scale = max(1.0, np.abs(measured).max())
+    error = np.abs(analytic - measured) / scale
     doubtful = np.flatnonzero(error > 1e-8)
     if len(doubtful):
         finer = numerical(function, array, entries[doubtful], 1e-7)

@@ -153,14 +153,14 @@ def test_compact_of_the_models_predicts_the_same(model, s):
     assert sum(p.size for p in small.params()) < sum(p.size for p in net.params())
 
 
-def test_a_branch_that_is_gone_no_longer_holds_the_width():
+def test_a_removed_branch_no_longer_pins_the_width():
     net = mn.models.residual_mlp(6, 8, 2, 3, rng=0)
     mn.prune(net, 1.0, structure=mn.branches)
     mn.prune(net, {"dense1": 0.75}, structure=mn.along("out"))
     assert [p.shape for p in mn.compact(net).params()] == [(6, 2), (2,), (2, 3), (3,)]
 
 
-def test_what_goes_is_gone_and_said():
+def test_what_is_deleted_is_reported():
     net = mn.models.mlp(10, 8, 6, 3, rng=0)
     mn.prune(net, 0.5, structure=mn.along("out"), scope=mn.layer)
     small = mn.compact(net)

@@ -57,7 +57,7 @@ def loss(net, x, y):
     return mn.cross_entropy(net(x), y)[0]
 
 
-def slope(net, param, index, x, y, h=1e-5):
+def derivative(net, param, index, x, y, h=1e-5):
     """Central difference of the loss along one weight."""
     old, values = param.data[index], []
     for moved in (old + h, old - h):
@@ -68,7 +68,7 @@ def slope(net, param, index, x, y, h=1e-5):
 
 
 def what_flows_into(net, path, x):
-    """For each sample (and place, and token) the numbers that meet the weight, by hand: {name of the input: number}."""
+    """What each sample (and position, and token) feeds into the weight, by hand: {name of the input: number}."""
     layer, values = next(layer for name, layer in net.walk() if path.rpartition(".")[0] == name), x
     for other in net.layers:
         if other is layer:
@@ -115,10 +115,11 @@ def by_definition(name, net, param, index, x, y):
     w = param.data[index]
     source, target = ends(param, index)
     if name in ("gradient", "taylor", "snip"):
-        g = slope(net, param, index, x, y)
+        g = derivative(net, param, index, x, y)
         return {"gradient": abs(g), "taylor": (w * g) ** 2, "snip": abs(w * g)}[name]
     if name == "obd":
-        return w**2 / 2 * np.mean([slope(net, param, index, x[n : n + 1], y[n : n + 1]) ** 2 for n in range(SAMPLES)])
+        gradients = [derivative(net, param, index, x[n : n + 1], y[n : n + 1]) for n in range(SAMPLES)]
+        return w**2 / 2 * np.mean(np.square(gradients))
     if name == "wanda":
         return abs(w) * np.sqrt(sum(row[source] ** 2 for row in what_flows_into(net, param.path, x)))
     if name == "apoz":

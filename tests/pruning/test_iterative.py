@@ -38,12 +38,12 @@ def test_rounds_reach_the_sparsity_at_equal_budget_and_never_look_back(digits, t
             assert 1 - one.sparsity == pytest.approx(left, abs=1 / 1776)
             assert np.isfinite(one.loss)
             gone = now
-        claim.every(one.accuracy, above=0.2, below=1)  # it does not guess
+        claim.every(one.accuracy, above=0.2, below=1)  # better than chance
         assert one.accuracy == mn.accuracy(net, digits.val)
         assert sum(spent) == 2 * 34 and len(spent) == rounds and max(spent) - min(spent) <= 1
 
 
-def test_rounds_do_not_spend_their_budget_on_units_that_are_gone(digits, trained):
+def test_rounds_do_not_spend_their_budget_on_pruned_units(digits, trained):
     net = trained.copy()
     mn.prune(net, 0.5, structure=mn.along("out"))
     first = (~net.params()[0].mask.any(axis=0)).sum()
@@ -93,10 +93,10 @@ def test_sensitivity_looks_at_one_part_of_the_data_and_measures_on_another(digit
     net = trained.copy()
     mn.prune(net, {"dense1": 0.8}, mn.wanda, data=digits.train)
     assert scan["dense1"] == [mn.accuracy(trained, digits.val), mn.accuracy(net, digits.val)]
-    other, twin = mn.sensitivity(trained, digits.val, (0, 0.8), criterion=mn.wanda), trained.copy()
-    mn.prune(twin, {"dense1": 0.8}, mn.wanda, data=digits.val)
-    assert other["dense1"] == [scan["dense1"][0], mn.accuracy(twin, digits.val)]
-    assert not np.array_equal(twin.params()[0].mask, net.params()[0].mask)
+    other, copy = mn.sensitivity(trained, digits.val, (0, 0.8), criterion=mn.wanda), trained.copy()
+    mn.prune(copy, {"dense1": 0.8}, mn.wanda, data=digits.val)
+    assert other["dense1"] == [scan["dense1"][0], mn.accuracy(copy, digits.val)]
+    assert not np.array_equal(copy.params()[0].mask, net.params()[0].mask)
 
 
 @pytest.mark.parametrize("s", [0.0, 0.5, 0.9, 0.99])
@@ -129,8 +129,8 @@ def test_after_a_cut_nothing_comes_back(trained):
         param.mask = None
     assert all(np.array_equal(p.mask, old) for p, old in zip(net.params(), masks, strict=True) if old is not None)
     assert mn.sparsity(net) == pytest.approx(0.9, abs=1e-3)
-    for twin in (net, net.copy(), net.astype("float64"), mn.compact(net)):
-        weight = twin.params()[0]
+    for copy in (net, net.copy(), net.astype("float64"), mn.compact(net)):
+        weight = copy.params()[0]
         weight.mask = None
         assert weight.mask is not None and not weight.data[~weight.mask].any()
     ranking = mn.rank(net)

@@ -41,7 +41,7 @@ def test_the_suite_tries_every_structure_there_is_in_every_scope():
 
 @cases(400, 10_000)
 @given(st.sampled_from(FITTING), SPARSITIES, st.integers(0, 3), st.integers(0, 50))
-def test_exactly_the_rounded_number_of_units_falls_and_exactly_the_lowest(case, s, levels, seed):
+def test_exactly_the_rounded_number_of_units_is_pruned_and_exactly_the_lowest(case, s, levels, seed):
     name, structure, scope = case
     structure, scope = STRUCTURES[structure], SCOPES[scope]
     net = some_net(name, seed, levels)
@@ -49,9 +49,9 @@ def test_exactly_the_rounded_number_of_units_falls_and_exactly_the_lowest(case, 
     slow = Slow(net, structure, scope, {p.path: np.abs(p.data) for p in net.params()})
     mn.prune(net, s, structure=structure, scope=scope)
     expect(net, slow.masks(slow.lowest(s)), numbers)
-    gone, fixed = slow.gone(masks_of(net)), slow.fixed()
+    pruned, fixed = slow.pruned(masks_of(net)), slow.fixed()
     for units in slow.members().values():
-        assert len(gone & set(units)) == min(round(s * len(units)), len(set(units) - fixed))
+        assert len(pruned & set(units)) == min(round(s * len(units)), len(set(units) - fixed))
 
 
 @cases(100, 2_000)
@@ -61,10 +61,10 @@ def test_every_window_loses_its_rounded_share(name, m, s, levels, seed):
     mn.prune(net, s, scope=mn.window(m))
     for param in net.params():
         if param.prunable:
-            gone = param.matrix(~masks_of(net)[param.path])  # inputs × outputs
-            for start in range(0, len(gone), m):
-                width = min(m, len(gone) - start)
-                assert np.all(gone[start : start + m].sum(axis=0) == round(s * width))
+            pruned = param.matrix(~masks_of(net)[param.path])  # inputs × outputs
+            for start in range(0, len(pruned), m):
+                width = min(m, len(pruned) - start)
+                assert np.all(pruned[start : start + m].sum(axis=0) == round(s * width))
 
 
 def test_two_of_four_go_in_every_weight_of_a_transformer_and_of_a_convolution():
@@ -98,7 +98,7 @@ def test_masks_are_nested_and_the_slider_goes_both_ways(case, two, levels):
 
 @cases(100, 1_000)
 @given(st.sampled_from(sorted(NETS)), st.data())
-def test_no_sequence_of_prunes_restores_anything_or_forgets_what_is_gone(name, data):
+def test_no_sequence_of_prunes_restores_anything_or_forgets_what_is_pruned(name, data):
     net = some_net(name)
     numbers = [p.data.copy() for p in net.params()]
     choices = [(structure, scope) for which, structure, scope in FITTING if which == name]
@@ -109,8 +109,8 @@ def test_no_sequence_of_prunes_restores_anything_or_forgets_what_is_gone(name, d
         mn.prune(net, s, criterion, STRUCTURES[structure], SCOPES[scope], rng=0)
         after = masks_of(net)
         assert not any(np.any(after[path] & ~before[path]) for path in before)
-        old, new = slow.gone(before), slow.gone(after)
-        for units in slow.members().values():  # what was gone counts, and the rest of the budget is spent on the living
+        old, new = slow.pruned(before), slow.pruned(after)
+        for units in slow.members().values():  # pruned units count, and the rest of the budget is spent on the others
             wanted = max(len(old & set(units)), round(s * len(units)))
             if slow.keeps_one:
                 wanted = min(wanted, len(units))
@@ -132,11 +132,11 @@ def test_every_criterion_ranks_every_structure(name, structure, criterion):
     scores = evidence.scores(net, criterion, data, rng=5)
     slow = Slow(net, STRUCTURES[structure], mn.layer, scores)
     mn.prune(net, 0.5, criterion, STRUCTURES[structure], mn.layer, data=data, rng=5)
-    gone, fixed = slow.gone(masks_of(net)), slow.fixed()
+    pruned, fixed = slow.pruned(masks_of(net)), slow.fixed()
     for units in slow.members().values():
-        assert len(gone & set(units)) == min(round(0.5 * len(units)), len(set(units) - fixed))
-    for unit in gone:  # nobody who fell was better than a neighbour who was left (sums in another order may differ)
-        left = [other for other in slow.members()[slow.group[unit]] if other not in gone]
+        assert len(pruned & set(units)) == min(round(0.5 * len(units)), len(set(units) - fixed))
+    for unit in pruned:  # no pruned unit was better than one that is kept (up to the order of sums)
+        left = [other for other in slow.members()[slow.group[unit]] if other not in pruned]
         assert all(slow.score[unit] <= slow.score[other] * (1 + 1e-6) + 1e-12 for other in left)
 
 
@@ -188,13 +188,13 @@ def test_new_functions_in_the_two_files_are_public_and_known_by_name(monkeypatch
 
 def test_the_one_unit_that_a_layer_keeps_is_alive():
     net = small_net(0)
-    for seed in range(20):  # whatever the dice say, a removed neuron is not the one that is kept
+    for seed in range(20):  # for no seed is the neuron that must be kept an already pruned one
         mn.prune(net, 0.05 * seed, "random", mn.along("out"), mn.layer, rng=seed)
     mn.prune(net, 1.0, "random", mn.along("out"), rng=99)
     assert [p.mask.any(axis=0).sum() for p in net.params() if p.prunable and p.mask is not None] == [1, 1]
 
 
-def test_a_layer_that_is_gone_altogether_counts_and_stays_gone():
+def test_a_layer_that_is_pruned_completely_counts_and_stays_pruned():
     net = small_net(0)
     mn.prune(net, {"dense1": 1.0})
     mn.prune(net, 11 / 16, structure=mn.along("out"))
@@ -202,14 +202,14 @@ def test_a_layer_that_is_gone_altogether_counts_and_stays_gone():
     assert (~w1.mask.any(axis=0)).sum() == 9 and (~w2.mask.any(axis=0)).sum() == 2
 
 
-def test_of_equals_the_lower_index_falls():
+def test_among_equals_the_lower_index_is_pruned():
     net = small_net(0, levels=1)
     mn.prune(net, 0.25, scope=mn.layer)
     mask = net.params()[0].mask.ravel()
     assert not mask[:27].any() and mask[27:].all()
 
 
-def test_units_that_are_gone_count_and_come_first():
+def test_pruned_units_count_and_come_first():
     net = small_net(0)
     mn.prune(net, 0.5, criterion=mn.random, rng=0)
     first = [p.mask for p in net.params()]
@@ -220,7 +220,7 @@ def test_units_that_are_gone_count_and_come_first():
     assert removed_weights(net) == round(0.6 * 206)
 
 
-def test_a_neuron_falls_with_its_bias_and_the_last_layer_is_left_alone():
+def test_a_neuron_is_pruned_with_its_bias_and_the_last_layer_is_left_alone():
     net = small_net(0)
     mn.prune(net, 0.5, structure=mn.along("out"))
     w1, b1, _, b2, w3, b3 = net.params()
@@ -273,7 +273,7 @@ def test_sparsity_by_layer_for_heads_and_neurons():
         mn.prune(net, {"dense1": 0.5}, structure=mn.along("head"))
 
 
-def test_a_unit_that_no_group_holds_never_falls():
+def test_a_unit_in_no_group_is_never_pruned():
     def first_layers(net):
         return {p.path: np.full((1,) * p.data.ndim, -1 if p.path.startswith("dense3") else 0) for p in net.params()}
 

@@ -1,4 +1,4 @@
-"""Growing back: exact counts in every table, who falls, who grows, and that nothing that grows brings a past along."""
+"""Dynamic sparse training: exact counts, which weights are dropped and grown, and that a grown one starts from zero."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_every_table_keeps_its_number_of_weights_and_moves_the_rounded_fraction(
 
 
 @every_step
-def test_the_nearest_to_zero_fall(name):
+def test_the_smallest_magnitudes_are_dropped(name):
     net = sparse(small_net(0))
     before, sizes = masks_of(net), {p.path: np.abs(p.data) for p in net.params()}
     STEPS[name](net, 0.4)
@@ -60,15 +60,15 @@ def test_the_nearest_to_zero_fall(name):
 
 def test_rigl_grows_where_the_gradient_is_largest():
     net = sparse(small_net(0))
-    before, slope = masks_of(net), {p.path: np.abs(p.grad) for p in net.params()}
+    before, gradient = masks_of(net), {p.path: np.abs(p.grad) for p in net.params()}
     mn.rigl_step(net, 0.4)
     for param in weights(net):
         free = ~before[param.path]
-        assert slope[param.path][free & param.mask].min() >= slope[param.path][free & ~param.mask].max()
+        assert gradient[param.path][free & param.mask].min() >= gradient[param.path][free & ~param.mask].max()
 
 
 def test_rigl_looks_at_the_gradient_of_the_batch_just_trained_on():
-    """At the weight 0 the slope that it grows by is the slope that can be measured."""
+    """The gradient by which a weight grows is the numerical gradient at the weight 0."""
     net, (x, y) = small_net(0).astype("float64"), batch_for(small_net(0))
     mn.prune(net, 0.6, "random", scope=mn.layer, rng=0)
     for param in net.params():  # away from the kink of a neuron whose sum is exactly 0
@@ -77,20 +77,20 @@ def test_rigl_looks_at_the_gradient_of_the_batch_just_trained_on():
     for _ in mn.steps(net, (x, y), mn.SGD(0.0), count=1, batch=len(x), rng=0):
         mn.rigl_step(net, 0.3)
     for param, other in zip(weights(net), weights(still), strict=True):
-        slopes, free = np.zeros(other.shape), ~before[other.path]
+        measured, free = np.zeros(other.shape), ~before[other.path]
         for place in zip(*np.nonzero(free), strict=True):
             losses = []
             for tiny in (1e-5, -1e-5):
                 trial = still.copy()
-                twin = next(p for p in trial.params() if p.path == other.path)
+                copied = next(p for p in trial.params() if p.path == other.path)
                 mask, data = before[other.path].copy(), other.data.copy()
                 mask[place], data[place] = True, tiny
-                twin.mask, twin.data = mask, data
+                copied.mask, copied.data = mask, data
                 losses.append(mn.cross_entropy(trial(x), y)[0])
-            slopes[place] = abs(losses[0] - losses[1]) / 2e-5
+            measured[place] = abs(losses[0] - losses[1]) / 2e-5
         grown = free & param.mask
         assert grown.sum() == round(0.3 * before[other.path].sum()) > 0
-        assert slopes[grown].min() >= slopes[free & ~grown].max() - 1e-6
+        assert measured[grown].min() >= measured[free & ~grown].max() - 1e-6
 
 
 def test_set_grows_everywhere_with_equal_chances_and_by_its_seed():
@@ -112,7 +112,7 @@ def test_set_grows_everywhere_with_equal_chances_and_by_its_seed():
 
 
 @every_step
-def test_equal_weights_and_gradients_still_move_exactly_so_many(name):
+def test_equal_weights_and_gradients_still_move_exactly_that_many(name):
     net = small_net(0, levels=1)
     mn.prune(net, 0.7, "random", scope=mn.layer, rng=0)
     for param in net.params():
@@ -122,7 +122,7 @@ def test_equal_weights_and_gradients_still_move_exactly_so_many(name):
     assert [param.kept for param in weights(net)] == kept
 
 
-def test_a_table_that_is_whole_stays_whole_and_a_nearly_full_one_moves_what_it_can():
+def test_a_dense_array_stays_dense_and_a_nearly_dense_one_moves_what_it_can():
     net = small_net(0)
     first, _, second = (p for p in net.params() if "weight" in p.path)
     mask = np.ones(first.shape, bool)
@@ -203,11 +203,11 @@ def test_what_is_restored_by_hand_has_no_past_either():
     for param, gradient in zip(net.params(), gradients, strict=True):
         param.grad = gradient
     run.collect()
-    run.forget(memory)
+    run.reset_restored(memory)
     assert was.any() and not memory[was].any() and memory[~was].all()
     run.collect()
     memory[:] = 1
-    run.forget(memory)
+    run.reset_restored(memory)
     assert memory.all()  # only once
 
 
@@ -215,16 +215,16 @@ def test_what_is_restored_by_hand_has_no_past_either():
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_sparsity_stays_and_removed_weights_stay_silent_through_a_training(name):
+def test_sparsity_stays_and_removed_weights_have_no_effect_through_a_training(name):
     digits = mn.data.digits()
     net = mn.models.mlp(64, 24, 10, rng=0)
     mn.prune(net, mn.erdos_renyi(net, 0.9), "random", scope=mn.layer, rng=0)
     kept, first, ever, start = [p.kept for p in weights(net)], masks_of(net), masks_of(net), mn.snapshot(net)
-    fraction, dice = mn.drop_fraction(0.3, stop=150), np.random.default_rng(0)
+    fraction, rng = mn.drop_fraction(0.3, stop=150), np.random.default_rng(0)
     for step in mn.steps(net, digits.train, count=200, rng=0):
         if step.index % 20 == 19:
             if name == "set":
-                mn.set_step(net, fraction(step.index), rng=dice)
+                mn.set_step(net, fraction(step.index), rng=rng)
             else:
                 mn.rigl_step(net, fraction(step.index))
             assert [p.kept for p in weights(net)] == kept
@@ -267,9 +267,9 @@ def test_without_a_gradient_it_says_where_to_call_it_and_changes_nothing():
 
 
 @every_step
-@pytest.mark.parametrize("wrong, told", [(30, "did you mean 0.3"), (-0.1, "between 0 and 1"), (float("nan"), "NaN")])
-def test_a_fraction_is_a_fraction(name, wrong, told):
-    with pytest.raises(ValueError, match=told):
+@pytest.mark.parametrize("wrong, message", [(30, "did you mean 0.3"), (-0.1, "between 0 and 1"), (float("nan"), "NaN")])
+def test_a_fraction_is_a_fraction(name, wrong, message):
+    with pytest.raises(ValueError, match=message):
         STEPS[name](sparse(small_net(0)), wrong)
 
 

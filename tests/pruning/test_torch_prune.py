@@ -19,7 +19,7 @@ SEEDS = range(100)  # of each of five kinds: 500 cases, each of three rounds
 THEIR_AXES = {2: ("out", "in"), 4: ("out", "in", "row", "col")}
 
 
-def twins(rng):
+def both_networks(rng):
     """The same random network twice, dense or with convolutions: ours, and PyTorch's layers by our path."""
     a, b, c, d = (int(n) for n in rng.integers(2, 7, size=4))
     if rng.random() < 0.5:
@@ -71,7 +71,7 @@ def removed_slices(layer, dim):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_l1_unstructured(seed):
     rng = np.random.default_rng(seed)
-    ours, theirs = twins(rng)
+    ours, theirs = both_networks(rng)
     for _ in range(3):
         for layer in theirs.values():
             prune.l1_unstructured(layer, "weight", amount=float(rng.random()))
@@ -83,7 +83,7 @@ def test_l1_unstructured(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_global_unstructured(seed):
     rng = np.random.default_rng(seed)
-    ours, theirs = twins(rng)
+    ours, theirs = both_networks(rng)
     total = sum(layer.weight.numel() for layer in theirs.values())
     for _ in range(3):
         prune.global_unstructured([(layer, "weight") for layer in theirs.values()], prune.L1Unstructured,
@@ -96,7 +96,7 @@ def test_global_unstructured(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_ln_structured(seed, norm):
     rng = np.random.default_rng(seed)
-    ours, theirs = twins(rng)
+    ours, theirs = both_networks(rng)
     dim, axis = [(0, "out"), (1, "in")][rng.integers(2)]
     for _ in range(3):
         wanted = {}
@@ -114,7 +114,7 @@ def test_ln_structured(seed, norm):
 def test_weights_first_then_neurons_then_weights(seed):
     """PyTorch scores what is left of a neuron that has lost weights, and so do we."""
     rng = np.random.default_rng(seed)
-    ours, theirs = twins(rng)
+    ours, theirs = both_networks(rng)
     for round_ in range(3):
         wanted = {}
         for path, layer in layers_but_last(theirs):

@@ -62,8 +62,8 @@ class Mean(nn.Module):
         return x.mean(1)
 
 
-def in_torch(layer, twins):
-    """Build PyTorch's twin; ``twins`` collects {our layer's id: PyTorch layer}."""
+def in_torch(layer, modules):
+    """Build the same network in PyTorch; ``modules`` collects {our layer's id: PyTorch layer}."""
     kind = type(layer).__name__
     made = {
         "Dense": lambda: nn.Linear(layer.n_in, layer.n_out, layer.bias is not None),
@@ -75,10 +75,10 @@ def in_torch(layer, twins):
         "LayerNorm": lambda: nn.LayerNorm(layer.n),
         "Attention": lambda: Heads(layer.n_in, layer.heads, layer.dim, layer.n_out),
         "PatchEmbedding": lambda: Patches(layer.tokens, layer.n_in, layer.n_out),
-        "Residual": lambda: Shortcut(in_torch(layer.branch, twins)),
-        "Sequential": lambda: nn.Sequential(*(in_torch(inner, twins) for inner in layer.layers)),
+        "Residual": lambda: Shortcut(in_torch(layer.branch, modules)),
+        "Sequential": lambda: nn.Sequential(*(in_torch(inner, modules) for inner in layer.layers)),
     }[kind]()
-    twins[id(layer)] = made
+    modules[id(layer)] = made
     return made
 
 
@@ -133,13 +133,13 @@ def may_shrink(net):
 
 def theirs(net, ratio, stream=False):
     """How many numbers Torch-Pruning leaves; with ``stream``, it may narrow residual sums too."""
-    twins = {}
-    model = in_torch(net, twins)
+    modules = {}
+    model = in_torch(net, modules)
     shrinking = [id(layer) for layer in may_shrink(net).values()]
-    attentions = [layer for layer in twins.values() if isinstance(layer, Heads)]
-    ignored = [twin for layer, twin in twins.items()
-               if layer not in shrinking and isinstance(twin, (nn.Linear, nn.Conv2d))]
-    ignored += [layer.out for layer in attentions] + [layer for layer in twins.values() if isinstance(layer, Patches)]
+    attentions = [layer for layer in modules.values() if isinstance(layer, Heads)]
+    ignored = [module for layer, module in modules.items()
+               if layer not in shrinking and isinstance(module, (nn.Linear, nn.Conv2d))]
+    ignored += [layer.out for layer in attentions] + [layer for layer in modules.values() if isinstance(layer, Patches)]
     if stream:
         ignored = [list(model)[-1]]
     heads = {way: layer.heads for layer in attentions for way in (layer.q, layer.k, layer.v)}

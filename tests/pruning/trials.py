@@ -1,7 +1,7 @@
 """What the tests of pruning share: every criterion, structure and scope there is, small networks, and a slow oracle.
 
 Criteria and structures are collected from their files, so a new one is tried as soon as it is written.  The
-oracle says which units must fall, with sorted lists and no arithmetic on vectors.
+oracle says which units must be pruned, with sorted lists and no arithmetic on vectors.
 """
 
 import inspect
@@ -14,7 +14,7 @@ import minnet as mn
 from minnet.messages import functions_of
 from minnet.pruning import criteria, structure
 
-# MINNET_THOROUGH=1 tries as many cases as the claims in the documentation speak of (minutes instead of seconds).
+# MINNET_THOROUGH=1 tries as many cases as the documentation claims (minutes instead of seconds).
 THOROUGH = os.environ.get("MINNET_THOROUGH") == "1"
 
 CRITERIA = functions_of(criteria)
@@ -49,7 +49,7 @@ def _conv(rng):
 
 
 def _shared(rng):
-    """One dense layer stands in two places, and so has only one set of weights."""
+    """One dense layer is used twice, with one set of weights."""
     twice = mn.Dense(4, 4, rng=rng)
     return mn.Sequential(mn.Dense(3, 4, rng=rng), twice, mn.ReLU(), twice, mn.ReLU(), mn.Dense(4, 3, rng=rng))
 
@@ -64,7 +64,7 @@ NETS = {
 
 
 def cases(everyday, thorough):
-    """Settings of hypothesis: so many examples."""
+    """Settings of hypothesis: the number of examples."""
     return settings(max_examples=thorough if THOROUGH else everyday, deadline=None)
 
 
@@ -114,7 +114,7 @@ def masks_of(net):
 
 
 class Slow:
-    """Units of a network in plain lists: unit → its places, its layer, its group, its score."""
+    """Units of a network in plain lists: unit → its positions, its layer, its group, its score."""
 
     def __init__(self, net, structure, scope, scores=None):
         tables, groups = structure(net), scope(net)
@@ -136,14 +136,14 @@ class Slow:
         self.keeps_one = getattr(structure, "keeps_one", False)
         self.score = {unit: sum(values) / len(values) for unit, values in self.values.items()}
 
-    def gone(self, masks):
+    def pruned(self, masks):
         """The units without a kept weight."""
         return {unit for unit, places in self.places.items() if not any(masks[path][place] for path, place in places)}
 
-    def fixed(self, gone=()):
+    def fixed(self, pruned=()):
         """The best living unit of each layer, where the structure keeps one."""
         best = {}
-        for unit in sorted(set(self.places) - set(gone), key=lambda u: (self.score.get(u, 0), u)):
+        for unit in sorted(set(self.places) - set(pruned), key=lambda u: (self.score.get(u, 0), u)):
             best[self.home[unit]] = unit
         return set(best.values()) if self.keeps_one else set()
 
@@ -155,13 +155,13 @@ class Slow:
         return found
 
     def lowest(self, s):
-        """Those that must fall: round(s · n) of each group, lowest score first, of equals the lower index."""
-        fixed, fallen = self.fixed(), set()
+        """The units to prune: round(s · n) of each group, lowest score first, among equals the lower index."""
+        fixed, pruned = self.fixed(), set()
         for units in self.members().values():
             free = sorted((u for u in units if u not in fixed), key=lambda u: (self.score[u], u))
-            fallen.update(free[: round(s * len(units))])
-        return fallen
+            pruned.update(free[: round(s * len(units))])
+        return pruned
 
-    def masks(self, fallen):
-        """Masks in which exactly these units are gone, biases included."""
-        return {path: ~np.isin(table, list(fallen)) for path, table in self.tables.items()}
+    def masks(self, pruned):
+        """Masks in which exactly these units are pruned, biases included."""
+        return {path: ~np.isin(table, list(pruned)) for path, table in self.tables.items()}

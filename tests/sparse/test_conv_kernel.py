@@ -101,7 +101,7 @@ def test_what_is_not_compiled_is_called(layers):
         agree(minnet.sparse.compile(net, format), net, x)
 
 
-def test_wrong_images_are_told():
+def test_wrong_images_raise():
     predict = minnet.sparse.compile(lenet5(rng=0))
     for shape in ((3, 1, 28, 27), (3, 783), (784,)):
         with pytest.raises(ValueError, match=r"1, 28, 28"):

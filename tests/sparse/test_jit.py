@@ -58,7 +58,7 @@ def test_the_next_process_loads_what_was_compiled(filled):
 
 
 @pytest.mark.parametrize(("ending", "left"), [("nbi", 0), ("nbc", 100)])
-def test_a_truncated_file_is_written_anew(filled, tmp_path, ending, left):
+def test_a_truncated_file_is_written_again(filled, tmp_path, ending, left):
     folder = shutil.copytree(filled, tmp_path / "cache")
     [damaged] = folder.rglob(f"*.{ending}")
     damaged.write_bytes(damaged.read_bytes()[:left])

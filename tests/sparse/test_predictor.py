@@ -125,7 +125,7 @@ def test_read_only_input_is_accepted_and_no_input_is_changed(format):
     np.testing.assert_array_equal(x, before)
 
 
-def test_wrong_inputs_are_told_apart():
+def test_wrong_inputs_raise_different_errors():
     predict = minnet.sparse.compile(pruned((12, 8, 5), 0.5, seed=2))
     with pytest.raises(ValueError, match=r"12"):
         predict(np.zeros((3, 13), np.float32))
@@ -140,7 +140,7 @@ def test_wrong_inputs_are_told_apart():
         bare(np.zeros(12, np.float32))
 
 
-def test_wrong_arguments_are_told_apart():
+def test_wrong_arguments_raise_different_errors():
     net = mlp(4, 2, rng=0)
     with pytest.raises(ValueError, match="Did you mean 'rows'"):
         minnet.sparse.compile(net, "row")
@@ -288,14 +288,14 @@ def test_neurons_without_work_are_left_out():
     small = mlp(40, 15, 10, 10, rng=0)
     first, second, third = (param for param in net.params() if param.prunable)
     first.mask = np.arange(30) % 2 * np.ones((40, 1)) > 0       # every other neuron says its bias, and nothing else
-    third.mask = np.arange(20)[:, None] % 2 * np.ones(10) > 0   # every other neuron is read by nobody
+    third.mask = np.arange(20)[:, None] % 2 * np.ones(10) > 0   # every other neuron has no outgoing weights
     predict = minnet.sparse.compile(net)
     assert predict.formats == dict.fromkeys(("dense1", "dense2", "dense3"), "shrunken")
     assert predict.nbytes == minnet.sparse.compile(small, "dense").nbytes
     assert "15 of its inputs and 10 of its neurons have no work" in predict.explain()
     x = np.random.default_rng(9).normal(size=(20, 40)).astype(np.float32)
     agree(predict(x), net(x))
-    second.mask = np.zeros((30, 20), bool)                      # all neurons have fallen, and yet there is an answer
+    second.mask = np.zeros((30, 20), bool)                      # all neurons are pruned, and yet there is an output
     agree(minnet.sparse.compile(net)(x), net(x))
 
 
@@ -312,7 +312,7 @@ def test_removed_heads_cost_nothing():
         assert "shrunken" in predict.formats.values() and "of its 4 heads" in predict.explain()
 
 
-def test_all_heads_may_be_gone():
+def test_all_heads_may_be_removed():
     layer = Attention(6, 2, rng=0)
     for param in layer.params():
         param.mask = np.zeros(param.shape, bool) if param.axes != ("out",) else None

@@ -1,4 +1,4 @@
-"""The compiled kernels against a twin in plain Python that checks every index."""
+"""The compiled kernels against plain Python that checks every index."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from minnet.sparse.packing import NARROW, WIDE, is_two_of_four, pack_network
 from minnet.sparse.single_sample_kernel import predict_one
 from minnet.sparse.tile_kernel import MANY, predict_few, predict_many, tile_kernel
 from tests.closeness import assert_close
-from tests.sparse import twin
+from tests.sparse import plain_kernels
 
 # `predict_many` takes tiles of 16 or of 32 samples, as this computer likes it; both are tested on any computer.
 KERNELS = {"one": predict_one, "few": predict_few, "many": predict_many, "other": tile_kernel(48 - MANY)}
@@ -53,11 +53,11 @@ def run(kernel, x, packed, outputs):
     n=st.integers(0, 70),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_kernels_agree_with_their_twin(sizes, density, formats, n, seed):
+def test_kernels_agree_with_plain_python(sizes, density, formats, n, seed):
     rng = np.random.default_rng(seed)
     packed = pack_network(random_layers(sizes, density, formats, rng))
     x = rng.normal(size=(n, sizes[0])).astype(np.float32)
-    expected = twin.predict(x, packed)
+    expected = plain_kernels.predict(x, packed)
     found = [run(kernel, x, packed, sizes[-1]) for kernel in KERNELS.values()]
     for y in found:
         assert_close(y, expected, terms=1)
@@ -71,7 +71,7 @@ def test_several_bands(format, inputs, density):
     layers = random_layers((inputs, 7, 3), density, (format,), rng)
     x = rng.normal(size=(9, inputs)).astype(np.float32)
     packed = pack_network(layers)
-    expected = twin.predict(x, packed)
+    expected = plain_kernels.predict(x, packed)
     for kernel in KERNELS.values():
         assert_close(run(kernel, x, packed, 3), expected)
 

@@ -35,14 +35,14 @@ def train_both(net, data, optimiser=None, act=lambda net, step: None, **how):
     its gradient on and the other not. That changes weights by some 1e-4 and losses by some 1e-5 (in 2 of 40 runs of
     the longest test, each with another rounding). A momentum that should have been forgotten changes weights by 1e-2.
     """
-    twin, losses = net.copy(), []
-    for each, run in ((net, mn.sparse.steps), (twin, mn.steps)):
+    copy, losses = net.copy(), []
+    for each, run in ((net, mn.sparse.steps), (copy, mn.steps)):
         losses.append([])
         for step in run(each, data, optimiser, **how):
             losses[-1].append(step.loss)
             act(each, step)
     np.testing.assert_allclose(*losses, rtol=5e-4)
-    for ours, theirs in zip(net.params(), twin.params(), strict=True):
+    for ours, theirs in zip(net.params(), copy.params(), strict=True):
         np.testing.assert_allclose(ours.value, theirs.value, rtol=1e-3, atol=2e-3, err_msg=ours.path)
 
 
@@ -55,7 +55,7 @@ def test_losses_are_equal_to_four_digits_over_a_hundred_steps(optimiser):
 
 @st.composite
 def perceptrons(draw):
-    """Any multilayer perceptron, with any masks: whole layers, neurons and biases may be gone."""
+    """Any multilayer perceptron, with any masks: whole layers, neurons and biases may be pruned."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     layers = []
     for n_in, n_out in pairwise(draw(st.lists(st.integers(1, 20), min_size=2, max_size=5))):
@@ -78,7 +78,7 @@ def test_any_perceptron_any_mask_any_batch(net, n, batch):
 
 
 @pytest.mark.parametrize("lanes", [NARROW, WIDE])
-def test_slopes_are_the_gradients_of_the_network(lanes):
+def test_the_kernels_compute_the_gradients_of_the_network(lanes):
     net = mn.models.mlp(12, 9, 5, rng=0)
     mn.prune(net, 0.5)
     x, y = samples(lanes + 3, 12, 5)
@@ -89,10 +89,10 @@ def test_slopes_are_the_gradients_of_the_network(lanes):
     run = _Kept(perceptron(net), net.params(), mn.SGD(0.0), mn.cross_entropy)
     assert run.step(0, x, y) == pytest.approx(loss, rel=1e-5)
     found = np.zeros_like(run.dense.data)
-    found[run.places] = run.grad[:-1]
-    for param, slope in zip(run.dense.params, run.dense.split(found), strict=True):
+    found[run.positions] = run.grad[:-1]
+    for param, computed in zip(run.dense.params, run.dense.split(found), strict=True):
         kept = np.ones(param.shape, bool) if param.mask is None else param.mask
-        assert_close(slope, wanted[param.path] * kept)
+        assert_close(computed, wanted[param.path] * kept)
 
 
 # ---- what may happen between two steps ------------------------------------------------------------------
@@ -121,8 +121,8 @@ def test_connections_that_move():
     assert (net.params()[0].mask != before).any()
 
 
-def test_what_falls_and_returns_between_two_steps_has_no_momentum():
-    def fall_and_return(net, step):
+def test_what_is_pruned_and_restored_between_two_steps_has_no_momentum():
+    def prune_and_restore(net, step):
         if step.index == 20:
             mask = net.params()[0].mask
             mn.prune(net, 0.9)
@@ -130,7 +130,7 @@ def test_what_falls_and_returns_between_two_steps_has_no_momentum():
 
     net = mn.models.mlp(20, 30, 10, rng=0)
     mn.prune(net, 0.5)
-    train_both(net, samples(200, 20), OPTIMISERS["momentum"], fall_and_return, count=40, rng=0)
+    train_both(net, samples(200, 20), OPTIMISERS["momentum"], prune_and_restore, count=40, rng=0)
 
 
 def test_numbers_written_between_two_steps_count():
@@ -154,7 +154,7 @@ def test_removed_weights_stay_what_they_were():
         if param.mask is not None:
             assert np.array_equal(param.data[~param.mask], was[~param.mask])
             assert (param.data[param.mask] != was[param.mask]).any()
-        assert param.grad is None  # nobody has computed one
+        assert param.grad is None  # none was computed
 
 
 def test_a_run_that_was_overtaken_says_so():
@@ -184,7 +184,7 @@ def test_images_other_numbers_and_other_losses():
     train_both(net, (x.astype(np.float32), target), mn.SGD(0.01), count=10, rng=0, loss=mn.mean_squared_error)
 
 
-def test_nobody_else_is_left_out(claim):
+def test_pruning_after_the_first_step_leaves_out_no_other_weight(claim):
     net = mn.models.mlp(20, 30, 10, rng=0)
     data = samples(100, 20)
     for step in mn.sparse.steps(net, data, mn.Adam(1e-2), count=600, rng=0):
@@ -204,28 +204,28 @@ def test_nobody_else_is_left_out(claim):
     (mn.Sequential(mn.Dense(28, 10), input_shape=(28, 28)), (ValueError, TypeError), "28"),
     ("net", TypeError, "a network is wanted"),
 ])
-def test_what_cannot_be_trained_is_told_at_once(net, error, says):
+def test_what_cannot_be_trained_raises_at_once(net, error, says):
     x, y = samples(10, 784)
     with pytest.raises(error, match=says):
         mn.sparse.steps(net, (x.reshape(10, 1, 28, 28) if says == "Conv2d" else x, y), count=1)
 
 
-# ---- places ---------------------------------------------------------------------------------------------
+# ---- positions ------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(net=perceptrons())
 def test_every_place_is_inside_and_every_weight_that_is_left_has_one(net):
-    """The kernels look at no bounds, so what leads them must."""
+    """The kernels check no bounds, so their indices must be valid."""
     layers = perceptron(net)
     run = _Kept(layers, net.params(), mn.SGD(), mn.cross_entropy)
     columns, starts, biases = run._where
-    assert len(run.data) == len(run.grad) == len(run.places) + 1
+    assert len(run.data) == len(run.grad) == len(run.positions) + 1
     kept = [np.ones(p.shape, bool) if p.mask is None else p.mask for p in run.dense.params]
-    assert sorted(run.places) == list(np.flatnonzero(np.concatenate([each.ravel() for each in kept])))
+    assert sorted(run.positions) == list(np.flatnonzero(np.concatenate([each.ravel() for each in kept])))
     assert starts[0] == 0 and starts[-1] == len(columns) == run.weights and (np.diff(starts) >= 0).all()
     assert len(starts) == 1 + len(biases) == 1 + sum(layer.n_out for layer, _ in layers)
-    assert biases.min() >= run.weights and biases.max() <= len(run.places)
+    assert biases.min() >= run.weights and biases.max() <= len(run.positions)
     row = 0
     for layer, _ in layers:
         here = columns[starts[row]:starts[row + layer.n_out]]
@@ -238,13 +238,13 @@ def test_nothing_beyond_the_tiles_is_written():
     mn.prune(net, 0.5)
     x, y = samples(NARROW + 5, 11, 3)
     run = _Kept(perceptron(net), net.params(), mn.SGD(), mn.cross_entropy)
-    run._make_room(2 * WIDE)
-    run._tiles[:] = run._ways[:] = 7
+    run._reserve(2 * WIDE)
+    run._tiles[:] = run._gradients[:] = 7
     run.step(0, x[:5], y[:5])
-    assert run.room == 11 + 7 + 3
-    assert (run._tiles[NARROW * run.room:] == 7).all() and (run._ways[NARROW * run.room:] == 7).all()
+    assert run.features == 11 + 7 + 3
+    assert (run._tiles[NARROW * run.features:] == 7).all() and (run._gradients[NARROW * run.features:] == 7).all()
     run.step(0, x, y)
-    assert (run._tiles[WIDE * run.room:] == 7).all() and (run._ways[WIDE * run.room:] == 7).all()
+    assert (run._tiles[WIDE * run.features:] == 7).all() and (run._gradients[WIDE * run.features:] == 7).all()
 
 
 def test_gather_and_scatter():

@@ -1,8 +1,8 @@
 """The kernels once more, in plain Python: slow, obvious, and with every index checked.
 
-The compiled kernels read memory without looking whether it is theirs. This twin reads the same packed network the same
-way, but with NumPy arrays that refuse a wrong index, so it proves both: that the packing leads nowhere out of bounds,
-and what the kernels should answer.
+The compiled kernels read memory without checking bounds. These read the same packed network in the same order, but
+from NumPy arrays that refuse a wrong index. So they check that the packing never leads out of bounds, and compute what
+the kernels should return.
 """
 
 import numpy as np
