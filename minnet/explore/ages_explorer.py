@@ -177,7 +177,7 @@ def _squeezed(age):
 
 
 def _scattered(count, rng):
-    """Places in the slice that keep a distance: each is the best of a few that dice propose (Mitchell 1991)."""
+    """Places in the slice that keep a distance: each is the best of a few random ones (Mitchell 1991)."""
     places = rng.uniform(0, 10, (1, 2))
     while len(places) < count:
         tries = rng.uniform(0, 10, (25, 2))

@@ -82,7 +82,7 @@ class DropoutExplorer(Explorer):
             "criterion": toggles("by", CRITERIA, FIRST.criterion, [
                 "what has the smallest weights is removed, a neuron: on average", "removed at random, once"]),
             "step": slider("Training step", 1, 1, experiment.steps),
-            "mode": toggles("Show", (TRAINING, PREDICT, DICE_ON)),
+            "mode": toggles("Show", (TRAINING, PREDICT, DROPOUT_ON)),
             "signal": integer("Signal number", experiment.telling(FIRST), len(experiment.data.val) - 1,
                               width="180px"),
         }
@@ -132,8 +132,8 @@ class DropoutExplorer(Explorer):
         active, seconds, mode = self._active(state), experiment.seconds(), state["mode"]
         names = experiment.data.class_names
         signal = None if mode == TRAINING else state["signal"]  # in training nothing is predicted
-        rng = experiment.rng(signal) if mode == DICE_ON else None
-        noisy = experiment.noisy(choice, epochs) if mode == DICE_ON else []
+        rng = experiment.rng(signal) if mode == DROPOUT_ON else None
+        noisy = experiment.noisy(choice, epochs) if mode == DROPOUT_ON else []
         weights, cut = experiment.weights(), experiment.small is not None
         living = alive([weight != 0 for weight in weights])
         masks = [(weight != 0) & both
@@ -156,7 +156,7 @@ class DropoutExplorer(Explorer):
         """The hidden neurons of the copy with dropout that are active just now."""
         if state["mode"] == TRAINING:
             return self.experiment.dropped(_choice(state), state["step"])
-        if state["mode"] == DICE_ON:
+        if state["mode"] == DROPOUT_ON:
             return self.experiment.dropped_for(_choice(state), state["signal"])
         return [np.ones(width, bool) for width in self.experiment.widths[1:-1]]
 
@@ -206,7 +206,7 @@ class DropoutExplorer(Explorer):
 
     def draw(self, figure):
         grid = figure.add_gridspec(2, 2, height_ratios=(1.7, 1))
-        titles = "Dropout: other neurons rest in each step", "Pruning: one choice, for good"
+        titles = "Dropout: other neurons in each step", "Pruning: one choice, for good"
         experiment = self.experiment
         self._samples = [NetworkSample(experiment.widths, figure.add_subplot(grid[0, side]), title)
                          for side, title in enumerate(titles)]
@@ -219,7 +219,7 @@ class DropoutExplorer(Explorer):
     def paint(self, frame):
         for sample, side in zip(self._samples, (frame.dropout, frame.pruning), strict=True):
             mine = side is frame.pruning
-            sample.update(side.weights, side.masks, side.active, scale=1 if mine else frame.louder,
+            sample.update(side.weights, side.masks, side.active, scale=1 if mine else frame.scale,
                           gone=mine and frame.cut)
         self._curves.update(frame)
         self._bars.update(frame)
@@ -343,7 +343,7 @@ STYLE = """<style>
 .minnet-table th[scope=row] { text-align: left; font-weight: 400; white-space: nowrap; }
 .minnet-table tr:first-child { border-bottom: 1px solid currentColor; }
 </style>"""
-TRAINING, PREDICT, DICE_ON = "training", "predict", "predict, dice left on"  # what the learner can look at
+TRAINING, PREDICT, DROPOUT_ON = "training", "predict", "predict, dice left on"  # what can be shown
 
 
 @dataclass(frozen=True)
@@ -358,13 +358,13 @@ class Frame:
         After which the numbers were taken.
     trained : int
         Epochs that both have been trained for.
-    start : Moment
+    start : TrainingPoint
         Of the network that both come from.
     start_bytes : int
     start_seconds : float
     dropout, pruning : Side
     noisy : ndarray, (throws,)
-        Accuracies of the dropout twin with the dice left on, where the learner looks at that.
+        Accuracies of the copy with dropout, where it is left on to predict.
     names : tuple of str
         Of the classes.
     truth : str
@@ -391,8 +391,8 @@ class Frame:
     cut: bool
 
     @property
-    def louder(self):
-        """How dropout scales the neurons that it spares."""
+    def scale(self):
+        """The factor by which dropout multiplies the neurons that it keeps."""
         return 1 if self.mode == PREDICT else 1 / (1 - self.fraction / 100)
 
 
@@ -405,10 +405,10 @@ def sentence(frame):
     else:
         frozen = f"Pruning uses the same <b>{right.used:,}</b> in every step and when predicting."
     if frame.mode == TRAINING:
-        silent = " and ".join(f"{np.count_nonzero(~each)} of {len(each)}" for each in left.active)
-        return (f"<b>Step {frame.step:,}.</b> Dropout's dice silence {silent} hidden neurons, with all their "
-                f"connections: <b>{left.used:,} of {total:,}</b> are in use, and those that speak do so "
-                f"{frame.louder:.2f} times as loudly. In the next step others rest. {frozen}")
+        dropped = " and ".join(f"{np.count_nonzero(~each)} of {len(each)}" for each in left.active)
+        return (f"<b>Step {frame.step:,}.</b> Dropout drops {dropped} hidden neurons, with all their "
+                f"connections: <b>{left.used:,} of {total:,}</b> are in use, and the active neurons are "
+                f"multiplied by {frame.scale:.2f}. In the next step others are dropped. {frozen}")
     asked = (f"Asked {left.answers.sum()} times about signal {frame.signal}, which shows {frame.truth}, dropout "
              f"answers {_answers(frame, left)}, pruning answers {_answers(frame, right)}.")
     if frame.mode == PREDICT:

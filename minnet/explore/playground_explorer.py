@@ -278,7 +278,7 @@ def _timed(work, what):
 
 BESIDE = palette.AMBER
 KEPT = 100, 50, 20, 10, 5, 2, 1  # per cent, marked on the axis
-MOST = 12  # so many tried recipes are shown, the latest
+MOST = 12  # recipes that are shown, the latest
 
 
 class Points:

@@ -1,6 +1,6 @@
 """The test set behind a button that works once, and remembers.
 
-Whoever looks at the test set while choosing has turned it into training data.  So it stays sealed until the
+A test set that was looked at while choosing has become training data.  So it stays sealed until the
 end, and what it says then is said once.  A second button for the same samples opens too, but says that they
 have been seen; only a new kernel forgets.
 """

@@ -305,7 +305,7 @@ class Sizes:
 
 
 class Roofline:
-    """How fast this computer can be at best for a loop that loads so many bytes, and who gets how near.
+    """How fast this computer can be at best, by operations for each byte that a loop loads, and how near each comes.
 
     To the left of the bend the loads are the limit, to its right the multiplications.
     """

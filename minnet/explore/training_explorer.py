@@ -36,7 +36,7 @@ class Frame:
         Step, loss and accuracy, of this run and of the run before.
     loss, accuracy : float
         After ``step`` steps, on the measured samples.
-    silent : int
+    inactive : int
         Hidden neurons that are 0 for every measured sample.
     hidden, chances : ndarray, (neurons,) and (classes,)
         Activations of the hidden neurons for the chosen sample, and the probability given to each class.
@@ -50,7 +50,7 @@ class Frame:
     before: np.ndarray
     loss: float
     accuracy: float
-    silent: int
+    inactive: int
     hidden: np.ndarray
     chances: np.ndarray
     truth: int
@@ -214,7 +214,7 @@ class TrainingExplorer(Explorer):
                 before=np.array(run.before).reshape(-1, 3),
                 loss=cross_entropy(scores, run.y)[0],
                 accuracy=float(np.mean(scores.argmax(axis=1) == run.y)),
-                silent=int(np.sum(hidden.max(axis=0) <= 0)),
+                inactive=int(np.sum(hidden.max(axis=0) <= 0)),
                 hidden=hidden[one][0],
                 chances=(odds / odds.sum())[0],
                 truth=int(run.y[one][0]),
@@ -280,12 +280,12 @@ class TrainingExplorer(Explorer):
     def sentence(self, frame):
         said, truth = self._names[frame.answer], self._names[frame.truth]
         sure = f" ({frame.chances[frame.answer]:.0%})" if np.isfinite(frame.chances).all() else ""
-        silent = ""
-        if frame.silent:
-            verb = "is" if frame.silent == 1 else "are"
-            silent = f" {frame.silent} of {len(frame.hidden)} hidden neurons {verb} silent for every sample."
+        inactive = ""
+        if frame.inactive:
+            verb = "is" if frame.inactive == 1 else "are"
+            inactive = f" {frame.inactive} of {len(frame.hidden)} hidden neurons {verb} silent for every sample."
         return (f"<b>Step {frame.step:,} of {self.experiment.count:,}</b> at learning rate {frame.rate:.3g}. "
-                f"Loss {_number(frame.loss)}, <b>{frame.accuracy:.1%} of {self._on} right</b>.{silent} "
+                f"Loss {_number(frame.loss)}, <b>{frame.accuracy:.1%} of {self._on} right</b>.{inactive} "
                 f"The chosen sample is a {truth}; the network says {said}{sure}.")
 
 

@@ -1,7 +1,7 @@
-"""Long work beside the learner: one background thread, with progress, cancel, and the latest request winning.
+"""Long work in the background: one thread, with progress, cancel, and the latest request winning.
 
-The work is a generator.  Each ``yield`` is a place where it may be told to stop, so nothing is ever torn
-apart in the middle of a step, and what it yields is its progress.
+The work is a generator.  It may be stopped at each ``yield`` and nowhere else, so a step is always completed, and what it
+yields is its progress.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from minnet.threads import ALL_BUT_ONE, at_most
 
 INTERVAL = 0.1  # seconds between two reports: each of them keeps the browser busy for a while
 SWITCH = 0.0005  # seconds after which work gives way to another thread that waits, instead of Python's 0.005
-GENTLE = 1.0  # seconds after `rest` in which the work may have to rest again: until then it goes gently,
-BREAKS = 3  # with a break after each step, so many times as long as the step
-PYTHONS = sys.getswitchinterval()
+SLOW = 1.0  # seconds after `rest` in which another move is likely: until then the work goes slowly,
+BREAKS = 3  # with a break after each step, this many times as long as the step
+DEFAULT_SWITCH = sys.getswitchinterval()
 
 
 class Job:
@@ -28,25 +28,24 @@ class Job:
         ``report(progress)`` is called in the background thread with what the work yields, at most 10 times a
         second, and always with its last; ``report(None)`` once the thread has nothing left to do.
     gate : threading.Event, optional
-        The work makes no step while it is cleared; so whoever answers a learner's hand has the computer for
-        itself.
+        The work makes no step while it is cleared, so that a move of a control is answered first.
 
     Attributes
     ----------
     error : Exception or None
-        What ended the latest work before its time.
+        What ended the latest work too early.
     """
 
     def __init__(self, report=lambda progress: None, gate=None):
         self._report, self._gate = report, gate
         self._lock = threading.Lock()
         self._work = self._thread = None
-        self._rests_until = self._gentle_until = self._break_until = 0.0
+        self._rests_until = self._slow_until = self._break_until = 0.0
         self.error = None
 
     @property
     def running(self):
-        """Whether there is work that nobody has cancelled."""
+        """Whether there is work that was not cancelled."""
         return self._work is not None
 
     def start(self, work):
@@ -63,9 +62,9 @@ class Job:
             self._work = None
 
     def rest(self, seconds):
-        """Make no step for a while, and then go gently at first: just now the computer is needed elsewhere."""
+        """Make no step for a while, and then go slowly at first: the processor is needed for the browser."""
         self._rests_until = monotonic() + seconds
-        self._gentle_until = monotonic() + GENTLE
+        self._slow_until = monotonic() + SLOW
 
     def wait(self, timeout=None):
         """Wait until the work is done, and raise the error that ended it, if any.
@@ -97,12 +96,12 @@ class Job:
             with at_most(ALL_BUT_ONE):  # one core is for the browser
                 self._run_all()
         finally:
-            sys.setswitchinterval(PYTHONS)
+            sys.setswitchinterval(DEFAULT_SWITCH)
 
     def _run_all(self):
         while (work := self._next()) is not None:
             try:
-                self._follow(work)
+                self._run_one(work)
             except Exception as error:
                 with self._lock:
                     if self._work is work:
@@ -114,7 +113,7 @@ class Job:
                         self._work = None
 
     def _next(self):
-        """The work to do; without any, the thread says goodbye."""
+        """The work to do; None, and the thread ends, where there is none."""
         while (work := self._work) is None:
             self._report(None)
             with self._lock:
@@ -123,20 +122,20 @@ class Job:
                     return None
         return work
 
-    def _follow(self, work):
-        reported, progress, told = -INTERVAL, None, True
+    def _run_one(self, work):
+        reported, progress, current = -INTERVAL, None, True
         for progress in self._paced(work):
-            told = False
+            current = False
             if self._work is not work:
                 return
             if monotonic() - reported >= INTERVAL:
                 self._report(progress)
-                reported, told = monotonic(), True
-        if not told and self._work is work:
+                reported, current = monotonic(), True
+        if not current and self._work is work:
             self._report(progress)
 
     def _paced(self, work):
-        """The steps of the work, each as soon as it may be made, until somebody wants another."""
+        """The steps of the work, each as soon as it may be made, until other work is asked for."""
         while self._work is work:
             if self._may_go_on():
                 start = monotonic()
@@ -145,7 +144,7 @@ class Job:
                 except StopIteration:
                     return
                 now = monotonic()
-                self._break_until = min(now + BREAKS * (now - start), self._gentle_until)
+                self._break_until = min(now + BREAKS * (now - start), self._slow_until)
                 yield progress
 
     def _may_go_on(self):

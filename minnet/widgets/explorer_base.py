@@ -279,7 +279,7 @@ class Explorer:
         self._screen.close()
 
     @property
-    def in_hall(self):
+    def in_lecture(self):
         """Whether it was opened in lecture mode."""
         return self._room is lecture_mode.LECTURE
 

@@ -1,7 +1,7 @@
 """An explorer as one HTML file in which its sliders still work, with no kernel and no network.
 
 Every place on a grid of the controls is shown once, and what it shows is kept: pictures in tiles, so that what stays
-the same is stored once, and words.  The page (`page.html`) puts them together again under the reader's hand.
+the same is stored once, and words.  The page (`page.html`) puts them together again as the reader moves the controls.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from minnet.widgets.controls import DARK, STYLE
 
 MOST = 200  # frames, where an explorer does not say
 PLACES = 21  # of its first slider
-FEW = 5  # so many options are buttons beside each other
+FEW = 5  # options up to this number are buttons beside each other
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ def _page(explorer, tape, dials, title):
     first = base64.b64encode(_packed(Image.open(io.BytesIO(explorer.png())).convert("RGB"), quality=QUALITY)).decode()
     parts = {
         "title": html.escape(title or heading), "style": STYLE, "dark": DARK,
-        "lecture": " minnet-lecture" if explorer.in_hall else "",
+        "lecture": " minnet-lecture" if explorer.in_lecture else "",
         "controls": "\n".join(dial.html(number) for number, dial in enumerate(dials)),
         "width": str(tape.size[0]), "height": str(tape.size[1]), "first": f"data:image/webp;base64,{first}",
         "said": "".join(f'<div class="{" ".join(each._dom_classes)}">{tape.texts[text]}</div>'

@@ -11,7 +11,7 @@ import pytest
 import minnet as mn
 from minnet.data.dataset import Dataset, Split
 from minnet.experiments.dropout_comparison import with_dropout
-from minnet.explore.dropout_explorer import DICE_ON, PREDICT, TRAINING
+from minnet.explore.dropout_explorer import DROPOUT_ON, PREDICT, TRAINING
 
 SIZES = 40, 13, 9, 10
 
@@ -78,8 +78,8 @@ def check(twins, net, signals):
     text = plain(twins._sentence.value)
     if state["mode"] == TRAINING:
         assert not shown.dropout.answers.any()
-        assert f"silence {13 - a} of 13 and {9 - b} of 9" in text
-        assert f"{1 / (1 - p):.2f} times as loudly" in text
+        assert f"drops {13 - a} of 13 and {9 - b} of 9" in text
+        assert f"multiplied by {1 / (1 - p):.2f}" in text
     elif state["mode"] == PREDICT:
         assert speaking == [13, 9] and "are all back" in text
         assert shown.dropout.answers.max() == 100
@@ -143,14 +143,14 @@ def test_another_structure_leaves_no_mask_of_the_one_before(twins, trained, sign
 
 def test_it_opens_with_a_signal_that_both_recognise_and_dropout_doubts(twins):
     truth = twins.experiment.data.val.y[twins.state["signal"]]
-    for mode, least, most in ((PREDICT, 100, 100), (DICE_ON, 50, 90)):
+    for mode, least, most in ((PREDICT, 100, 100), (DROPOUT_ON, 50, 90)):
         twins.set(mode=mode)
         assert least <= twins.shown.dropout.answers[truth] <= most and twins.shown.pruning.answers[truth] == 100
 
 
 def test_while_they_learn_nobody_is_asked(twins):
     bars = twins._bars
-    for mode, asked in ((TRAINING, False), (DICE_ON, True), (TRAINING, False)):
+    for mode, asked in ((TRAINING, False), (DROPOUT_ON, True), (TRAINING, False)):
         twins.set(mode=mode)
         assert bars._silence.get_visible() != asked and bars._truth.get_visible() == asked
         assert [sum(bar.get_height() for bar in side) for side in bars.bars] == [100 * asked] * 2

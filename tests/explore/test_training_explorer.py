@@ -57,7 +57,7 @@ def check(explorer, data):
     found = mn.evaluate(explorer.experiment.net, split)
     hidden = explorer.experiment.net.layers[1](explorer.experiment.net.layers[0](split.x))
     assert shown.accuracy == found.accuracy and shown.loss == found.loss
-    assert shown.silent == np.sum((hidden == 0).all(axis=0))
+    assert shown.inactive == np.sum((hidden == 0).all(axis=0))
     assert_close(shown.hidden, hidden[sample])
     assert shown.truth == split.y[sample] and shown.answer == found.predicted[sample]
     assert shown.chances.sum() == pytest.approx(1, abs=1e-5)
