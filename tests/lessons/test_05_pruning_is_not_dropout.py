@@ -80,7 +80,7 @@ def test_a_fifth_at_rest_narrows_the_gap_and_half_is_too_much(lesson, claim):
     none, fifth, half = (accuracies(lesson, f"nets['{name}']") for name in ("none", "0.2", "0.5"))
     claim.every(fifth[1] - none[1], above=0)  # "a few more of the new signals"
     claim.every(none[1] - half[1], above=0)  # "no success"
-    claim.every(gap(none) - gap(fifth), above=0.02)
+    claim.every(gap(none) - gap(fifth), above=0)  # "narrower"
     claim.every(gap(fifth) - gap(half), above=0.02)  # "narrower still"
     claim.every(half[0], below=0.85)  # "fails on many signals that it has learned from"
     assert printed(lesson, "reveal").strip().endswith("Best on new signals: 0.2.")
