@@ -1,4 +1,4 @@
-"""Who is silent: the dice of any step are those of training, and who is cut off is who `compact` deletes."""
+"""Which neurons are inactive: those that dropout drops in a step of training, and those that `compact` deletes."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def same(one, two):
 
 @pytest.mark.parametrize("widths, p, batch, samples", [
     ((7, 5), 0.3, 32, 77), ((3, 3, 3), 0.5, 5, 13), ((200, 200), 0.2, 32, 70)])
-def test_the_dice_of_any_step_are_those_that_training_throws(widths, p, batch, samples, rng, monkeypatch):
+def test_the_masks_of_any_step_are_those_of_training(widths, p, batch, samples, rng, monkeypatch):
     seen, forward = [], mn.Dropout.forward
 
     def watched(layer, x, rng=None):

@@ -19,11 +19,11 @@ class Net:
     def __call__(self, x):
         return self.forward(x)[0]
 
-    def forward(self, x, dice=None):
+    def forward(self, x, rng=None):
         signal = x[:, 0].astype(int)
         right = self.known[signal]
-        if dice is not None:
-            right = right & (dice.random(len(x)) >= self.wrong[signal])
+        if rng is not None:
+            right = right & (rng.random(len(x)) >= self.wrong[signal])
         return np.eye(2)[np.where(right, CLASSES[signal], 1 - CLASSES[signal])], None
 
 

@@ -45,9 +45,10 @@ def test_dots_sentence_and_point_agree(explorer, age):
 
 
 def test_it_says_what_is_measured_and_what_is_joined(explorer):
-    told = {0: "in the range seen in adults", 0.5: "no number is given", 1: "about 50 % above", 2: "about 50 % above",
-            5: "no number is given", 15: "no number is given", 16: "± 0.41", 70: "± 0.41", 75: "± 0.28", 90: "± 0.28"}
-    for age, words in told.items():
+    expected = {0: "in the range seen in adults", 0.5: "no number is given", 1: "about 50 % above",
+                2: "about 50 % above", 5: "no number is given", 15: "no number is given", 16: "± 0.41",
+                70: "± 0.41", 75: "± 0.28", 90: "± 0.28"}
+    for age, words in expected.items():
         explorer.set(age=age)
         assert words in said(explorer)
         assert explorer.shown.measured == ("no number" not in words)

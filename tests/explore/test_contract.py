@@ -29,7 +29,7 @@ import minnet.explore
 from minnet.explore import Explorer
 from minnet.widgets import html_export
 from tests.explore.pages import Page
-from tests.explore.walking import KINDS, MOVES, OPENED, SHORT, THOROUGH, WALK, Walk, hands
+from tests.explore.walking import KINDS, MOVES, OPENED, SHORT, THOROUGH, WALK, Walk, controls_of
 from tests.notebooks import ROOT
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -135,7 +135,7 @@ def starts(explorer, button):
 def test_what_is_said_and_labelled(kind, opened):
     explorer = opened(kind)
     assert explorer._sentence.value.startswith('<p role="status" aria-live="polite">')
-    for label, widget in hands(explorer).items():
+    for label, widget in controls_of(explorer).items():
         assert widget.description or isinstance(widget, widgets.Play), f"{label} has no label"
 
 
@@ -218,7 +218,7 @@ def test_opening_and_closing_takes_no_memory(kind):
 
 
 def drift(name):
-    """Megabytes by which the process grows while an explorer is opened and closed so many times.
+    """Megabytes by which the process grows while an explorer is opened and closed that many times.
 
     Before that, it is opened until ten times more need nothing, twice in a row: then the allocator, which grows by
     steps, has taken what it keeps.
@@ -239,7 +239,7 @@ def drift(name):
 def use(kind):
     """Open, press everything, move something while it works, close; returns a weak reference to the figure."""
     explorer = kind.example()
-    for widget in hands(explorer).values():
+    for widget in controls_of(explorer).values():
         if isinstance(widget, widgets.Button) and not widget.disabled:
             widget.click()
     explorer.refresh()
@@ -273,7 +273,7 @@ def test_an_error_in_a_callback_is_kept_and_said(kind, explorer, monkeypatch):
 
 
 @every_kind
-def test_a_control_that_is_not_there_is_told(kind, opened):
+def test_a_control_that_is_not_there_gives_a_message(kind, opened):
     with pytest.raises(ValueError, match="no control 'nothing'"):
         opened(kind).set(nothing=1)
 

@@ -170,12 +170,12 @@ def test_curves_are_of_the_whole_network_or_of_each_layer(explorer):
     assert explorer.shown.alone is None and explorer._curves.lines[0].get_visible()
 
 
-def test_what_makes_no_sense_is_told(explorer):
-    for state, told in (({"a": "wanda"}, "both wanda"), ({"a": "apoz"}, "choose the units neurons"),
+def test_what_makes_no_sense_gives_a_message(explorer):
+    for state, message in (({"a": "wanda"}, "both wanda"), ({"a": "apoz"}, "choose the units neurons"),
                         ({"a": "magnitude", "combine": "l2"}, "a unit by itself"),
                         ({"structure": "neurons"}, "")):
         explorer.set(**state)
-        assert told in explorer._message.value and bool(told) == bool(explorer._message.value)
+        assert message in explorer._message.value and bool(message) == bool(explorer._message.value)
 
 
 # ---- one network, one part, wrong things ----------------------------------------------------------------
@@ -223,10 +223,10 @@ def test_other_layers_and_other_data(digits):
     assert explorer.errors == []
 
 
-@pytest.mark.parametrize("wrong, error, told", [
+@pytest.mark.parametrize("wrong, error, message", [
     (3, TypeError, "got int"), ([], TypeError, "got none"), ([3], TypeError, "got int"), ("net", TypeError, "got str"),
     ([mn.models.mlp(64, 8, 10, rng=0), mn.models.mlp(64, 9, 10, rng=0)], ValueError, "differ in shape"),
 ])
-def test_something_else_than_networks_of_one_shape_is_told(wrong, error, told, digits):
-    with pytest.raises(error, match=told):
+def test_something_else_than_networks_of_one_shape_gives_a_message(wrong, error, message, digits):
+    with pytest.raises(error, match=message):
         mn.explore.criteria(wrong, digits)

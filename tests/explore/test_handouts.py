@@ -45,7 +45,7 @@ def test_the_summary_says_what_the_lessons_say(course):
     assert "One. Two with <code>code</code> &amp; <em>stress</em>. Three." in page and "한국어" not in page
 
 
-def test_no_lessons_are_told(tmp_path):
+def test_no_lessons_gives_a_message(tmp_path):
     with pytest.raises(FileNotFoundError, match="there are no lessons in"):
         handouts.build(tmp_path, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -176,11 +176,11 @@ def test_other_data_have_numbered_tokens():
     explorer.close()
 
 
-@pytest.mark.parametrize("wrong, told", [
+@pytest.mark.parametrize("wrong, message", [
     (lambda net, data: (net, data.val), "a whole data set, got Split"),
     (lambda net, data: (mn.models.mlp(28, 3, rng=0), data), "a transformer"),
     (lambda net, data: (mn.models.residual_mlp(28, 8, 2, 3, rng=0), data), "a transformer"),
 ])
-def test_wrong_subjects_are_told(wrong, told, net, sequences):
-    with pytest.raises(TypeError, match=told):
+def test_wrong_subjects_gives_a_message(wrong, message, net, sequences):
+    with pytest.raises(TypeError, match=message):
         mn.explore.heads(*wrong(net, sequences))

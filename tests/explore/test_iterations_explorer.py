@@ -159,7 +159,7 @@ def test_without_retraining_rounds_change_nothing(explorer):
     assert "budget is not used" in explorer._message.value
 
 
-def test_too_short_rewinding_is_told(explorer):
+def test_too_short_rewinding_gives_a_message(explorer):
     explorer.set(retraining="rewind", rounds=20, epochs=20)
     assert "only 1 epoch here" in explorer._message.value
     explorer.set(rounds=2)
@@ -187,7 +187,7 @@ def test_a_second_train_takes_over(explorer):
 
 
 @pytest.mark.parametrize("wrong", [3, make(0), lambda seed: seed])
-def test_something_else_than_a_function_that_makes_networks_is_told(wrong, digits):
+def test_something_else_than_a_function_that_makes_networks_gives_a_message(wrong, digits):
     with pytest.raises(TypeError, match="lambda seed"):
         mn.explore.iterations(wrong, digits)
 

@@ -113,30 +113,30 @@ def test_two_recipes_lie_side_by_side_and_come_back(explorer):
     assert explorer.state["beside"] == 0
 
 
-@pytest.mark.parametrize("structure, scope, told", [
+@pytest.mark.parametrize("structure, scope, message", [
     ("heads", "network", "This network has no heads. Choose another one as Network: “digits, transformer”."),
     ("whole layers", "layer", "no layer can go whole"),
     ("neurons / filters", "4 neighbours", "4 neighbours are single weights. Choose “weights” as What"),
 ])
-def test_what_cannot_be_removed_is_told_in_the_words_of_the_menu(explorer, structure, scope, told):
+def test_what_cannot_be_removed_is_told_in_the_words_of_the_menu(explorer, structure, scope, message):
     explorer.set(structure=structure, scope=scope, percent=90)
-    assert told in explorer._message.value and explorer.shown.here.sparsity == 0
+    assert message in explorer._message.value and explorer.shown.here.sparsity == 0
     press(explorer, "Prune")
-    assert explorer.experiment.tried == {} and told in explorer._message.value
+    assert explorer.experiment.tried == {} and message in explorer._message.value
     for name in re.findall("“([^”]+)”", explorer._message.value):
         assert name in playground.SUBJECTS or name in playground.STRUCTURES
 
 
-@pytest.mark.parametrize("percent, told", [
+@pytest.mark.parametrize("percent, message", [
     (90, "Of each 4 neighbours 3.6 would go, which is rounded to 4: nothing is left. Choose 75 % or less."),
     (40, "Of each 4 neighbours 1.6 would go, which is rounded to 2: 50 %."), (50, ""),
 ])
-def test_of_4_neighbours_only_whole_ones_can_go(explorer, percent, told):
+def test_of_4_neighbours_only_whole_ones_can_go(explorer, percent, message):
     explorer.set(scope="4 neighbours", percent=percent)
-    assert re.sub("<[^>]+>", "", explorer._message.value) == told
+    assert re.sub("<[^>]+>", "", explorer._message.value) == message
     assert explorer.shown.here.sparsity == round(percent / 25) / 4
     press(explorer, "Prune", epochs=1)
-    assert len(explorer.experiment.tried) == (percent < 75) and told in explorer._message.value
+    assert len(explorer.experiment.tried) == (percent < 75) and message in explorer._message.value
 
 
 def test_a_layer_that_competes_with_itself_stays_or_goes(explorer):

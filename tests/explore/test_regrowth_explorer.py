@@ -148,7 +148,7 @@ def test_a_tried_recipe_is_called_back(trained):
     assert {name: trained.state[name] for name in Recipe._fields} == state
 
 
-def test_too_short_intervals_are_told(explorer):
+def test_too_short_intervals_gives_a_message(explorer):
     explorer.set(every=1)
     assert "dropped at the next move" in explorer._message.value
     explorer.set(every=50)
@@ -169,7 +169,7 @@ def test_cancel_keeps_what_is_known_and_controls_stay_alive(digits):
 
 
 @pytest.mark.parametrize("wrong", [3, make(0), lambda seed: seed])
-def test_something_else_than_a_function_that_makes_networks_is_told(wrong, digits):
+def test_something_else_than_a_function_that_makes_networks_gives_a_message(wrong, digits):
     with pytest.raises(TypeError, match="lambda seed"):
         mn.explore.regrowth(wrong, digits)
 

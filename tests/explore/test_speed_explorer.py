@@ -165,7 +165,7 @@ def test_the_picture_keeps_its_size(explorer):
 
 
 @pytest.mark.parametrize("wrong", [mn.models.lenet5(rng=0), mn.models.residual_mlp(), mn.Sequential(mn.Dense(64, 10))])
-def test_other_networks_are_told(wrong):
+def test_other_networks_gives_a_message(wrong):
     with pytest.raises(TypeError, match="fully connected"):
         mn.explore.speed(wrong, mn.data.digits())
 

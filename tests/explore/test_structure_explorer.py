@@ -190,7 +190,7 @@ def test_one_network_and_one_part_of_the_data_will_do(nets, digits):
     explorer.close()
 
 
-@pytest.mark.parametrize("wrong, told", [({"a": 3}, "got 'a': int"), ({}, "at least one network")])
-def test_wrong_networks_are_told(wrong, told, digits):
-    with pytest.raises((TypeError, ValueError), match=told):
+@pytest.mark.parametrize("wrong, message", [({"a": 3}, "got 'a': int"), ({}, "at least one network")])
+def test_wrong_networks_gives_a_message(wrong, message, digits):
+    with pytest.raises((TypeError, ValueError), match=message):
         mn.explore.structure(wrong, digits)

@@ -192,13 +192,13 @@ def test_another_one_shows_what_was_found_here(explorer):
     other.close()
 
 
-@pytest.mark.parametrize("wrong, told", [
+@pytest.mark.parametrize("wrong, message", [
     ((3, None), "lambda seed"), ((make(0), None), "lambda seed"), ((lambda seed: seed, None), "lambda seed"),
     ((make, "train"), "whole data set"), ((lambda seed: mn.models.signal_conv(seed), None), "dense layer"),
 ])
-def test_what_cannot_be_done_is_told(wrong, told, signals):
+def test_what_cannot_be_done_gives_a_message(wrong, message, signals):
     make, part = wrong
-    with pytest.raises(TypeError, match=told):
+    with pytest.raises(TypeError, match=message):
         mn.explore.tickets(make, getattr(signals, part) if part else signals)
 
 

@@ -92,7 +92,7 @@ def test_the_end_sleeps_while_there_is_none(explorer):
     assert not explorer.control["stop"].disabled
 
 
-def test_a_plan_without_time_to_recover_is_told(explorer):
+def test_a_plan_without_time_to_recover_gives_a_message(explorer):
     explorer.set(stop=100)
     assert "no step of training is left" in explorer._message.value
     explorer.set(shape=AT_ONCE)
@@ -251,7 +251,7 @@ def test_a_second_train_takes_over_and_the_whole_network_is_trained_after_all(di
 
 
 @pytest.mark.parametrize("wrong", [3, make(0), lambda seed: seed])
-def test_something_else_than_a_function_that_makes_networks_is_told(wrong, digits):
+def test_something_else_than_a_function_that_makes_networks_gives_a_message(wrong, digits):
     with pytest.raises(TypeError, match="lambda seed"):
         mn.explore.timing(wrong, digits)
 

@@ -23,14 +23,14 @@ KINDS = [kind for kind in Explorer.registry.values() if kind.__module__.startswi
 THOROUGH = os.environ.get("MINNET_THOROUGH") == "1"
 MOVES, WALK = (2000, 50) if THOROUGH else (60, 30)
 SHORT = 12  # moves of the walk that `make test` takes
-EVERY = 10  # so many comparisons until another one is opened to compare with
+EVERY = 10  # comparisons until another one is opened to compare with
 OPENED = 50 if THOROUGH else 3
 
 ONLY_SHOWN = (widgets.HTML, widgets.HTMLMath, widgets.Label, widgets.Image, widgets.IntProgress, widgets.FloatProgress)
 
 
-def hands(explorer):
-    """{label: widget} of everything that a hand can move or press."""
+def controls_of(explorer):
+    """{label: widget} of everything that can be moved or pressed."""
     named = {id(control): name for name, control in explorer.control.items()}
     found = [widget for widget in inside(explorer.widget)
              if isinstance(widget, (widgets.ValueWidget, widgets.Button)) and not isinstance(widget, ONLY_SHOWN)]
@@ -38,7 +38,7 @@ def hands(explorer):
 
 
 def places(widget):
-    """A strategy for where a hand can move it (of options, the place: there may be more of them at any moment)."""
+    """A strategy for where it can be moved (of options, the place: there may be more of them at any moment)."""
     if hasattr(widget, "options"):
         place = st.integers(-2, 1000)
         return st.lists(place, max_size=4) if isinstance(widget, widgets.SelectMultiple) else place
@@ -114,7 +114,7 @@ class Walk(RuleBasedStateMachine):
     @rule(data=st.data())
     def act(self, data):
         """Move a control or press a button, and see what comes of it."""
-        explorer, found = self.explorer, hands(self.explorer)
+        explorer, found = self.explorer, controls_of(self.explorer)
         number = self.acts + data.draw(st.integers(0, len(found) - 1), label="how far from the next in turn")
         (label, widget), place = list(found.items())[number % len(found)], None
         self.acts += 1  # so even the simplest walk, where hypothesis begins, goes round all of them

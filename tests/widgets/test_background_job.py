@@ -20,11 +20,11 @@ def forever(seen, event):
 
 
 def test_reports_the_last_progress_and_then_rest():
-    told = []
-    job = Job(told.append)
+    reports = []
+    job = Job(reports.append)
     job.start(iter_(range(500)))
     assert job.wait(10) and not job.running
-    assert told[-2:] == [499, None]
+    assert reports[-2:] == [499, None]
     assert "minnet job" not in names()
 
 
@@ -33,7 +33,7 @@ def iter_(numbers):
 
 
 def test_reports_at_most_ten_times_a_second(monkeypatch):
-    told, clock = [], [0.0]
+    reports, clock = [], [0.0]
     monkeypatch.setattr("minnet.widgets.background_job.monotonic", lambda: clock[0])
 
     def busy():
@@ -41,10 +41,10 @@ def test_reports_at_most_ten_times_a_second(monkeypatch):
             clock[0] = step / 100
             yield clock[0]
 
-    job = Job(told.append)
+    job = Job(reports.append)
     job.start(busy())
     assert job.wait(10)
-    times = told[:-2]  # without the last one, which is always told, and the rest
+    times = reports[:-2]  # without the last one, which is always reported, and the rest
     assert 75 < len(times) <= 100
     assert min(b - a for a, b in pairwise(times)) >= 0.1 - 1e-9
 
@@ -124,7 +124,7 @@ def test_close_also_ends_work_that_waits_at_the_gate():
 
 
 def test_work_that_is_cancelled_before_its_first_step_also_ends_with_rest():
-    told, job = [], Job(lambda progress: told.append(progress))
+    reports, job = [], Job(lambda progress: reports.append(progress))
 
     class CancelledAtOnce:
         """A lock during whose first use in the background somebody cancels."""
@@ -142,7 +142,7 @@ def test_work_that_is_cancelled_before_its_first_step_also_ends_with_rest():
 
     job._lock = CancelledAtOnce(job._lock)
     job.start(iter_(range(3)))
-    assert job.wait(10) and told[-1] is None
+    assert job.wait(10) and reports[-1] is None
 
 
 def test_work_that_rests_makes_no_step_until_its_time_has_come(monkeypatch):

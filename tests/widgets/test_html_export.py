@@ -1,4 +1,4 @@
-"""Saving an explorer as a page: mistakes are told before anything is written, and what is too large gets coarser."""
+"""Saving an explorer as a page: mistakes are reported before anything is written, and what is too large gets coarser."""
 
 import ipywidgets as widgets
 import numpy as np
@@ -19,16 +19,16 @@ def explorer():
     assert explorer.errors == []
 
 
-@pytest.mark.parametrize("path, error, told", [
+@pytest.mark.parametrize("path, error, message", [
     (3, TypeError, "save_html.*explorer.html"),
     ("page.png", ValueError, "page.html"),
     ("page", ValueError, "page.html"),
     (".", IsADirectoryError, "explorer.html"),
     ("nowhere/page.html", FileNotFoundError, "make it first"),
 ])
-def test_a_wrong_path_is_told_and_nothing_is_written(explorer, tmp_path, monkeypatch, path, error, told):
+def test_a_wrong_path_gives_a_message_and_nothing_is_written(explorer, tmp_path, monkeypatch, path, error, message):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=message):
         explorer.save_html(path)
     assert list(tmp_path.iterdir()) == []
 
