@@ -32,7 +32,7 @@ HEAVY = {
     "matplotlib": {"minnet.draw", "minnet.widgets", "minnet.explore"},
     "ipywidgets": {"minnet.widgets", "minnet.explore", "minnet.exercises"},
     "IPython": {"minnet.widgets", "minnet.explore", "minnet.exercises"},
-    "sklearn": {"minnet.data"}, "safetensors": {"minnet.files"},
+    "sklearn": {"minnet.data"}, "pooch": {"minnet.data"}, "safetensors": {"minnet.files"},
     "jupyter_server": {"minnet.jupyter_nodelay"},
     "scipy": set(), "torch": {"minnet.pytorch"},
 }
