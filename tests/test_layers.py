@@ -20,6 +20,7 @@ LAYERS = {
     "minnet.pruning": 3,
     "minnet.draw": 4, "minnet.sparse": 4,
     "minnet.experiments": 5, "minnet.widgets": 5, "minnet.system_check": 5, "minnet.jupyter_nodelay": 5,
+    "minnet.handouts": 5,
     "minnet.explore": 6, "minnet.exercises": 6,
     "minnet": 7,  # minnet/__init__.py, which opens every package
 }
