@@ -211,6 +211,13 @@ def test_masks_that_count_wrong(tmp_path):
         assert "mask" in refused(tmp_path / "net")
 
 
+@pytest.mark.parametrize("word", ["NaN", "-Infinity", "1e999"])
+def test_arguments_that_are_no_finite_numbers(word, tmp_path):
+    mn.save(mn.LayerNorm(3, 0.5), tmp_path / "net")  # a layer that takes any number
+    edit_layers(tmp_path / "net", lambda tree: json.dumps(tree).replace("0.5", word))
+    assert "no finite number" in refused(tmp_path / "net")
+
+
 # ---- whatever else may come -------------------------------------------------------------------------------
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
