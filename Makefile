@@ -44,7 +44,7 @@ bench: $(VENV)/test.stamp
 	for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=. $(PY) "$$script" || exit 1; done
 
 handouts: $(VENV)/lab.stamp
-	$(PY) -m minnet.explore.handouts lessons handouts
+	$(PY) -m minnet.handouts lessons handouts
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

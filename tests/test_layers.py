@@ -20,6 +20,7 @@ LAYERS = {
     "minnet.pruning": 3,
     "minnet.draw": 4, "minnet.sparse": 4,
     "minnet.experiments": 5, "minnet.widgets": 5, "minnet.system_check": 5, "minnet.jupyter_nodelay": 5,
+    "minnet.handouts": 5,
     "minnet.explore": 6, "minnet.exercises": 6,
     "minnet": 7,  # minnet/__init__.py, which opens every package
 }
@@ -32,7 +33,7 @@ HEAVY = {
     "matplotlib": {"minnet.draw", "minnet.widgets", "minnet.explore"},
     "ipywidgets": {"minnet.widgets", "minnet.explore", "minnet.exercises"},
     "IPython": {"minnet.widgets", "minnet.explore", "minnet.exercises"},
-    "sklearn": {"minnet.data"},
+    "sklearn": {"minnet.data"}, "pooch": {"minnet.data"}, "safetensors": {"minnet.files"},
     "jupyter_server": {"minnet.jupyter_nodelay"},
     "scipy": set(), "torch": {"minnet.pytorch"},
 }

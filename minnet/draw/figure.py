@@ -6,10 +6,14 @@
 
 from __future__ import annotations
 
+import io
+
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
-from minnet.draw import lecture_mode, png
+from minnet.draw import lecture_mode
 
 DPI = 100  # pixels per inch, at the size for a desk
 
@@ -39,7 +43,7 @@ class Picture(Figure):
     def png(self):
         """The picture as the bytes of a PNG file."""
         self.canvas.draw()
-        return png.still(self.canvas)
+        return png_file(canvas_image(self.canvas))
 
     @property
     def alt(self):
@@ -96,3 +100,15 @@ def weights(net):
 def masks_of(source):
     """``{path: mask or None}`` from a network or from masks."""
     return source if isinstance(source, dict) else {param.path: param.mask for param in source.params()}
+
+
+def canvas_image(canvas):
+    """What an Agg canvas shows, as an image without transparency."""
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def png_file(image, **options):
+    """An image as the bytes of a PNG file."""
+    file = io.BytesIO()
+    image.save(file, "PNG", **options)
+    return file.getvalue()

@@ -10,10 +10,11 @@ from __future__ import annotations
 import inspect
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 
-from minnet.files.safetensors_format import FormatError, parse, read, write
+from minnet.files import atomic_write
 from minnet.messages import closest
 from minnet.nn.layer import Layer
 
@@ -22,6 +23,12 @@ __all__ = ["FormatError", "load", "save"]
 VERSION = "1"
 DEEPEST = 64  # layers within layers
 MOST_VISITS = 20_000  # visits of inner layers by constructors; a shared layer counts each time
+LONGEST_HEADER = 1 << 20  # bytes; some thousand layers, and far below what could fill the memory
+FLOATS = {"float16", "float32", "float64"}
+
+
+class FormatError(ValueError):
+    """A file that is not what it should be: cut, changed, or of another kind."""
 
 
 def save(net, path):
@@ -49,12 +56,14 @@ def save(net, path):
         raise TypeError(f"save takes a network first and then a path, got {type(net).__name__}; write save(net, path)")
     description = _describe(net)
     params = net.params()
-    rebuilt = _build(parse(description), limit=sum(p.size for p in params)).params()
+    rebuilt = _build(_parse(description), limit=sum(p.size for p in params)).params()
     if [(p.path, p.shape) for p in rebuilt] != [(p.path, p.shape) for p in params]:
         raise ValueError("built again from its constructors' arguments, this network has other parameters; a layer "
                          "must keep each argument as an attribute of the same name, and own its parameters alone")
-    if len({p.dtype for p in params}) > 1:
-        raise TypeError("all parameters of a network share one number type; write net.astype('float32') first")
+    types = {p.dtype.name for p in params}
+    if len(types) > 1 or not types <= FLOATS:
+        raise TypeError(f"all parameters of a network in a file have one number type, one of {sorted(FLOATS)}, got "
+                        f"{sorted(types)}; write net.astype('float32') first")
     arrays = {}
     for param in params:
         if param.mask is None:
@@ -62,7 +71,7 @@ def save(net, path):
         else:
             arrays[f"{param.path}/kept"] = param.data[param.mask]
             arrays[f"{param.path}/mask"] = np.packbits(param.mask)
-    write(path, arrays, {"minnet": VERSION, "architecture": description})
+    atomic_write.put(path, _encode(arrays, {"minnet": VERSION, "architecture": description}))
 
 
 def load(path):
@@ -84,16 +93,82 @@ def load(path):
     OSError
         If there is no such file.
     """
-    arrays, metadata = read(path)
+    content = Path(path).read_bytes()
     try:
+        arrays, metadata = _decode(content)
         if metadata.get("minnet") != VERSION:
             raise FormatError("it holds no network of minnet, or one of a newer version; known is version " + VERSION)
         bits = 8 * sum(array.nbytes for array in arrays.values())  # a parameter costs at least one bit an entry
-        net = _build(parse(metadata.get("architecture", "")), limit=bits)
+        net = _build(_parse(metadata.get("architecture", "")), limit=bits)
         _fill(net.params(), dict(arrays))
     except (FormatError, RecursionError) as problem:
         raise FormatError(f"{path}: {problem}") from problem
     return net
+
+
+# ---- the safetensors format -----------------------------------------------------------------------------
+
+
+def _encode(arrays, metadata):
+    """Arrays and texts as the bytes of a safetensors file, the same bytes for the same network."""
+    from safetensors.numpy import save  # only needed once a network is saved
+
+    content = save({name: np.asarray(array, order="C") for name, array in arrays.items()}, metadata)
+    if (length := _header_length(content)) > LONGEST_HEADER:
+        raise ValueError(f"the description of this network takes {length} bytes, and at most {LONGEST_HEADER} fit")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = metadata  # whose entries the library writes in random order
+    ordered = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return content[:8] + ordered.ljust(length) + content[8 + length :]
+
+
+def _decode(content):
+    """The arrays of a safetensors file, {name: ndarray}, and its metadata, {name: text}.
+
+    The library checks shapes, number types and bytes against each other, and that each byte belongs to one array.
+    What it ignores is refused here: a name that comes twice, other fields, a header too long, other number types.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    length = _header_length(content)
+    if not 2 <= length <= min(len(content) - 8, LONGEST_HEADER):
+        raise FormatError(f"it is not a safetensors file, or was cut: its {len(content)} bytes can't hold a header of "
+                          f"{length} bytes; download or copy it again")
+    header = _parse(content[8 : 8 + length])
+    metadata = header.pop("__metadata__", None) or {}
+    for name, entry in header.items():
+        if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+            raise FormatError(f"{name[:60]!r} needs dtype, shape and data_offsets, and no more")
+        if entry["dtype"] not in ("F16", "F32", "F64", "U8"):
+            raise FormatError(f"{name[:60]!r} holds {str(entry['dtype'])[:20]!r}; a network of minnet has "
+                              "F16, F32, F64 and U8 only")
+    try:
+        return load(content), metadata
+    except (SafetensorError, ValueError) as problem:  # ValueError: a shape that no array of NumPy can have
+        raise FormatError(f"it is not a whole safetensors file; download or copy it again ({problem})") from problem
+
+
+def _header_length(content):
+    return int.from_bytes(content[:8], "little")
+
+
+def _parse(text):
+    """JSON as it should be: an object, no name twice, not nested without end."""
+    try:
+        tree = json.loads(bytes.decode(text) if isinstance(text, bytes) else text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as problem:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+        raise FormatError(f"the header is not proper JSON: {problem}") from problem
+    if not isinstance(tree, dict):
+        raise FormatError("the header is not a JSON object")
+    return tree
+
+
+def _unique(pairs):
+    tree = dict(pairs)
+    if len(tree) != len(pairs):
+        raise FormatError("the same name stands twice in the header")
+    return tree
 
 
 # ---- the architecture as text ---------------------------------------------------------------------------
@@ -185,6 +260,8 @@ def _value(value, built, inner, largest):
             inner.append(content)
             return built[content]
         raise FormatError(f"an argument of a layer is neither a value nor an earlier layer: {str(value)[:60]}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise FormatError(f"a layer has the argument {value}, which is no finite number")
     if isinstance(value, int) and abs(value) > largest:
         raise FormatError(f"a layer has the argument {str(value)[:20]}, too large for this file")
     return value
@@ -232,7 +309,7 @@ def _fill(params, arrays):
             raise FormatError(f"{path} should be floating-point numbers of shape {shape}, and is {data.dtype} "
                               f"{data.shape}")
         kinds.add(data.dtype)
-        param._data = np.array(data, data.dtype.newbyteorder("="), order="C")
+        param._data = np.array(data, order="C")
         param.mask = mask
         param.cut()  # what was pruned was not written, so it can't be restored
     if arrays:

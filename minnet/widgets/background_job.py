@@ -1,7 +1,7 @@
 """Long work in the background: one thread, with progress, cancel, and the latest request winning.
 
-The work is a generator.  It may be stopped at each ``yield`` and nowhere else, so a step is always completed, and what it
-yields is its progress.
+The work is a generator.  It may be stopped at each ``yield`` and nowhere else, so a step is always completed, and
+what it yields is its progress.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The course on a page: printed, it is one sheet of paper."""
 
-from minnet.explore import handouts
+from minnet import handouts
 from tests.notebooks import LESSONS
 
 

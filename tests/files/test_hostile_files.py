@@ -102,6 +102,11 @@ POISONED_HEADERS = {
     "shape as text": _set(B, "shape", "6"),
     "unknown number type": _set(B, "dtype", "F128"),
     "number type as a list": _set(B, "dtype", ["F32"]),
+    "number type that NumPy lacks": lambda h: h[B].update(dtype="BF16", shape=[12]),
+    "complex numbers": lambda h: h[B].update(dtype="C64", shape=[3]),
+    "signed whole numbers": _set(B, "dtype", "I32"),
+    "mask of booleans": lambda h: h[M].update(dtype="BOOL"),
+    "bytes of nobody in between": lambda h: h[B].update(shape=[5], data_offsets=[0, 20]),
     "whole numbers": lambda h: h[B].update(dtype="U8", shape=[24]),
     "wider numbers": lambda h: h[B].update(dtype="F64", shape=[3]),
     "narrower numbers": lambda h: h[B].update(dtype="F16", shape=[12]),
@@ -110,14 +115,19 @@ POISONED_HEADERS = {
     "array of another name": lambda h: h.update({"../../etc/passwd": h.pop(B)}),
     "array of no parameter": lambda h: h.update({"ghost": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}),
     "entry that is no object": lambda h: h.update({B: 3}),
+    "entry as a list": lambda h: h.update({B: list(h[B].values())}),
     "entry with something else": _set(B, "code", "print()"),
     "no metadata": lambda h: h.pop("__metadata__"),
     "metadata that are no texts": lambda h: h["__metadata__"].update(minnet=1),
     "metadata as a list": lambda h: h.update(__metadata__=["minnet"]),
+    "metadata as nothing": lambda h: h.update(__metadata__=None),
     "newer version": lambda h: h["__metadata__"].update(minnet="2"),
     "no architecture": lambda h: h["__metadata__"].pop("architecture"),
     "mask with too few numbers": lambda h: h.update({W: h[W] | {"shape": [h[W]["shape"][0] // 2, 2]}}),
     "name twice": lambda h: json.dumps(h).replace(f'"{M}"', f'"{W}"').encode(),
+    "array twice": lambda h: (json.dumps(h)[:-1] + f', "{B}": {json.dumps(h[B])}}}').encode(),
+    "metadata twice": lambda h: json.dumps(h).replace('"minnet": "1"', '"minnet": "1", "minnet": "1"').encode(),
+    "header without end": lambda h: json.dumps(h).encode() + b" " * (1 << 20),
     "name twice inside": lambda h: json.dumps(h).replace('"shape"', '"dtype"').encode(),
     "NaN": lambda h: json.dumps(h).replace("[0, ", "[NaN, ").encode(),
     "not UTF-8": lambda h: json.dumps(h).encode().replace(b"dense2", b"dense\xff"),
@@ -199,6 +209,13 @@ def test_masks_that_count_wrong(tmp_path):
         mn.save(net, tmp_path / "net")
         edit(tmp_path / "net", body=lambda body: body[:-1] + bytes([last]))  # noqa: B023 — called at once
         assert "mask" in refused(tmp_path / "net")
+
+
+@pytest.mark.parametrize("word", ["NaN", "-Infinity", "1e999"])
+def test_arguments_that_are_no_finite_numbers(word, tmp_path):
+    mn.save(mn.LayerNorm(3, 0.5), tmp_path / "net")  # a layer that takes any number
+    edit_layers(tmp_path / "net", lambda tree: json.dumps(tree).replace("0.5", word))
+    assert "no finite number" in refused(tmp_path / "net")
 
 
 # ---- whatever else may come -------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Saving an explorer as a page: mistakes are reported before anything is written, and what is too large gets coarser."""
+"""Saving an explorer as a page: mistakes are reported before anything is written, what is too large gets coarser."""
 
 import ipywidgets as widgets
 import numpy as np

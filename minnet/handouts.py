@@ -1,6 +1,6 @@
 """Handouts: a page for each explorer of the lessons, whose sliders work without Jupyter, and one page to print.
 
-    python -m minnet.explore.handouts lessons handouts
+    python -m minnet.handouts lessons handouts
 
 A lecture survives a dead kernel with these pages, and those who were absent can still move the sliders.  Each lesson is
 run from top to bottom as a learner would, and what its explorers then hold is recorded.

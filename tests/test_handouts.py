@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from minnet.explore import handouts
+from minnet import handouts
 from tests.notebooks import LESSONS, ROOT
 
 pytestmark = pytest.mark.processes
