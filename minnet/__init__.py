@@ -51,13 +51,13 @@ globals().update(Layer.registry)
 for _module in (_criteria, _structure, _scope, _schedule):
     globals().update(_functions_of(_module))
 
-_ROOMS = {"data", "measure", "routing", "sparse", "draw", "experiments", "explore", "widgets"}
+_SUBPACKAGES = {"data", "measure", "routing", "sparse", "draw", "experiments", "explore", "widgets"}
 _LAZY = {"check": "exercises", "hint": "exercises", "solution": "exercises", "progress": "exercises",
          "checkup": "system_check", "from_torch": "pytorch", "to_torch": "pytorch", "lecture": "draw.lecture_mode"}
 
 
 def __getattr__(name):
-    if name in _ROOMS:
+    if name in _SUBPACKAGES:
         return importlib.import_module(f"minnet.{name}")
     if name in _LAZY:
         return getattr(importlib.import_module(f"minnet.{_LAZY[name]}"), name)
@@ -66,4 +66,4 @@ def __getattr__(name):
 
 def __dir__():
     hidden = {"annotations", "files", "importlib", "messages", "nn", "pruning"}
-    return sorted({n for n in globals() if not n.startswith("_")} - hidden | _ROOMS | set(_LAZY))
+    return sorted({n for n in globals() if not n.startswith("_")} - hidden | _SUBPACKAGES | set(_LAZY))

@@ -15,7 +15,7 @@ from minnet.draw.figure import Drawing
 
 COLOURS = (palette.POSITIVE, palette.NEGATIVE, palette.AFTER, palette.ROSE, palette.AMBER, palette.SKY, palette.YELLOW,
            palette.INK)
-MARKERS = "os^DvPX*"  # a second cue beside the colour
+MARKERS = "os^DvPX*"  # a second cue in addition to the colour
 GRID = 101
 
 

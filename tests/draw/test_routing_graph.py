@@ -47,7 +47,7 @@ def test_it_follows_the_web_and_another_one(web):
         assert np.array_equal(drawing.kept[kind].get_segments(), lines.get_segments())
     web.links[:6] = False  # no sender reaches anybody: all nodes are white
     drawing.update(web)
-    assert all(np.allclose(dots.get_facecolors()[:, :3], 1) for dots in drawing.nodes)
+    assert all(np.allclose(points.get_facecolors()[:, :3], 1) for points in drawing.nodes)
 
 
 def test_alone_it_shows_itself(web):

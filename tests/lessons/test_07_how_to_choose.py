@@ -223,7 +223,7 @@ def test_neurons_that_never_fire_go_for_free(lesson, claim):
 def test_what_the_text_asks_to_look_for_in_the_explorer(lesson, claim):
     lesson.run("explorer.reset()")
     assert lesson.value("[explorer.shown.a, explorer.shown.b, explorer.shown.percent]") == ["magnitude", "wanda", 60]
-    # 1: what only magnitude keeps looks at dots that are darker on average, those at the edges
+    # 1: what only magnitude keeps are weights of pixels that are fainter on average, those at the edges
     lesson.run("a, b = explorer.shown.kept['dense1.weight']; ink = digits.train.x.mean(axis=0)")
     claim.every(lesson.value("ink[(a & ~b).nonzero()[0]].mean() / ink[(b & ~a).nonzero()[0]].mean()"), below=0.5)
     # 2: the same order for weights, not for neurons

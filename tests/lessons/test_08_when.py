@@ -149,7 +149,7 @@ def test_snip_looks_at_the_ink_and_its_connections_meet(lesson, claim):
                       for which in (False, True))  # hidden neurons that have a connection to what is before them
     claim.every((shuffled / used).min(axis=1), above=1.6)
     ink = np.array(lesson.value("digits.train.x.mean(axis=0)"))
-    assert 0.25 < np.mean(ink < 0.1) < 0.4  # the border: a third of the dots
+    assert 0.25 < np.mean(ink < 0.1) < 0.4  # the border: a third of the pixels
     border, shuffled_border = (
         [kept[ink < 0.1].sum() / kept.sum()
          for kept in np.array(lesson.value(f"[net.params()[0].mask.sum(axis=1) for net in snips[0.98, {which}]]"))]

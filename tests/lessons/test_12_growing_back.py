@@ -201,7 +201,7 @@ def test_they_leave_the_white_dots_but_not_all(lesson, ways, digits, claim):
 
 
 def test_those_that_stay_there_are_large_and_have_never_changed(ways, digits, claim):
-    """At dots that are white in every image a weight never moves from where it was drawn."""
+    """Weights of pixels that are blank in every image keep their initial values."""
     never = digits.train.x.max(axis=0) == 0
     assert never.sum() >= 3
     larger = []

@@ -10,7 +10,7 @@ from minnet.nn.flat_params import Flat
 from tests.closeness import tolerance
 from tests.nn.trials import MODELS, remove_some
 
-RECIPES = {
+COMPARED = {
     "sgd": (mn.SGD(0.05), "SGD", {"lr": 0.05}),
     "momentum": (mn.SGD(0.05, momentum=0.9), "SGD", {"lr": 0.05, "momentum": 0.9}),
     "nesterov": (mn.SGD(0.05, momentum=0.9, nesterov=True), "SGD", {"lr": 0.05, "momentum": 0.9, "nesterov": True}),
@@ -23,7 +23,7 @@ RECIPES = {
     "adamw": (mn.AdamW(0.01, weight_decay=0.1), "AdamW", {"lr": 0.01, "weight_decay": 0.1}),
 }  # fmt: skip
 OTHERS = {"l1": mn.SGD(0.05, l1=0.01), "l1, momentum": mn.SGD(0.05, momentum=0.9, l1=0.01)}
-ALL = {name: recipe for name, (recipe, *_) in RECIPES.items()} | OTHERS
+ALL = {name: optimiser for name, (optimiser, *_) in COMPARED.items()} | OTHERS
 every_optimiser = pytest.mark.parametrize("name", ALL)
 
 
@@ -49,10 +49,10 @@ def random_gradients(net, rng):
 
 
 @pytest.mark.parametrize("masked", [False, True], ids=["dense", "masked"])
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", COMPARED)
 def test_hundred_steps_as_torch(name, masked):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: `pip install -e .[compare]` brings it")
-    optimiser, kind, settings = RECIPES[name]
+    optimiser, kind, settings = COMPARED[name]
     rng, trial = np.random.default_rng(0), Trial(optimiser)
     if masked:
         remove_some(trial.net, rng)
@@ -79,7 +79,7 @@ def test_training_as_torch_does():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: `pip install -e .[compare]` brings it")
     rng = np.random.default_rng(0)
     x, labels = rng.normal(size=(40, 7)), rng.integers(0, 5, 40)
-    for name, (optimiser, kind, settings) in RECIPES.items():
+    for name, (optimiser, kind, settings) in COMPARED.items():
         net = mn.models.mlp(7, 6, 5, rng=0).astype("float64")
         theirs = [torch.tensor(p.data.copy(), requires_grad=True) for p in net.params()]
         w1, b1, w2, b2 = theirs

@@ -148,26 +148,26 @@ def test_what_was_cut_never_grows(name):
 
 
 class Vectors:
-    """A recipe that lets us look at what an optimiser remembers: the first vector that it asks for."""
+    """Wraps an optimiser, and keeps the first vector of its state for the test."""
 
-    def __init__(self, recipe):
-        self.recipe = recipe
+    def __init__(self, optimiser):
+        self.optimiser = optimiser
 
     def begin(self, run):
         self.run, asked, honest = run, [], run.vector
         run.vector = lambda *a: (asked.append(honest(*a)), asked[-1])[1]
-        update = self.recipe.begin(run)
+        update = self.optimiser.begin(run)
         run.vector, self.memory = honest, asked[0]
         return update
 
 
 @every_step
-@pytest.mark.parametrize("recipe", [mn.SGD(0.05, momentum=0.9), mn.SGD(0.05, momentum=0.9, nesterov=True),
+@pytest.mark.parametrize("optimiser", [mn.SGD(0.05, momentum=0.9), mn.SGD(0.05, momentum=0.9, nesterov=True),
                                     mn.Adam(0.01), mn.AdamW(0.01, weight_decay=0.1)], ids=lambda r: type(r).__name__)
 @pytest.mark.parametrize("flicker", [False, True], ids=["long gone", "gone and back between two steps"])
-def test_momentum_of_what_grows_starts_at_zero(name, recipe, flicker):
+def test_momentum_of_what_grows_starts_at_zero(name, optimiser, flicker):
     net, data = small_net(0), batch_for(small_net(0), 40, 5)
-    looked, grown = Vectors(recipe), None
+    looked, grown = Vectors(optimiser), None
     if not flicker:
         mn.prune(net, 0.8, "random", scope=mn.layer, rng=0)
     for step in mn.steps(net, data, looked, count=12, batch=10, rng=0):

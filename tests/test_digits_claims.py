@@ -1,4 +1,4 @@
-"""What lesson 3 and the README promise of the digits, as medians of five seeds."""
+"""What lesson 03 and the README claim about the digits, as medians over five seeds."""
 
 import numpy as np
 import pytest
