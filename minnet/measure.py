@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minnet.formats import CSR, Bitmap
-from minnet.nn.attention import Attention
+from minnet.nn.attention import Attention, gone
 from minnet.nn.contract import observing
 from minnet.nn.layer import Layer
 from minnet.nn.param import Param
@@ -136,14 +136,9 @@ def multiply_adds(net, x=None):
             rows.append((source.path, len(at) * source.size, len(at) * source.kept))
         elif isinstance(source, Attention):  # every token asks every token: once for the pattern, once to mix
             each = 2 * out[0, 0].size * source.dim
-            rows.append((f"{names[id(source)]} between tokens", source.heads * each, _heads_left(source) * each))
+            left = source.heads - np.count_nonzero(gone(source))
+            rows.append((f"{names[id(source)]} between tokens", source.heads * each, left * each))
     return MultiplyAdds(sum(dense for _, dense, _ in rows), sum(left for _, _, left in rows), tuple(rows))
-
-
-def _heads_left(attention):
-    """Heads whose answer still arrives anywhere: some of their v and of their out are kept."""
-    alive = [p.kept_mask for p in (attention.v, attention.out)]
-    return int(np.count_nonzero(alive[0].any(axis=(0, 2)) & alive[1].any(axis=(1, 2))))
 
 
 # ---- bytes ----------------------------------------------------------------------------------------------
