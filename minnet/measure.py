@@ -260,15 +260,20 @@ def latency(candidates, x=None, *, rounds=15, sample=1e-3, budget=None, clock=pe
             if done >= 3 and perf_counter() > stop:
                 break
             for name, run in runs.items():
-                run()  # bring this candidate's own data back into the CPU's caches
-                start = clock()
-                for _ in range(repeats[name]):
-                    run()
-                seconds[name].append((clock() - start) / repeats[name])
+                seconds[name].append(sample_of(run, repeats[name], clock))
     finally:
         if collecting:
             gc.enable()
     return {name: _summary(samples) for name, samples in seconds.items()}
+
+
+def sample_of(run, repeats=1, clock=perf_counter):
+    """Seconds of one call, the mean of ``repeats`` calls; one before them, which is not counted, fills the caches."""
+    run()
+    start = clock()
+    for _ in range(repeats):
+        run()
+    return (clock() - start) / repeats
 
 
 def _calling(run, x):
