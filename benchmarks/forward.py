@@ -6,10 +6,10 @@
     python benchmarks/forward.py --clock cpu     # on a busy computer: count only the time that this thread really ran
     python benchmarks/forward.py --out           # also write results/forward.csv, and ../lessons/pictures/speed.png
 
-The peers are in `peers.py`; they multiply only, while minnet's figures include copying into tiles and back, the bias,
-and the call from Python. "×" is the time of the fastest dense peer of the same run divided by minnet's time, "of ideal"
-that times the fraction of multiplications that are left: 1.0 means that every removed weight is time saved. At the end
-stand the goals that the project set itself, with the worst figure of the run for each.
+The peers are in `other_libraries.py`; they multiply only, while minnet's figures include copying into tiles and back,
+the bias, and the call from Python. "×" is the time of the fastest dense peer of the same run divided by minnet's time,
+"of ideal" that times the fraction of multiplications that are left: 1.0 means that every removed weight is time saved.
+At the end stand the goals that the project set itself, with the worst figure of the run for each.
 
 What limits the speed
 ---------------------
@@ -32,12 +32,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import peers
-from pictures import speed
+import other_libraries as others
+from matplotlib.figure import Figure
 from timing import compare, computer, threads
 
 import minnet as mn
 import minnet.sparse
+from minnet.draw.palette import AFTER, FAINT, INK, NEGATIVE, POSITIVE
 from minnet.nn.layers import Dense
 from minnet.sparse.roofline import limits
 
@@ -46,6 +47,7 @@ LAYERS = ((784, 300), (1024, 1024))
 BATCHES = (1, 8, 64, 1024)
 SPARSITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.83, 0.87, 0.9, 0.95, 0.98)
 QUICK = (0.4, 0.87, 0.9, 0.95)
+LARGE = 19  # points, on a picture of 13 × 6 inches: readable from the last row
 
 
 # ---- weights ----------------------------------------------------------------------------------------
@@ -105,7 +107,7 @@ def single_layers(measure, sparsities):
                 x = samples(n, inputs)
                 for sparsity in sparsities:
                     net = layer(inputs, outputs, sparsity, kind)
-                    dense, sparse = peers.dense_peers(net.weight.value, x), peers.sparse_peers(net.weight.value, x)
+                    dense, sparse = others.dense_peers(net.weight.value, x), others.sparse_peers(net.weight.value, x)
                     times = measure({**dense, **sparse, "minnet": partial(minnet.sparse.compile(net), x),
                                      "rows": partial(minnet.sparse.compile(net, "rows"), x)})
                     yield row("layer", f"{inputs}×{outputs}", kind, n, sparsity, times, dense, sparse)
@@ -118,12 +120,12 @@ def structures(measure, sparsities):
             x = samples(n, inputs)
             for sparsity in sorted({0.5, *sparsities}):
                 net = layer(inputs, outputs, sparsity, block=4)
-                dense = peers.dense_peers(net.weight.value, x)
+                dense = others.dense_peers(net.weight.value, x)
                 times = measure({**dense, "minnet": partial(minnet.sparse.compile(net), x)})
                 yield row("blocks of 4", f"{inputs}×{outputs}", "random", n, sparsity, times, dense)
             net = layer(inputs, outputs, 0)
             mn.prune(net, 0.5, scope=mn.window(4))
-            dense = peers.dense_peers(net.weight.value, x)
+            dense = others.dense_peers(net.weight.value, x)
             times = measure({**dense, "minnet": partial(minnet.sparse.compile(net), x),
                              "rows": partial(minnet.sparse.compile(net, "rows"), x)})
             yield row("2:4", f"{inputs}×{outputs}", "magnitude", n, 0.5, times, dense)
@@ -167,7 +169,7 @@ def whole_networks(measure):
         predict = minnet.sparse.compile(net)
         for n in (1, 64, 1024):
             x = samples(n, 784)
-            known = {"numpy": peers.numpy_network(net, x), **peers.network_peers(net, x), "net(x)": partial(net, x)}
+            known = {"numpy": others.numpy_network(net, x), **others.network_peers(net, x), "net(x)": partial(net, x)}
             times = measure({**known, "minnet": partial(predict, x)})
             for peer in known:
                 yield row("LeNet-300-100", f"against {peer}", "magnitude", n, sparsity, times, [peer])
@@ -180,7 +182,7 @@ def whole_networks(measure):
         predict = minnet.sparse.compile(net)
         for n in (1, 64):
             x = samples(n, 1, 28, 28)
-            known = {"dense": partial(dense, x), **peers.network_peers(net, x)}
+            known = {"dense": partial(dense, x), **others.network_peers(net, x)}
             times = measure({**known, "minnet": partial(predict, x)})
             for peer in known:
                 yield row("LeNet-5", f"against {peer}", "magnitude", n, sparsity, times, [peer])
@@ -259,6 +261,44 @@ def write(rows, path, said):
                              for name, value in found.items()} | {"computer": said})
 
 
+def draw_speed(rows, path, shape="784×300"):
+    """Speed-up over sparsity for one sample and for 64, measured of one layer: the picture of a lesson."""
+    fig = Figure(figsize=(13, 6), layout="constrained")
+    for ax, n, title in zip(fig.subplots(1, 2, sharey=True), (1, 64), ("One sample", "64 samples at a time"),
+                            strict=True):
+        def points(table, column, n=n):
+            found = sorted((found["sparsity"], found[column]) for found in rows if found["table"] == table
+                           and (found["shape"], found["kind"], found["batch"]) == (shape, "random", n)
+                           and found.get(column))
+            return [100 * s for s, _ in found], [ratio for _, ratio in found]
+
+        sparsity, ours = points("layer", "× rows")
+        _, other = points("layer", "× sparse peer")
+        _, best = points("layer", "×")
+        blocks, of_blocks = points("blocks of 4", "×")
+        ax.plot(sparsity, [1 / (1 - s / 100) for s in sparsity], ":", lw=3, color=FAINT, label="ideal")
+        ax.plot(blocks, of_blocks, "s-", lw=3, ms=9, color=AFTER, label="minnet, blocks of 4")
+        ax.plot(sparsity, ours, "o-", lw=3, ms=9, color=POSITIVE, label="minnet, any weights")
+        ax.plot(sparsity, [b / o for b, o in zip(best, other, strict=True)], "^--", lw=3, ms=9, color=NEGATIVE,
+                label="best other library")
+        ax.axhline(1, color=INK, lw=1.5)
+        ax.set_title(title, fontsize=LARGE + 3, color=INK)
+        ax.set_xlabel("sparsity (%)", fontsize=LARGE)
+        ax.set_yscale("log")
+        ticks = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
+        ax.set_yticks(ticks, [f"{tick:g}×" for tick in ticks])
+        ax.minorticks_off()
+        ax.set_ylim(0.1, 50)
+        ax.tick_params(labelsize=LARGE, colors=INK)
+        ax.grid(alpha=0.3)
+        for side in ("top", "right"):
+            ax.spines[side].set_visible(False)
+    fig.axes[0].set_ylabel("times as fast as dense", fontsize=LARGE)
+    fig.axes[0].legend(fontsize=LARGE - 2, frameon=False, loc="upper left")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fig.savefig(path, dpi=90)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
@@ -267,8 +307,8 @@ def main():
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--out", type=Path, nargs="?", const=ROOT, help="folder of the project, by default this one")
     options = parser.parse_args()
-    peers.THREADS = options.threads
-    missing = peers.missing()
+    others.THREADS = options.threads
+    missing = others.missing()
     said = f"{computer()}; {options.threads} thread{'s' if options.threads > 1 else ''}, {options.clock} clock"
     print(f"{said}{'; not installed: ' + ', '.join(missing) if missing else ''}")
     best = limits()
@@ -278,8 +318,8 @@ def main():
                       clock=time.thread_time if options.clock == "cpu" else time.perf_counter)
     sparsities, rows = QUICK if options.quick else SPARSITIES, []
     with threads(options.threads):
-        if peers.library("torch"):
-            peers.library("torch").set_num_threads(options.threads)
+        if others.library("torch"):
+            others.library("torch").set_num_threads(options.threads)
         for table in (single_layers(measure, sparsities), structures(measure, sparsities), shrunken(measure),
                       heads(measure), whole_networks(measure), unpruned(measure)):
             for found in table:
@@ -289,7 +329,7 @@ def main():
         print(f"{'reached' if figure >= goal else 'MISSED '}  {sentence}: {figure:.2f} (goal {goal})")
     if options.out:
         write(rows, options.out / "benchmarks" / "results" / "forward.csv", said)
-        speed(rows, options.out / "lessons" / "pictures" / "speed.png")
+        draw_speed(rows, options.out / "lessons" / "pictures" / "speed.png")
 
 
 if __name__ == "__main__":
