@@ -1,7 +1,8 @@
 """Heads and layers: what each head looks at, which can go, and what it costs if several go together.
 
-Heads go by a ranking or by hand, layers by hand.  Under each name stands what would be lost if that head went too; so
-one sees which are needed, and which only stand in for each other.
+Heads go by a ranking or one by one, layers one by one.  Under each name stands what would be lost if that head went
+too; so one sees which are needed, and which only stand in for each other.  These losses, the curve and the seconds take
+many predictions, so they are measured in the background; until then their places say so.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import numpy as np
 from minnet.data import recall, spelled
 from minnet.draw import palette
 from minnet.draw.attention_maps import AttentionMaps
-from minnet.experiments.head_ablation import CRITERIA, AblationResult, HeadAblation
-from minnet.experiments.pruning_granularity import BATCH, size
+from minnet.experiments import BATCH
+from minnet.experiments.head_ablation import CRITERIA, HeadAblation
+from minnet.measure import parameters
 from minnet.messages import spoken_time
 from minnet.nn.attention import Attention, gone, patterns
 from minnet.nn.models import tiny_transformer
@@ -25,6 +27,7 @@ from minnet.widgets.controls import few
 from minnet.widgets.explorer_base import Explorer
 
 PRUNED, RETRAINED = "pruned", "retrained"
+MEASURING = "measuring"
 MOST = 40  # so many retrained networks are remembered
 
 
@@ -35,22 +38,24 @@ class Frame:
     Attributes
     ----------
     off : frozenset of str
-        Units that are switched off, by ranking or by hand.
+        Units that are switched off, by ranking or one by one.
     maps : list of ndarray, (heads, tokens, tokens)
     removed : list of ndarray of bool, (heads,)
-    worth : Worth
-        Accuracy, and what each head costs.
+    accuracy : float
+    costs : list of ndarray, (heads,)
+        Accuracy lost if this head goes too; NaN where it is gone already, or not measured yet.
     whole : float
         Accuracy with everything.
     curve : dict of {heads removed: accuracy}
-        Along the ranking, without retraining.
+        Along the ranking, without retraining, as far as it is measured.
     retrained : float or None
         Accuracy with the same units off, after retraining.
     tried : list of (heads removed, accuracy)
         All that was retrained so far.
     numbers, left : int
         Of the whole network and of the compact one.
-    seconds : dict of {"whole", "compact"}
+    seconds : dict of {"whole", "compact"}, or None
+        None while they are not measured.
     words : list of str
         Of the sample.
     mark : (int, int) or None
@@ -62,14 +67,15 @@ class Frame:
     off: frozenset
     maps: list
     removed: list
-    worth: AblationResult
+    accuracy: float
+    costs: list
     whole: float
     curve: dict
     retrained: float | None
     tried: list
     numbers: int
     left: int
-    seconds: dict
+    seconds: dict | None
     words: list
     mark: tuple | None
     answer: str
@@ -91,7 +97,7 @@ class HeadsExplorer(Explorer):
     optimiser : Adam, …
         For retraining.
     seed : int
-        Dice of retraining, and of the random ranking.
+        Of retraining, and of the random ranking.
 
     Attributes
     ----------
@@ -111,6 +117,7 @@ class HeadsExplorer(Explorer):
     def follow(self, other):
         self.retrained = dict(other.retrained)
         super().follow(other)
+        self.wait()
 
     def __init__(self, net, data, *, epochs=2, optimiser=None, seed=0):
         if not (hasattr(data, "train") and hasattr(data, "val")):
@@ -125,8 +132,11 @@ class HeadsExplorer(Explorer):
         self.optimiser = optimiser or Adam(1e-3)
         self.retrained = {}
         self.recorded = {"ranked": None, "criterion": None, f"layer_{len(self.board.levels)}": None}
+        self._open = False
+        list(self.board.measure(frozenset()))  # so that it opens, and a saved notebook shows it, complete
         super().__init__()
         self._sentence.layout.min_height = "102px"
+        self._open = True
 
     # ---- controls -----------------------------------------------------------------------------------
 
@@ -143,7 +153,7 @@ class HeadsExplorer(Explorer):
             "criterion": widgets.ToggleButtons(
                 options=list(CRITERIA), description="Criterion", **toggle,
                 tooltips=["how much the loss would change, to first order", "the mean size of a head's weights",
-                          "dice decide"]),
+                          "at random"]),
             **switches,
             "sample": widgets.BoundedIntText(0, 0, len(self.data.val) - 1, description="Sample number", style=wide,
                                              layout={"width": "190px"}),
@@ -169,24 +179,26 @@ class HeadsExplorer(Explorer):
     # ---- from the state to the numbers --------------------------------------------------------------
 
     def frame(self, state):
-        board = self.board
-        by_hand = frozenset(name for name in board.units if not state[name])
-        off = board.lowest(state["criterion"], state["ranked"]) | by_hand
+        board, (off, net, criterion) = self.board, self._asked(state)
         again = self.retrained.get(off)
-        net = again if again is not None and state["show"] == RETRAINED else board.pruned(off)
+        shown = net or board.pruned(off)
         sample = self.data.val.x[state["sample"]]
         words = self._words(sample)
-        worth = board.worth(off, again if net is again else None)
-        left, seconds = board.price(off)
         return Frame(
-            off=off, maps=patterns(net, sample), removed=gone(net), worth=worth,
-            whole=board.worth(frozenset()).accuracy, curve=board.curve(state["criterion"]),
-            retrained=None if again is None else board.worth(off, again).accuracy,
-            tried=[(board.heads_gone(each), board.worth(each, found).accuracy)
-                   for each, found in self.retrained.items()],
-            numbers=size(self.net), left=left, seconds=seconds, words=words, mark=_mark(words),
-            answer=self.data.class_names[int(net(sample[None])[0].argmax())],
+            off=off, maps=patterns(shown, sample), removed=gone(shown), accuracy=board.accuracy(off, net),
+            costs=board.costs(off, net), whole=board.accuracy(frozenset()), curve=board.curve(criterion),
+            retrained=None if again is None else board.accuracy(off, again),
+            tried=[(board.heads_gone(each), board.accuracy(each, found)) for each, found in self.retrained.items()],
+            numbers=parameters(self.net).all, left=board.left(off), seconds=board.seconds(off), words=words,
+            mark=_mark(words),
+            answer=self.data.class_names[int(shown(sample[None])[0].argmax())],
             truth=self.data.class_names[self.data.val.y[state["sample"]]], note=self._note(state, off))
+
+    def _asked(self, state):
+        """What is shown in a state: the units that are off, the retrained network (or None), the criterion."""
+        one_by_one = frozenset(name for name in self.board.units if not state[name])
+        off = self.board.lowest(state["criterion"], state["ranked"]) | one_by_one
+        return off, self.retrained.get(off) if state["show"] == RETRAINED else None, state["criterion"]
 
     def _words(self, sample):
         """What the tokens of a sample are called."""
@@ -225,50 +237,80 @@ class HeadsExplorer(Explorer):
     def paint(self, frame):
         if frame.note or not self.job.running:
             self.say(frame.note)
-        notes = [["–" if np.isnan(cost) else f"lost: {100 * cost:.1f}" for cost in costs]
-                 for costs in frame.worth.costs]
+        notes = [["–" if lost else "lost: …" if np.isnan(cost) else f"lost: {100 * cost:.1f}"
+                  for cost, lost in zip(*each, strict=True)] for each in zip(frame.costs, frame.removed, strict=True)]
         self._gaze.show(frame.maps, frame.removed, frame.words, frame.mark, notes)
         self._line.set_data(list(frame.curve), [100 * right for right in frame.curve.values()])
         self._after.set_data([count for count, _ in frame.tried], [100 * right for _, right in frame.tried])
-        self._point.set_data([sum(int(lost.sum()) for lost in frame.removed)], [100 * frame.worth.accuracy])
+        self._point.set_data([sum(int(lost.sum()) for lost in frame.removed)], [100 * frame.accuracy])
 
     def sentence(self, frame):
-        seconds = {name: spoken_time(timing.median) for name, timing in frame.seconds.items()}
+        samples = f"{min(BATCH, len(self.data.val))} samples take"
+        if frame.seconds is None:
+            taken = f"how long {samples} is being measured"
+        else:
+            seconds = {name: spoken_time(timing.median) for name, timing in frame.seconds.items()}
+            taken = f"{samples} <b>{seconds['compact']}</b>, whole {seconds['whole']}"
         again = "" if frame.retrained is None else f", retrained <b>{frame.retrained:.1%}</b>"
         verdict = "right" if frame.answer == frame.truth else f"wrong, it is {frame.truth}"
         return (
             f"Removed: {_listed(frame.off)}. "
-            f"<b>{frame.worth.accuracy:.1%}</b> of {len(self.data.val):,} validation samples are right, "
+            f"<b>{frame.accuracy:.1%}</b> of {len(self.data.val):,} validation samples are right, "
             f"whole {frame.whole:.1%}{again}. <code>mn.compact</code> leaves <b>{frame.left:,}</b> of "
-            f"{frame.numbers:,} numbers; {min(BATCH, len(self.data.val))} samples take <b>{seconds['compact']}</b>, "
-            f"whole {seconds['whole']}. Here: {' '.join(frame.words)} Answer: {frame.answer}, {verdict}.")
+            f"{frame.numbers:,} numbers; {taken}. "
+            f"Here: {' '.join(frame.words)} Answer: {frame.answer}, {verdict}.")
 
-    # ---- retraining in the background ---------------------------------------------------------------
+    # ---- measuring and retraining in the background -------------------------------------------------
+
+    def refresh(self):
+        if self._posed is not None:  # a saved page shows everything measured
+            list(self.board.measure(*self._asked(self.state)))
+        super().refresh()
+        self._latest = self._asked(self.state)
+        self._waiting = not self.board.complete(*self._latest)
+        if self._waiting and self._open and not self.job.running and self.job.error is None:
+            self.job.start(self._measure())
+
+    def _measure(self):
+        """Measure what is shown; if something else is shown meanwhile, measure that."""
+        while not self.board.complete(*(asked := self._latest)):
+            for _ in self.board.measure(*asked):
+                yield MEASURING
+                if asked != self._latest:
+                    break
 
     def retrain(self):
         """Train a copy without what is switched off, in the background; `wait` waits."""
         with self._lock:
             off = self.shown.off
             net = self.board.pruned(off)
+        self._cancel.disabled = False
         self.job.start(self._practice(off, net))
 
     def _practice(self, off, net):
         count = steps_for(self.data.train, self.epochs)
         for step in steps(net, self.data.train, self.optimiser, count=count, rng=self.seed):
             yield (step.index + 1) / count
+            yield from self._measure()  # of what is looked at meanwhile
         with self._lock:
             self.retrained[off] = net
             while len(self.retrained) > MOST:
                 del self.retrained[next(iter(self.retrained))]  # the oldest
 
     def progress(self, what):
-        self._cancel.disabled = what is None
-        if what is not None:
-            self._bar.value = what
-            self._told.value = "retraining"
-        else:
-            self._told.value = f"{self.epochs} epochs, seed {self.seed}" if self._bar.value == 1 else "stopped"
+        if what is None:
+            if not self._cancel.disabled:  # it was a training
+                self._cancel.disabled = True
+                self._told.value = f"{self.epochs} epochs, seed {self.seed}" if self._bar.value == 1 else "stopped"
             self.refresh()
+        elif what != MEASURING:
+            self._bar.value, self._told.value = what, "retraining"
+            if self._waiting and self.board.complete(*self._latest):
+                self.refresh()
+
+    def close(self):
+        self._open = False
+        super().close()
 
 
 def _place(name):
