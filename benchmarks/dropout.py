@@ -6,15 +6,14 @@
 
 A 40-200-200-10 network learns with dropout of several strengths, and once without, then cut down: half of its weights
 or of its hidden neurons go, and it learns on for as long as before, so that all have had the same number of steps in
-the end. A seed draws the starting weights, the order of the samples and the dice. Strengths and epochs were tried out
-on the validation part; the test part is only reported.
+the end. A seed draws the initial weights, the order of the samples and what is dropped. Strengths and epochs were tried
+out on the validation part; the test part is only reported.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import statistics
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import minnet as mn
+from minnet.experiments.dropout_comparison import on_disk
 
 SIZES = 40, 200, 200, 10
 STRENGTHS = 0.0, 0.2, 0.5
@@ -32,9 +32,7 @@ STRUCTURES = {"weights": mn.weights, "neurons": mn.along("out")}
 def measured(net, data):
     """What is known of a network in the end."""
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "net.safetensors")
-        mn.save(net, path)
-        size = os.path.getsize(path)
+        size = on_disk(net, Path(folder, "net.safetensors"))
     parameters = mn.measure.parameters(net)
     accuracies = {part: mn.accuracy(net, getattr(data, part)) for part in ("train", "val", "test")}
     return {**accuracies, "parameters": parameters.all, "kept": parameters.kept, "bytes": size,

@@ -32,9 +32,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import other_libraries
+import other_libraries as others
 from matplotlib.figure import Figure
-from other_libraries import dense_peers, library, network_peers, numpy_network, sparse_peers
 from timing import compare, computer, threads
 
 import minnet as mn
@@ -48,7 +47,7 @@ LAYERS = ((784, 300), (1024, 1024))
 BATCHES = (1, 8, 64, 1024)
 SPARSITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.83, 0.87, 0.9, 0.95, 0.98)
 QUICK = (0.4, 0.87, 0.9, 0.95)
-LARGE = 19          # points, on a picture of 13 × 6 inches: readable from the last row
+LARGE = 19  # points, on a picture of 13 × 6 inches: readable from the last row
 
 
 # ---- weights ----------------------------------------------------------------------------------------
@@ -108,7 +107,7 @@ def single_layers(measure, sparsities):
                 x = samples(n, inputs)
                 for sparsity in sparsities:
                     net = layer(inputs, outputs, sparsity, kind)
-                    dense, sparse = dense_peers(net.weight.value, x), sparse_peers(net.weight.value, x)
+                    dense, sparse = others.dense_peers(net.weight.value, x), others.sparse_peers(net.weight.value, x)
                     times = measure({**dense, **sparse, "minnet": partial(minnet.sparse.compile(net), x),
                                      "rows": partial(minnet.sparse.compile(net, "rows"), x)})
                     yield row("layer", f"{inputs}×{outputs}", kind, n, sparsity, times, dense, sparse)
@@ -121,12 +120,12 @@ def structures(measure, sparsities):
             x = samples(n, inputs)
             for sparsity in sorted({0.5, *sparsities}):
                 net = layer(inputs, outputs, sparsity, block=4)
-                dense = dense_peers(net.weight.value, x)
+                dense = others.dense_peers(net.weight.value, x)
                 times = measure({**dense, "minnet": partial(minnet.sparse.compile(net), x)})
                 yield row("blocks of 4", f"{inputs}×{outputs}", "random", n, sparsity, times, dense)
             net = layer(inputs, outputs, 0)
             mn.prune(net, 0.5, scope=mn.window(4))
-            dense = dense_peers(net.weight.value, x)
+            dense = others.dense_peers(net.weight.value, x)
             times = measure({**dense, "minnet": partial(minnet.sparse.compile(net), x),
                              "rows": partial(minnet.sparse.compile(net, "rows"), x)})
             yield row("2:4", f"{inputs}×{outputs}", "magnitude", n, 0.5, times, dense)
@@ -170,7 +169,7 @@ def whole_networks(measure):
         predict = minnet.sparse.compile(net)
         for n in (1, 64, 1024):
             x = samples(n, 784)
-            known = {"numpy": numpy_network(net, x), **network_peers(net, x), "net(x)": partial(net, x)}
+            known = {"numpy": others.numpy_network(net, x), **others.network_peers(net, x), "net(x)": partial(net, x)}
             times = measure({**known, "minnet": partial(predict, x)})
             for peer in known:
                 yield row("LeNet-300-100", f"against {peer}", "magnitude", n, sparsity, times, [peer])
@@ -183,7 +182,7 @@ def whole_networks(measure):
         predict = minnet.sparse.compile(net)
         for n in (1, 64):
             x = samples(n, 1, 28, 28)
-            known = {"dense": partial(dense, x), **network_peers(net, x)}
+            known = {"dense": partial(dense, x), **others.network_peers(net, x)}
             times = measure({**known, "minnet": partial(predict, x)})
             for peer in known:
                 yield row("LeNet-5", f"against {peer}", "magnitude", n, sparsity, times, [peer])
@@ -262,8 +261,8 @@ def write(rows, path, said):
                              for name, value in found.items()} | {"computer": said})
 
 
-def draw(rows, path, shape="784×300"):
-    """The picture for the lessons: speed-up of one layer over sparsity, for one sample and for 64."""
+def draw_speed(rows, path, shape="784×300"):
+    """Speed-up over sparsity for one sample and for 64, measured of one layer: the picture of a lesson."""
     fig = Figure(figsize=(13, 6), layout="constrained")
     for ax, n, title in zip(fig.subplots(1, 2, sharey=True), (1, 64), ("One sample", "64 samples at a time"),
                             strict=True):
@@ -308,8 +307,8 @@ def main():
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--out", type=Path, nargs="?", const=ROOT, help="folder of the project, by default this one")
     options = parser.parse_args()
-    other_libraries.THREADS = options.threads
-    missing = other_libraries.missing()
+    others.THREADS = options.threads
+    missing = others.missing()
     said = f"{computer()}; {options.threads} thread{'s' if options.threads > 1 else ''}, {options.clock} clock"
     print(f"{said}{'; not installed: ' + ', '.join(missing) if missing else ''}")
     best = limits()
@@ -319,8 +318,8 @@ def main():
                       clock=time.thread_time if options.clock == "cpu" else time.perf_counter)
     sparsities, rows = QUICK if options.quick else SPARSITIES, []
     with threads(options.threads):
-        if library("torch"):
-            library("torch").set_num_threads(options.threads)
+        if others.library("torch"):
+            others.library("torch").set_num_threads(options.threads)
         for table in (single_layers(measure, sparsities), structures(measure, sparsities), shrunken(measure),
                       heads(measure), whole_networks(measure), unpruned(measure)):
             for found in table:
@@ -330,7 +329,7 @@ def main():
         print(f"{'reached' if figure >= goal else 'MISSED '}  {sentence}: {figure:.2f} (goal {goal})")
     if options.out:
         write(rows, options.out / "benchmarks" / "results" / "forward.csv", said)
-        draw(rows, options.out / "lessons" / "pictures" / "speed.png")
+        draw_speed(rows, options.out / "lessons" / "pictures" / "speed.png")
 
 
 if __name__ == "__main__":

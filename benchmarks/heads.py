@@ -7,8 +7,8 @@
 The same small transformer, 2 layers of 4 heads, learns to look things up (`mn.data.recall`) and to read digits. Then
 each head is removed alone; half of the heads go by three criteria; and each of the two layers goes, attention and dense
 pair together. The control is a network that had one layer from the start and learned for as long altogether. A seed
-draws the starting weights, the batches and the dice. Ranking and training use the training part; every figure here is
-of the test part, on which nothing was chosen. Times are ratios of medians of interleaved runs on one core; only the
+draws the initial weights, the batches and what is random. Ranking and training use the training part; every figure here
+is of the test part, on which nothing was chosen. Times are ratios of medians of interleaved runs on one core; only the
 time that this thread really ran is counted, so that other programs don't matter.
 """
 
@@ -26,9 +26,9 @@ import numpy as np
 from timing import compare, threads
 
 import minnet as mn
-from minnet.exercises.lesson11 import without
+from minnet.experiments.head_ablation import CRITERIA, HeadAblation, without
+from minnet.nn.attention import removed_heads
 
-CRITERIA = (mn.taylor, mn.magnitude, mn.random)
 BATCHES = 1, 64
 
 
@@ -61,43 +61,34 @@ TASKS = {
 }
 
 
-def attention(net):
-    return [layer for _, layer in net.walk() if isinstance(layer, mn.Attention)]
-
-
 def layers(net):
-    """A structure: attention and the dense pair behind it fall together."""
+    """A structure: attention and the dense pair behind it are pruned together."""
     return {path: ids // 2 for path, ids in mn.branches(net).items()}
 
 
-def without_layer(net, layer):
-    trial = net.copy()
-    ids = layers(trial)
-    for param in trial.params():
-        if param.path in ids and (ids[param.path] == layer).all():
-            param.mask = np.zeros(param.shape, bool)
-    return trial
-
-
 def heads_left(net):
-    return [int((layer.out.value != 0).any(axis=(1, 2)).sum()) for layer in attention(net)]
+    """How many heads each layer has left."""
+    return [int((~lost).sum()) for lost in removed_heads(net)]
 
 
 def run(task, seed):
     """Everything about one task with one seed."""
     net = task.train(task.make(rng=seed), task.epochs, seed)
-    found = {"seed": seed, "whole": task.right(net)}
-    heads = [[(layer, head + 1) for head in range(each.heads)] for layer, each in enumerate(attention(net), 1)]
-    found["cost of a head"] = [[found["whole"] - task.right(without(net, head)) for head in row] for row in heads]
-    found["cost of all heads of a layer"] = [found["whole"] - task.right(without(net, *row)) for row in heads]
+    ablation, nothing = HeadAblation(net, task.data.test, task.data.train, seed), frozenset()
+    list(ablation.measure_costs(nothing))
+    found = {"seed": seed, "whole": ablation.accuracy(nothing)}
+    found["cost of a head"] = [costs.tolist() for costs in ablation.costs(nothing)]
+    found["cost of all heads of a layer"] = [
+        found["whole"] - task.right(without(net, *((layer, head + 1) for head in range(heads))))
+        for layer, heads in enumerate(ablation.levels, 1)]
     found["half of the heads"], small = {}, {"whole": net}
     for criterion in CRITERIA:
-        pruned = net.copy()
-        mn.prune(pruned, 0.5, criterion=criterion, structure=mn.along("head"), data=task.data.train, rng=seed)
+        pruned = ablation.pruned(ablation.lowest(criterion, len(ablation.heads) // 2))
         small.setdefault("half of the heads", mn.compact(pruned))  # those of the first criterion
         left = heads_left(pruned)
-        found["half of the heads"][criterion.__name__] = {"left": left, **task.before_and_after(pruned, seed)}
-    found["a layer"] = [task.before_and_after(without_layer(net, layer), seed) for layer in range(len(heads))]
+        found["half of the heads"][criterion] = {"left": left, **task.before_and_after(pruned, seed)}
+    found["a layer"] = [task.before_and_after(ablation.pruned({f"layer_{layer}"}), seed)
+                        for layer in range(1, len(ablation.levels) + 1)]
     chosen = net.copy()
     mn.prune(chosen, 0.5, criterion=mn.taylor, structure=layers, data=task.data.train)
     found["layer chosen by taylor"] = heads_left(chosen).index(0) + 1
@@ -147,9 +138,9 @@ def table(name, results):
           f"{spread([one[layer] for one in each('cost of all heads of a layer')])}" for layer in range(2)),
     ]
     for criterion in CRITERIA:
-        rows = each("half of the heads", criterion.__name__)
+        rows = each("half of the heads", criterion)
         lost = [one["whole"] - row["retrained"] for one, row in zip(results, rows, strict=True)]
-        lines.append(f"half of the heads gone by {criterion.__name__:10}        {spread([r['pruned'] for r in rows])}, "
+        lines.append(f"half of the heads gone by {criterion:10}        {spread([r['pruned'] for r in rows])}, "
                      f"retrained {spread([r['retrained'] for r in rows])}, lost {spread(lost)}")
     for layer in range(2):
         rows = [one[layer] for one in each("a layer")]

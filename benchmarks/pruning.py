@@ -6,8 +6,8 @@
 Every way has the same budget: 40 epochs of Adam in all, usually 20 before and 20 after (or while) pruning, and starts
 from the same trained network of its seed. Two learning rates are tried after pruning; for each row the one with the
 better median on the validation part is taken, and its accuracy on the test part is what is printed. A seed draws the
-initial weights, the batches and the dice. The controls: random pruning, and the shape that pruning by magnitude has
-found, trained from new random weights.
+initial weights, the batches and what is random. The controls: random pruning, and the masks that pruning by magnitude
+has found, trained from new random weights.
 
 All rows, with the fraction of weights that survives in each layer, go to benchmarks/results/pruning.csv.
 """
@@ -24,6 +24,9 @@ from time import perf_counter
 import numpy as np
 
 import minnet as mn
+from minnet.experiments.lottery_tickets import reinitialised
+from minnet.nn.train import steps_for
+from minnet.pruning.ranking import masks_of
 
 EPOCHS = 20  # before pruning, and again after it
 BATCH = 32
@@ -73,9 +76,7 @@ def from_scratch(dense, start, digits, s, train, **how):
     """The shape that magnitude finds in the trained network, from new random weights, with the whole budget."""
     mn.prune(dense, s, **how)
     sizes = [p.shape[0] for p in dense.params() if p.prunable]
-    fresh = mn.models.mlp(*sizes, 10, rng=train.keywords["rng"] + 1000)
-    for new, old in zip(fresh.params(), dense.params(), strict=True):
-        new.mask = old.mask
+    fresh = reinitialised(lambda seed: mn.models.mlp(*sizes, 10, rng=seed), masks_of(dense), train.keywords["rng"])
     return train(fresh, 2 * EPOCHS)
 
 
@@ -100,7 +101,7 @@ CURES = ("magnitude, global", "magnitude, per layer", "magnitude, Erdős–Rény
 
 def train_for(net, epochs, during=None, *, data, optimiser, rng):
     """Train for a number of epochs; ``during(net, progress)`` is called after each step."""
-    count = epochs * -(-len(data.y) // BATCH)
+    count = steps_for(data, epochs, BATCH)
     for step in mn.steps(net, data, optimiser, count=count, batch=BATCH, rng=rng):
         if during is not None:
             during(net, (step.index + 1) / count)

@@ -4,9 +4,10 @@
     python benchmarks/regrowth.py --seeds 1 --data digits
     python benchmarks/regrowth.py --out results.json     # also write every single figure down
 
-All get the same number of steps, the same first numbers and the same batches, and have equally many weights in the end.
-A seed draws the first numbers, the order of the samples, the first mask and what SET grows. "small dense" is a whole
-network with one hidden layer, as wide as the same number of weights allows. Nothing was chosen by looking at the test
+All get the same number of steps, the same initial weights and the same batches, and have as many weights in the end.
+A seed draws the initial weights, the order of the samples, the first mask and what SET grows. "small dense" is a whole
+network with one hidden layer, as wide as the same number of weights allows. The other ways are those of
+`minnet.experiments.dynamic_sparse_training`. Nothing was chosen by looking at the test
 part: fraction, interval and end of the moving were tried out on the validation part of the digits, and then left.
 """
 
@@ -22,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 import minnet as mn
+from minnet.experiments.dynamic_sparse_training import METHODS, start, train
 
 SPARSITIES = 0.95, 0.98, 0.99
 FRACTION, EVERY, UNTIL = 0.3, 25, 0.75
@@ -46,39 +48,7 @@ TASKS = {
 }
 
 
-def dense(net, task, sparsity, rng):
-    """All weights, as a yardstick."""
-    return lambda step: None
-
-
-def static(net, task, sparsity, rng):
-    """A random mask from the first step on, small layers keep more."""
-    mn.prune(net, mn.erdos_renyi(net, sparsity), "random", scope=mn.layer, rng=rng)
-    return lambda step: None
-
-
-def moving(move):
-    def way(net, task, sparsity, rng):
-        static(net, task, sparsity, rng)
-        fraction = mn.drop_fraction(FRACTION, stop=UNTIL * task.count)
-        return lambda step: None if step % EVERY else move(net, fraction(step), rng)
-    return way
-
-
-def gradual(net, task, sparsity, rng):
-    """All weights at first, pruned along a cubic curve from a tenth to three quarters of the training."""
-    level = mn.cubic(sparsity, start=0.1 * task.count, stop=UNTIL * task.count)
-    return lambda step: None if step % 20 else mn.prune(net, mn.erdos_renyi(net, level(step)), scope=mn.layer)
-
-
-WAYS = {
-    "dense": dense,
-    "static": static,
-    "SET": moving(lambda net, fraction, rng: mn.set_step(net, fraction, rng=rng)),
-    "RigL": moving(lambda net, fraction, rng: mn.rigl_step(net, fraction)),
-    "gradual": gradual,
-    "small dense": dense,
-}
+WAYS = "dense", *METHODS, "small dense"
 
 
 def run(task, way, sparsity, seed):
@@ -86,12 +56,14 @@ def run(task, way, sparsity, seed):
     ends = task.sizes[0], task.sizes[-1]
     sizes = (ends[0], round((1 - sparsity) * task.weights / sum(ends)), ends[1]) if way == "small dense" else task.sizes
     net, rng = mn.models.mlp(*sizes, rng=seed), np.random.default_rng(seed)
-    after = WAYS[way](net, task, sparsity, rng)
-    for step in mn.steps(net, task.data.train, count=task.count, rng=seed):
-        after(step.index + 1)
+    if way in METHODS:
+        start(net, way, sparsity, rng)
+        list(train(net, task.data.train, way, sparsity, fraction=FRACTION, every=EVERY, until=UNTIL,
+                   count=task.count, seed=seed, rng=rng))
+    else:
+        list(mn.steps(net, task.data.train, count=task.count, rng=seed))
     empty = np.mean(task.data.train.x > 0, axis=0) < 0.05
-    first = net.params()[0]
-    mask = np.ones(first.shape, bool) if first.mask is None else first.mask
+    mask = net.params()[0].kept_mask
     return {"kept": sum(param.kept for param in net.params() if param.prunable),
             "at empty inputs": float(mask[empty].sum() / mask.sum()),
             **{part: mn.accuracy(net, getattr(task.data, part)) for part in ("val", "test")}}

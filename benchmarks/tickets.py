@@ -5,15 +5,16 @@
     python benchmarks/tickets.py --first 5 --signals 1000 --out benchmarks/results/tickets_again.json
 
 A 40-200-200-10 network (50,000 weights) is trained for 500 steps of 100 samples, each layer is pruned by magnitude,
-what is left is rewound to its first numbers and trained again, and so on: 25 rounds to 92 %, 14 more to 98 %. Then the
-mask of the chosen round is trained from its first numbers (the ticket), from new ones, and from the same numbers on
-shuffled places; beside a mask of random places, and dense networks: plain, stopped early, with dropout, and small.
+what is left is rewound to its initial weights and trained again, and so on: 25 rounds to 92 %, 14 more to 98 %. Then
+the mask of the chosen round is trained from its initial weights (the ticket), from others, and from the same weights in
+shuffled places; besides a mask of random places, and dense networks: plain, stopped early, with dropout, and small.
+The rounds and their rivals are those of `minnet.experiments.lottery_tickets`.
 Round, learning rates and dropout are chosen by the median validation accuracy of all seeds. But test figures had been
 seen before three things were settled: the 500 steps (1,000 in a first trial that was not finished; so the accuracies
 along a long training are written down), and the rules by which the round and the rate of the search are chosen.
 So all of it was repeated once, with everything settled: other seeds, and signals drawn anew that nobody had seen.
 
-A seed draws the starting weights, the order of the samples and the dice.
+A seed draws the initial weights, the order of the samples and the random places.
 
 Everything found is written down at once, so a stopped run goes on where it was. The masks lie in a folder of their own.
 """
@@ -32,7 +33,14 @@ import numpy as np
 
 import minnet as mn
 from minnet.data import mnist1d_signals
-from minnet.experiments.lottery_tickets import together
+from minnet.experiments.lottery_tickets import (
+    LotteryTickets,
+    random_mask,
+    reinitialised,
+    shuffled_weights,
+    ticket,
+    together,
+)
 
 SIZES = 40, 200, 200, 10
 SMALL = 40, 43, 43, 10  # 3,999 weights, as many as a ticket of 92 %
@@ -98,15 +106,9 @@ def curve(net, data, rate, seed):
 
 def find(data, rate, seed, levels, rewind_to=0):
     """Train, prune, rewind: the accuracies of each round, and its masks."""
-    net = made(seed)
-    start = mn.snapshot(trained(net.copy(), data, rate, seed, rewind_to))
-    found, masks = [[0.0, *judged(trained(net, data, rate, seed), data)]], []
-    for level in levels:
-        mn.prune(net, level, scope=mn.layer)
-        mn.rewind(net, start)
-        masks.append([param.mask for param in net.params() if param.prunable])
-        found.append([round(mn.sparsity(net), 4), *judged(trained(net, data, rate, seed), data)])
-    return found, masks
+    tickets = LotteryTickets(made, data, seed, levels=levels, count=STEPS, rate=rate, batch=BATCH, rewind_to=rewind_to)
+    found = [[round(mn.sparsity(net), 4), *judged(net, data)] for net in tickets.search()]
+    return found, tickets.masks[1:]
 
 
 def rounds(notes, name, *arguments, **more):
@@ -117,48 +119,21 @@ def rounds(notes, name, *arguments, **more):
 
     def work():
         found, masks = find(*arguments, **more)
-        np.savez_compressed(file, **{f"{k}_{i}": mask for k, each in enumerate(masks) for i, mask in enumerate(each)})
+        np.savez_compressed(file, **{f"{k} {path}": mask for k, each in enumerate(masks)
+                                     for path, mask in each.items() if mask is not None})
         return found
 
     found = notes.once(name, work)
+    masks = [{} for _ in found[1:]]
     with np.load(file) as kept:
-        return found, [[kept[f"{k}_{i}"] for i in range(3)] for k in range(len(found) - 1)]
+        for key, mask in kept.items():
+            k, path = key.split()
+            masks[int(k)][path] = mask
+    return found, masks
 
 
-def masked(net, masks):
-    for param, mask in zip((p for p in net.params() if p.prunable), masks, strict=True):
-        param.mask = mask
-    return net
-
-
-def ticket(masks, seed):
-    """The first numbers."""
-    return masked(made(seed), masks)
-
-
-def reinitialised(masks, seed):
-    """New numbers."""
-    return masked(made(seed + 1000), masks)
-
-
-def reshuffled(masks, seed):
-    """The first numbers of the ticket, each on another place of it."""
-    net, dice = ticket(masks, seed), np.random.default_rng(seed)
-    for param in net.params():
-        if param.prunable:
-            numbers = param.data.copy()
-            numbers[param.mask] = dice.permutation(numbers[param.mask])
-            param.data = numbers
-    return net
-
-
-def random_mask(masks, seed):
-    """As many weights in each layer, on random places."""
-    dice = np.random.default_rng(seed)
-    return masked(made(seed), [dice.permutation(mask.ravel()).reshape(mask.shape) for mask in masks])
-
-
-STARTS = {"ticket": ticket, "re-initialised": reinitialised, "numbers shuffled": reshuffled, "random mask": random_mask}
+STARTS = {"ticket": partial(ticket, made), "re-initialised": partial(reinitialised, made),
+          "numbers shuffled": partial(shuffled_weights, made), "random mask": partial(random_mask, made)}
 
 
 def order_of(plain, shuffled):
@@ -257,13 +232,14 @@ def shuffled(notes, seeds, plain, mixed, masks, found_with, rate, table):
     for seed in seeds:
         _, anew = rounds(notes, f"shuffled rounds seed {seed}", mixed, found_with, seed, LEVELS[:ROUNDS])
         nets = {name: start(anew[-1], seed) for name, start in STARTS.items()}
-        nets["ticket of the plain ones"] = ticket(masks[seed][ROUNDS - 1], seed)
+        nets["ticket of the plain ones"] = ticket(made, masks[seed][ROUNDS - 1], seed)
         for name, net in nets.items():
             once_more(notes, table, f"shuffled signals: {name}", net, mixed, rate, seed)
-        first, back = masks[seed][ROUNDS - 1][0], np.empty_like(anew[-1][0])
-        back[order] = anew[-1][0]
-        for name, mask in (("plain", first), ("shuffled", anew[-1][0]), ("shuffled, put back in order", back),
-                           ("random mask", random_mask(masks[seed][ROUNDS - 1], seed).params()[0].mask)):
+        first, mixed_up = masks[seed][ROUNDS - 1]["dense1.weight"], anew[-1]["dense1.weight"]
+        back = np.empty_like(mixed_up)
+        back[order] = mixed_up
+        for name, mask in (("plain", first), ("shuffled", mixed_up), ("shuffled, put back in order", back),
+                           ("random mask", random_mask(made, masks[seed][ROUNDS - 1], seed).params()[0].mask)):
             looks.setdefault(name, []).append([round(float(times), 3) for times in together(mask)])
     notes.found["kept together, by places apart"] = looks
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minnet.formats import CSR, Bitmap
-from minnet.nn.attention import Attention
+from minnet.nn.attention import Attention, removed_heads
 from minnet.nn.contract import observing
 from minnet.nn.layer import Layer
 from minnet.nn.param import Param
@@ -136,14 +136,9 @@ def multiply_adds(net, x=None):
             rows.append((source.path, len(at) * source.size, len(at) * source.kept))
         elif isinstance(source, Attention):  # all pairs of tokens: once for scores, once for mixing values
             each = 2 * out[0, 0].size * source.dim
-            rows.append((f"{names[id(source)]} between tokens", source.heads * each, _heads_left(source) * each))
+            left = source.heads - np.count_nonzero(removed_heads(source))
+            rows.append((f"{names[id(source)]} between tokens", source.heads * each, left * each))
     return MultiplyAdds(sum(dense for _, dense, _ in rows), sum(left for _, _, left in rows), tuple(rows))
-
-
-def _heads_left(attention):
-    """Number of heads whose values still reach the output: some of their v and of their out are kept."""
-    v, out = (p.kept_mask for p in (attention.v, attention.out))
-    return int(np.count_nonzero(v.any(axis=(0, 2)) & out.any(axis=(1, 2))))
 
 
 # ---- bytes ----------------------------------------------------------------------------------------------
@@ -265,15 +260,20 @@ def latency(candidates, x=None, *, rounds=15, sample=1e-3, budget=None, clock=pe
             if done >= 3 and perf_counter() > stop:
                 break
             for name, run in runs.items():
-                run()  # bring this candidate's data back into the CPU's caches
-                start = clock()
-                for _ in range(repeats[name]):
-                    run()
-                seconds[name].append((clock() - start) / repeats[name])
+                seconds[name].append(sample_of(run, repeats[name], clock))
     finally:
         if collecting:
             gc.enable()
     return {name: _summary(samples) for name, samples in seconds.items()}
+
+
+def sample_of(run, repeats=1, clock=perf_counter):
+    """Seconds of one call, the mean of ``repeats`` calls; one before them, which is not counted, fills the caches."""
+    run()
+    start = clock()
+    for _ in range(repeats):
+        run()
+    return (clock() - start) / repeats
 
 
 def _calling(run, x):

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.exercises import commands
+from minnet.exercises import catalog, commands
 from minnet.exercises.exercise import exercise
 from minnet.messages import closest
 
-EXERCISES = commands.exercises()
+EXERCISES = catalog.exercises()
 every = pytest.mark.parametrize("id", sorted(EXERCISES))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import minnet as mn
 from minnet.exercises import solved
-from minnet.exercises.commands import exercises
+from minnet.exercises.catalog import exercises
 
 ID = "09.each_round"
 

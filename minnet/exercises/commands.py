@@ -5,29 +5,12 @@ Exercises are found by their id: "03.kept" is the exercise of that id in `lesson
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from functools import cache
-
-import minnet.exercises
 from minnet.exercises import solved
-from minnet.exercises.exercise import Exercise
+from minnet.exercises.catalog import exercises
 from minnet.exercises.feedback import Note
 from minnet.messages import closest
 
 _hints_shown = {}  # the number of hints shown so far, for each exercise
-
-
-@cache
-def exercises() -> dict[str, Exercise]:
-    """All exercises of all lessons, by id."""
-    found = {}
-    for module in pkgutil.iter_modules(minnet.exercises.__path__):
-        if module.name.startswith("lesson"):
-            for thing in vars(importlib.import_module(f"minnet.exercises.{module.name}")).values():
-                if isinstance(thing, Exercise):
-                    found[thing.id] = thing
-    return found
 
 
 def check(id, answer=..., *given) -> Note:

@@ -12,7 +12,7 @@ from minnet.exercises.exercise import exercise
 from minnet.nn.checkpoint import snapshot
 from minnet.nn.models import mlp
 from minnet.nn.train import fit
-from minnet.pruning.ranking import prune
+from minnet.pruning.ranking import masks_of, prune
 
 WANTED = "The answer to this exercise is a function; pass it without brackets: `{}`."
 
@@ -44,7 +44,7 @@ def rewind(rewind):
     first = {path: data.copy() for path, data in start.items()}
     fit(net, digits().train, epochs=1, rng=0, progress=False)
     prune(net, 0.5)
-    trained, masks = snapshot(net), {p.path: p.mask for p in net.params()}
+    trained, masks = snapshot(net), masks_of(net)
     found = rewind(net, start)
     if not hasattr(found, "params"):
         return "Return the network at the end."

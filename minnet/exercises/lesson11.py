@@ -8,23 +8,12 @@ import numpy as np
 
 from minnet.data.dataset import Split
 from minnet.exercises.exercise import exercise
-from minnet.nn.attention import Attention
+from minnet.experiments.head_ablation import without
+from minnet.nn.attention import attention_layers
 from minnet.nn.evaluation import accuracy
 from minnet.nn.models import tiny_transformer
 
 WANTED = "The answer to this exercise is a function; pass it without brackets: `{}`."
-
-
-def without(net, *heads):
-    """A copy without these heads, each (layer, head), counted from 1: the function of the lesson."""
-    trial = net.copy()
-    attention = [part for _, part in trial.walk() if isinstance(part, Attention)]
-    for layer, head in heads:
-        out = attention[layer - 1].out
-        mask = out.kept_mask.copy()
-        mask[head - 1] = False
-        out.mask = mask
-    return trial
 
 
 @exercise(
@@ -110,7 +99,7 @@ def _slips(x, wq, wk, wv):
         "`max(rest, key=left)` finds the head of the list `rest` for which the function `left` gives the highest "
         "accuracy.",
     ],
-    setting="from minnet.exercises.lesson11 import without",
+    setting="from minnet.experiments.head_ablation import without",
     solution="""
         def greedy(net, data, count):
             gone = []
@@ -159,10 +148,9 @@ def greedy(greedy):
 def _asked():
     """A network, and data with its own predictions as labels, so that nothing has to be trained."""
     net = tiny_transformer(tokens=5, n_in=6, width=16, n_out=6, rng=5)
-    for _, part in net.walk():
-        if isinstance(part, Attention):
-            for param in part.params():
-                param.data = param.data * 2.5  # so that each head matters
+    for layer in attention_layers(net):
+        for param in layer.params():
+            param.data = param.data * 2.5  # so that each head matters
     x = np.random.default_rng(0).normal(size=(300, 30)).astype(np.float32)
     return net, Split(x, net(x).argmax(axis=1))
 

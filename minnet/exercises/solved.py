@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from minnet.exercises.catalog import exercises
 from minnet.files import atomic_write
 
 START = "00_start_here.ipynb"
@@ -44,8 +45,6 @@ def progress():
     Progress
         Displays itself at the end of a cell.
     """
-    from minnet.exercises.commands import exercises
-
     kept, lessons = _kept(), {}
     for id in sorted(exercises()):
         lessons.setdefault(id.partition(".")[0], []).append((id, kept.get(id)))

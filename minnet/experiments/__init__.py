@@ -3,3 +3,5 @@
 Each is an object that keeps what it has trained so far; what takes long is a generator that can be stopped between two
 steps. Nothing here knows of matplotlib or ipywidgets.
 """
+
+BATCH = 64  # samples in a prediction that is measured: few enough for the caches of a processor

@@ -1,6 +1,6 @@
-"""Which neurons are silent?  Those that dropout's dice silence in one training step, and those that pruning left dead.
+"""Which neurons are inactive?  Those that dropout drops in one training step, and those that pruning left dead.
 
-Dropout's dice are thrown again exactly as a training run of the same seed throws them, for any step and without
+What dropout drops is drawn again exactly as a training run of the same seed draws it, for any step and without
 training.  So a learner can go through the steps in any order and sees what really happens in each.
 """
 
@@ -108,7 +108,11 @@ def plain_layers(net):
 
 
 def spared(widths, p, step, *, samples, batch, seed):
-    """The hidden neurons that the dice spare in one training step, for the first sample of the batch.
+    """The hidden neurons that dropout keeps in one training step, for the first sample of the batch.
+
+    Nothing is trained for it: the generator of the training is advanced to this step. That rests on how NumPy's PCG64
+    makes float32 numbers, two from each 64 bits, the second half kept for the next call. NumPy does not promise
+    this; the test compares every step with what a training really drops.
 
     Parameters
     ----------
@@ -127,17 +131,17 @@ def spared(widths, p, step, *, samples, batch, seed):
     """
     epoch, place = divmod(step, -(-samples // batch))
     rows = min(batch, samples - place * batch)
-    before = (epoch * samples + place * batch) * sum(widths)  # numbers of 32 bits that have fallen so far
-    _, dice = np.random.default_rng(seed).spawn(2)  # the first is for the batches
-    dice.bit_generator.advance(before // 2)  # the generator makes 64 bits at a time
+    before = (epoch * samples + place * batch) * sum(widths)  # float32 numbers drawn so far
+    _, rng = np.random.default_rng(seed).spawn(2)  # the first is for the batches
+    rng.bit_generator.advance(before // 2)  # two float32 numbers come from each draw of 64 bits
     if before % 2:
-        dice.random(dtype=np.float32)
-    return thrown(widths, p, rows, dice)
+        rng.random(dtype=np.float32)  # the first half of a draw is used up
+    return thrown(widths, p, rows, rng)
 
 
-def thrown(widths, p, rows, dice):
-    """The hidden neurons that dropout spares in the first row of a batch, as a network of such layers throws."""
-    return [Dropout(p).forward(np.ones((rows, width), np.float32), dice)[0][0] > 0 for width in widths]
+def thrown(widths, p, rows, rng):
+    """The hidden neurons that dropout keeps in the first row of a batch, in a network of layers of these widths."""
+    return [Dropout(p).forward(np.ones((rows, width), np.float32), rng)[0][0] > 0 for width in widths]
 
 
 def alive(masks):

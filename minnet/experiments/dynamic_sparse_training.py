@@ -27,6 +27,64 @@ GRADUALLY = 20  # steps between two prunings of the gradual way
 REMEMBERED = 20  # beginnings of trainings that were never begun
 
 
+# ---- One training ------------------------------------------------------------------------------------
+
+
+def start(net, method, sparsity, rng):
+    """Make a network ready for a method: all but the gradual one begin with a random mask.
+
+    Small layers keep more (Erdős–Rényi). ``rng``, a generator, goes on to draw what SET grows.
+    """
+    if method != GRADUAL:
+        prune(net, erdos_renyi(net, sparsity), criteria.random, scope=scopes.layer, rng=rng)
+
+
+def train(net, data, method, sparsity, *, fraction=0.3, every=25, until=0.75, count, seed, rng):
+    """Train a network that `start` has made ready, and change its mask meanwhile.
+
+    Parameters
+    ----------
+    net : Layer
+    data : data
+    method : str
+        One of `METHODS`.
+    sparsity : float
+        In the end; of all methods but the gradual one, from the start.
+    fraction : float
+        Of the weights in use, that SET and RigL move at first; it falls along half a cosine ...
+    until : float
+        ... to 0 after this fraction of all steps (Evci et al. 2020: 0.75).
+    every : int
+        Steps between two moves.
+    count : int
+        Steps of the training.
+    seed : int
+        Of the batches.
+    rng : numpy.random.Generator
+        The one that `start` has drawn the mask with.
+
+    Yields
+    ------
+    (int, int)
+        Completed steps, and how many weights have moved in all.
+    """
+    moved = 0
+    level = cubic(sparsity, start=0.1 * count, stop=0.75 * count)
+    part = drop_fraction(fraction, stop=until * count) if method in (SET, RIGL) else None
+    for step in steps(net, data, count=count, batch=BATCH, rng=seed):
+        done = step.index + 1
+        if method == GRADUAL and (done % GRADUALLY == 0 or done == count):  # at the end it has the final sparsity
+            prune(net, erdos_renyi(net, level(done)), scope=scopes.layer)
+        elif method == SET and done % every == 0:
+            moved += set_step(net, part(done), rng=rng)
+        elif method == RIGL and done % every == 0:
+            moved += rigl_step(net, part(done))
+        yield done, moved
+
+
+# ---- All four, and how they go -----------------------------------------------------------------------
+
+
 class Recipe(NamedTuple):
     """Everything that a training depends on but the method; ``fraction`` and ``until`` in per cent."""
 
@@ -135,28 +193,26 @@ class DynamicSparseTraining:
         yield 1.0, "done"
 
     def _grow(self, method, recipe):
-        net, moved, course = self._start(method, recipe), 0, []
-        course.append(self._moment(net, 0, 0))
-        self.courses[method, recipe] = course
-        move = _mover(method, recipe, self.count)
-        for step in steps(net, self.data.train, count=self.count, batch=BATCH, rng=recipe.seed):
-            moved += move(net, step.index)
-            if step.index + 1 in self.moments:
-                course.append(self._moment(net, step.index + 1, moved))
-            yield step.index + 1
+        net, rng = self._start(method, recipe)
+        course = self.courses[method, recipe] = [self._moment(net, 0, 0)]
+        training = train(net, self.data.train, method, recipe.final / 100, fraction=recipe.fraction / 100,
+                         every=recipe.every, until=recipe.until / 100, count=self.count, seed=recipe.seed, rng=rng)
+        for done, moved in training:
+            if done in self.moments:
+                course.append(self._moment(net, done, moved))
+            yield done
 
     def _start(self, method, recipe):
-        net = self.make(recipe.seed)
-        if method != GRADUAL:
-            prune(net, erdos_renyi(net, recipe.final / 100), criteria.random, scope=scopes.layer, rng=recipe.seed)
-        return net
+        net, rng = self.make(recipe.seed), np.random.default_rng(recipe.seed)
+        start(net, method, recipe.final / 100, rng)
+        return net, rng
 
     def _beginning(self, method, recipe):
         key = method == GRADUAL, recipe.final, recipe.seed
         if key not in self._first:
             if len(self._first) == REMEMBERED:
                 del self._first[next(iter(self._first))]
-            self._first[key] = self._moment(self._start(method, recipe), 0, 0)
+            self._first[key] = self._moment(self._start(method, recipe)[0], 0, 0)
         return self._first[key]
 
     def _moment(self, net, step, moved):
@@ -166,26 +222,3 @@ class DynamicSparseTraining:
         places = np.flatnonzero(mask).astype(np.int32)
         return TrainingPoint(step, accuracy(net, self.data.val), first.shape, places, first.data.flat[places],
                       sum(param.kept for param in weights), moved)
-
-
-def _mover(method, recipe, count):
-    """What happens to the connections after a step: ``move(net, index)``, and how many have moved."""
-    if method == GRADUAL:
-        level = cubic(recipe.final / 100, start=0.1 * count, stop=0.75 * count)
-
-        def shrink(net, index):
-            if (index + 1) % GRADUALLY == 0 or index + 1 == count:
-                prune(net, erdos_renyi(net, level(index + 1)), scope=scopes.layer)
-            return 0
-        return shrink
-    if method == STATIC:
-        return lambda net, index: 0
-    fraction = drop_fraction(recipe.fraction / 100, stop=recipe.until / 100 * count)
-    dice = np.random.default_rng(recipe.seed)
-
-    def move(net, index):
-        if (index + 1) % recipe.every:
-            return 0
-        part = fraction(index + 1)
-        return set_step(net, part, rng=dice) if method == SET else rigl_step(net, part)
-    return move

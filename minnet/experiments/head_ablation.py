@@ -1,46 +1,56 @@
-"""A transformer's heads and layers, each with a switch, and what every one of them is worth.
+"""What are a transformer's heads and layers worth? Each is removed alone, or together with others, and measured.
 
-The board writes the masks of what is switched off, ranks heads, and remembers what it has measured: accuracy, what one
-more head would cost, and the time that a prediction takes.
+`HeadAblation` gives every head and layer a name, writes the masks of what is removed, and keeps what it has measured:
+the accuracy, what one more head would cost, and the time that a prediction takes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from time import thread_time
 
 import numpy as np
 
 from minnet import measure
-from minnet.experiments.pruning_granularity import BATCH, size
-from minnet.nn.attention import Attention, removed_heads
+from minnet.experiments import BATCH
+from minnet.nn.attention import Attention, attention_layers, removed_heads
 from minnet.nn.evaluation import accuracy
+from minnet.nn.optim import Adam
+from minnet.nn.train import steps, steps_for
 from minnet.pruning import criteria
 from minnet.pruning.compaction import compact
 from minnet.pruning.ranking import rank, restore, set_masks
 from minnet.pruning.structure import along, branches
 from minnet.threads import at_most
 
+MOST = 40  # retrained networks that are kept
 CRITERIA = {"taylor": criteria.taylor, "magnitude": criteria.magnitude, "random": criteria.random}
 
 
-@dataclass(frozen=True)
-class AblationResult:
-    """What is left of the network with some units off.
+def without(net, *heads):
+    """A copy of a network without some heads.
 
-    Attributes
+    Parameters
     ----------
-    accuracy : float
-    costs : list of ndarray, (heads,) for each layer
-        Accuracy lost if this head goes too; NaN where it is gone already.
+    net : Layer
+    *heads : (int, int)
+        Layer and head, counted from 1. The weights that lead from the head back into the network are masked.
     """
-
-    accuracy: float
-    costs: list
+    trial = net.copy()
+    attention = attention_layers(trial)
+    for layer, head in heads:
+        out = attention[layer - 1].out
+        mask = out.kept_mask.copy()
+        mask[head - 1] = False
+        out.mask = mask
+    return trial
 
 
 class HeadAblation:
-    """Units by name, ``"head_1_2"`` (layer 1, head 2), ``"dense_1"`` and ``"layer_1"``, and what follows from them.
+    """Removes heads and layers by name, and measures what follows.
+
+    Names are ``"head_1_2"`` (layer 1, head 2), ``"dense_1"`` (the dense branch of layer 1) and ``"layer_1"``; a set of
+    them is called ``off``. What takes long, `measure`, is a generator: it stops after each measurement, and
+    what is known so far can be read at any time.
 
     Parameters
     ----------
@@ -49,22 +59,30 @@ class HeadAblation:
     split, train : Split
         To measure on, and to rank by.
     seed : int
-        Dice of the random ranking.
+        Of the random ranking and of retraining.
+    epochs : int
+        How long a copy is retrained.
+    optimiser : Adam, …
+        For retraining.
 
     Attributes
     ----------
+    retrained : dict of {frozenset of names: Layer}
+        Copies that were retrained without these units; the latest `MOST` stay.
     levels : list of int
         How many heads each layer has.
     units : dict of {name: {path: ndarray of bool}}
-        What falls with each.
+        The weights that each name stands for.
     """
 
-    def __init__(self, net, split, train, seed=0):
+    def __init__(self, net, split, train, seed=0, *, epochs=2, optimiser=None):
         self.net, self.split, self.train, self.seed = net.copy(), split, train, seed
+        self.epochs, self.optimiser, self.retrained = epochs, optimiser or Adam(1e-3), {}
         restore(self.net)
         self._shapes = {param.path: param.shape for param in self.net.params()}
         self.levels, self.units = [], {}
-        self._rankings, self._worth, self._seconds, self._curves = {}, {}, {}, {}
+        self._rankings, self._accuracies, self._costs, self._seconds, self._curves = {}, {}, {}, {}, {}
+        self._left, self._complete = {}, set()
         self._find()
 
     def _find(self):
@@ -95,16 +113,16 @@ class HeadAblation:
         """The names of all heads, layer by layer."""
         return [name for name in self.units if name.startswith("head")]
 
-    # ---- what is off --------------------------------------------------------------------------------
+    # ---- what is removed ----------------------------------------------------------------------------
 
     def lowest(self, criterion, count):
-        """The names of the ``count`` heads that a ranking lets fall first; the last one of a layer stays."""
+        """The names of the ``count`` heads that a ranking removes first; the last one of a layer stays."""
         if criterion not in self._rankings:
             self._rankings[criterion] = rank(self.net, CRITERIA[criterion], along("head"), data=self.train,
                                              rng=self.seed)
         masks = self._rankings[criterion].masks(count / len(self.heads))
         return frozenset(name for name in self.heads
-                         if all(not (masks[path] & falls).any() for path, falls in self.units[name].items()))
+                         if all(not (masks[path] & unit).any() for path, unit in self.units[name].items()))
 
     def heads_gone(self, off):
         """How many heads are gone with these units."""
@@ -113,61 +131,106 @@ class HeadAblation:
 
     def masks(self, off):
         """``{path: mask}`` with some units off; a parameter that is whole has None."""
-        fallen = {}
+        removed = {}
         for name in off:
-            for path, falls in self.units[name].items():
-                fallen[path] = fallen.get(path, False) | falls
-        return {path: ~fallen[path] if path in fallen else None for path in self._shapes}
+            for path, unit in self.units[name].items():
+                removed[path] = removed.get(path, False) | unit
+        return {path: ~removed[path] if path in removed else None for path in self._shapes}
 
     def pruned(self, off):
         """A copy of the network with these units off."""
         return set_masks(self.net.copy(), self.masks(off))
 
-    # ---- what follows -------------------------------------------------------------------------------
+    # ---- what follows at once -----------------------------------------------------------------------
 
     def right(self, net):
         """Accuracy, in batches small enough for the processor's own memory."""
         return accuracy(net, self.split, batch=BATCH)
 
-    def worth(self, off, net=None):
-        """The `AblationResult` with these units off: retrained like that, or just pruned. Computed once."""
+    def accuracy(self, off, net=None):
+        """Accuracy with these units off: of a network ``net`` that was retrained like that, or just pruned."""
         key = off, net
-        if key not in self._worth:
-            net = net or self.pruned(off)
-            now = self.right(net)
-            self._worth[key] = AblationResult(now, [
-                np.array([np.nan if lost else now - self._without(net, layer, head) for head, lost in enumerate(heads)])
-                for layer, heads in zip(_attention(net), removed_heads(net), strict=True)])
-        return self._worth[key]
+        if key not in self._accuracies:
+            self._accuracies[key] = self.right(net or self.pruned(off))
+        return self._accuracies[key]
 
-    def _without(self, net, layer, head):
-        """Accuracy if nobody hears this head any more."""
-        before, mask = layer.out.mask, layer.out.kept_mask.copy()
-        mask[head] = False
-        try:
-            layer.out.mask = mask
-            return self.right(net)
-        finally:
-            layer.out.mask = before
+    def left(self, off):
+        """How many numbers `compact` leaves."""
+        if off not in self._left:
+            self._left[off] = measure.parameters(compact(self.pruned(off))).all
+        return self._left[off]
+
+    def costs(self, off, net=None):
+        """Accuracy lost if one more head goes, as far as it is measured.
+
+        Returns
+        -------
+        list of ndarray, (heads,) for each layer
+            NaN where a head is gone already, or not measured yet.
+        """
+        known = self._costs.get((off, net), {})
+        layers = attention_layers(net or self.net)
+        return [np.array([known.get((layer, head), np.nan) for head in range(1, each.heads + 1)])
+                for layer, each in enumerate(layers, 1)]
 
     def curve(self, criterion):
-        """``{heads removed: accuracy}`` along a ranking, without retraining.  Computed once."""
-        if criterion not in self._curves:
-            self._curves[criterion] = {count: self.right(self.pruned(self.lowest(criterion, count)))
-                                       for count in range(len(self.heads) - len(self.levels) + 1)}
-        return self._curves[criterion]
+        """``{heads removed: accuracy}`` along a ranking, without retraining, as far as it is measured."""
+        return dict(sorted(self._curves.get(criterion, {}).items()))
 
-    def price(self, off):
-        """(numbers of the compact network, seconds for 64 samples {"whole", "compact"}).  Computed once."""
+    def seconds(self, off):
+        """``{"whole", "compact"}``: how long 64 samples take; None while it is not measured."""
+        return self._seconds.get(off)
+
+    # ---- what takes a while -------------------------------------------------------------------------
+
+    def measure(self, off, net=None, criterion="taylor"):
+        """Measure what is still missing: all costs, the seconds, and the curve along a ranking.
+
+        Yields
+        ------
+        str
+            What was measured, after each measurement.
+        """
+        yield from self.measure_costs(off, net)
+        yield from self.measure_seconds(off)
+        yield from self.measure_curve(criterion)
+        self._complete.add((off, net, criterion))
+
+    def complete(self, off, net=None, criterion="taylor"):
+        """Whether `measure` has nothing left to do."""
+        return (off, net, criterion) in self._complete
+
+    def measure_costs(self, off, net=None):
+        """Remove each head that is left, one at a time; yields after each."""
+        known, trial = self._costs.setdefault((off, net), {}), net or self.pruned(off)
+        for layer, lost in enumerate(removed_heads(trial), 1):
+            for head in 1 + np.flatnonzero(~lost):
+                if (layer, head) not in known:
+                    known[layer, head] = self.accuracy(off, net) - self.right(without(trial, (layer, head)))
+                    yield f"head {head} of layer {layer}"
+
+    def measure_seconds(self, off):
+        """Time the whole network and the compact one in turn; yields once."""
         if off not in self._seconds:
-            small = compact(self.pruned(off))
             x = np.ascontiguousarray(self.split.x[:BATCH], np.float32)
             with at_most(1):
-                seconds = measure.latency({"whole": self.net, "compact": small}, x, rounds=9, sample=1e-4, budget=0.03,
-                                          clock=thread_time)  # what other programs take is not counted
-            self._seconds[off] = size(small), seconds
-        return self._seconds[off]
+                self._seconds[off] = measure.latency(
+                    {"whole": self.net, "compact": compact(self.pruned(off))}, x, rounds=9, sample=1e-4, budget=0.03,
+                    clock=thread_time)  # what other programs take is not counted
+            yield "seconds"
 
+    def measure_curve(self, criterion):
+        """Remove more and more heads along a ranking; yields after each."""
+        known = self._curves.setdefault(criterion, {})
+        for count in range(len(self.heads) - len(self.levels) + 1):
+            if count not in known:
+                known[count] = self.accuracy(self.lowest(criterion, count))
+                yield f"{count} heads by {criterion}"
 
-def _attention(net):
-    return [layer for _, layer in net.walk() if isinstance(layer, Attention)]
+    def retrain(self, off):
+        """Train a copy without these units; yields (fraction done, what is being done) at each step."""
+        net, count = self.pruned(off), steps_for(self.train, self.epochs)
+        for step in steps(net, self.train, self.optimiser, count=count, rng=self.seed):
+            yield (step.index + 1) / count, "retraining"
+        retrained = {**self.retrained, off: net}
+        self.retrained = dict(list(retrained.items())[-MOST:])

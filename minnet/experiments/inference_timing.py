@@ -10,13 +10,14 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import log2
 from time import perf_counter
 
 import numpy as np
 
 from minnet.experiments.inference_backends import BLOCKS, DENSE, NAIVE, SCIPY, SMALLER, SPARSE, TWO_FOUR
-from minnet.measure import Timing
+from minnet.measure import Timing, sample_of
 from minnet.sparse.roofline import limits
 from minnet.sparse.tile_kernel import MANY
 from minnet.threads import at_most
@@ -169,11 +170,7 @@ class InferenceTiming:
     def _time(self, predict, x, repeats):
         """Seconds of one call."""
         with self._one_core():
-            predict(x)  # bring its own data back into the caches
-            start = perf_counter()
-            for _ in range(repeats):
-                predict(x)
-            return (perf_counter() - start) / repeats
+            return sample_of(partial(predict, x), repeats, perf_counter)
 
     @contextmanager
     def _one_core(self):

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minnet.experiments.lottery_tickets import reinitialised
 from minnet.nn.checkpoint import snapshot
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import criteria
 from minnet.pruning import scope as scopes
 from minnet.pruning.iterative import Round, step_by_step
-from minnet.pruning.ranking import set_masks
+from minnet.pruning.ranking import masks_of
 
 SCOPES = {"network": scopes.network, "layer": scopes.layer}
 RETRAINING = ("fine-tune", "rewind", "none")
@@ -145,11 +146,11 @@ class IterativePruning:
         for seed in self.seeds:
             net = self._whole[seed][0].copy()
             yield from self._rounds(net, recipe, seed, "pruned", criteria.magnitude)
-            masks.append({param.path: param.mask for param in net.params()})
+            masks.append(masks_of(net))
         for seed in self.seeds:
             yield from self._rounds(self._whole[seed][0].copy(), recipe, seed, "random", criteria.random)
         for seed, mask in zip(self.seeds, masks, strict=True):
-            net = set_masks(self.make(seed + 1000), mask)  # another seed: the same mask on an untrained network
+            net = reinitialised(self.make, mask, seed)
             count = self.first + self.budget(recipe)
             for _ in steps(net, self.data.train, count=count, batch=BATCH, rng=seed):
                 yield f"from scratch, seed {seed}"

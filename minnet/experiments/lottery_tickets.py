@@ -1,24 +1,76 @@
-"""A lottery over the first numbers of a network: the rounds that find a winning ticket, and what it has to beat.
+"""Lottery tickets: the rounds that find a winning ticket, and the rivals that it has to beat (Frankle & Carbin 2019).
 
-A round trains, prunes each layer by magnitude, and puts the weights that are left back to their first numbers.  At
-every round the same number of weights is also trained from new numbers, and on random places.
+A round trains, prunes each layer by magnitude, and puts the weights that are left back to their initial values. In
+every round as many weights are also trained from other initial values, and at random places.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.evaluation import accuracy
 from minnet.nn.optim import Adam
 from minnet.nn.train import steps
-from minnet.pruning.criteria import random
-from minnet.pruning.ranking import prune, set_masks
+from minnet.pruning.ranking import masks_of, prune, set_masks
 from minnet.pruning.schedule import geometric
 from minnet.pruning.scope import layer
 
 STARTS = ("ticket", "re-initialised", "random mask", "dense")
 LOOKS = 8  # how often one training is measured
-OTHER = 1000  # added to the seed for numbers that have nothing to do with the ticket's
+OTHER = 1000  # added to a seed for initial weights that have nothing to do with it
+
+
+# ---- The ticket and its rivals -----------------------------------------------------------------------
+
+
+def ticket(make, masks, seed):
+    """The ticket: its masks on its initial weights, those of ``make(seed)``."""
+    return set_masks(make(seed), masks)
+
+
+def reinitialised(make, masks, seed):
+    """The same masks on other initial weights."""
+    return set_masks(make(seed + OTHER), masks)
+
+
+def random_mask(make, masks, seed):
+    """The initial weights of the ticket, of which each layer keeps as many, at random places."""
+    return shuffle_masks(ticket(make, masks, seed), seed)
+
+
+def shuffled_weights(make, masks, seed):
+    """The masks of the ticket, on its own initial weights in another order: each at another place that is kept."""
+    net, rng = ticket(make, masks, seed), np.random.default_rng(seed)
+    for param in net.params():
+        if param.prunable and param.mask is not None:
+            weights = param.data.copy()
+            weights[param.mask] = rng.permutation(weights[param.mask])
+            param.data = weights
+    return net
+
+
+def shuffle_masks(net, rng=None):
+    """Move each layer's mask to random places, in place; as many weights are kept.
+
+    Parameters
+    ----------
+    net : Layer
+    rng : numpy.random.Generator, seed or None
+
+    Returns
+    -------
+    Layer
+        The network itself.
+    """
+    rng = np.random.default_rng(rng)
+    for param in net.params():
+        if param.prunable and param.mask is not None:
+            param.mask = rng.permutation(param.mask.ravel()).reshape(param.shape)
+    return net
+
+
+# ---- The rounds --------------------------------------------------------------------------------------
 
 
 class LotteryTickets:
@@ -31,7 +83,7 @@ class LotteryTickets:
     data : Dataset
         Trained on ``.train``, measured on ``.val``.
     seed : int
-        Dice of the first numbers, of the batches, and of random places.
+        Of the initial weights, of the batches, and of random places.
     rounds : int
     final : float
         Sparsity after the last round.
@@ -39,6 +91,10 @@ class LotteryTickets:
         Steps of each training, and samples in a step.
     rate : float
         Learning rate of Adam.
+    levels : sequence of float, optional
+        The sparsity after each round, in place of ``rounds`` and ``final``.
+    rewind_to : int
+        The step of the first training whose weights the ticket goes back to (Frankle et al. 2019).
 
     Attributes
     ----------
@@ -47,15 +103,16 @@ class LotteryTickets:
     masks : list of {path: mask}
         The ticket's at round 0, 1, … as far as it is known; at round 0 nothing is removed.
     trained : dict of {(start, round): tuple of float}
-        Accuracies at step 0, at each `looks`, of what is trained to the end.
+        Accuracies at step 0, at each of `looks`, of what is trained to the end.
     """
 
-    def __init__(self, make, data, seed, *, rounds, final, count, rate, batch):
+    def __init__(self, make, data, seed, *, rounds=None, final=None, count, rate, batch, levels=None, rewind_to=0):
         self.make, self.data, self.seed = make, data, seed
-        self.rounds, self.count, self.rate, self.batch = rounds, count, rate, batch
-        self.levels = [0.0, *geometric(final, rounds)]
+        self.levels = [0.0, *(geometric(final, rounds) if levels is None else levels)]
+        self.rounds = len(self.levels) - 1
+        self.count, self.rate, self.batch, self.rewind_to = count, rate, batch, rewind_to
         self.looks = sorted({count * look // LOOKS for look in range(LOOKS + 1)})
-        self.masks, self.trained = [{}], {}
+        self.masks, self.trained, self._early = [{}], {}, None
 
     # ---- what is trained ----------------------------------------------------------------------------
 
@@ -69,12 +126,13 @@ class LotteryTickets:
         return len(self.trained), 1 + self.rounds * len(self.entrants(1))
 
     def net(self, start, number):
-        """The untrained network of a start: its numbers, and its mask of a round."""
-        net = self.make(self.seed + OTHER * (start == "re-initialised"))
-        if start == "random mask":
-            prune(net, self.levels[number], random, scope=layer, rng=self.seed)
-        elif start != "dense":
-            set_masks(net, self.masks[number])
+        """The untrained network of a start: its weights, and its masks of a round."""
+        if start == "dense":
+            return self.make(self.seed)
+        made = {"ticket": ticket, "re-initialised": reinitialised, "random mask": random_mask}[start]
+        net = made(self.make, self.masks[number], self.seed)
+        if start == "ticket" and number and self.rewind_to:
+            rewind(net, self._weights_to_rewind_to())
         return net
 
     def accuracies(self, start):
@@ -93,22 +151,47 @@ class LotteryTickets:
             for start in self.entrants(number):
                 if (start, number) in self.trained:
                     continue
-                for step in self._train(start, number):
+                for step in self._train(self.net(start, number), start, number):
                     done = self.finished[0] * self.count + step.index
                     yield done / total, f"seed {self.seed}, round {number}, {start}"
         yield 1.0, "done"
 
-    def _train(self, start, number):
-        net = self.net(start, number)
+    def search(self):
+        """Find the ticket only: train, prune, rewind, again and again.
+
+        Yields
+        ------
+        Layer
+            After each round, from round 0 on: the trained network, with the masks of this round.
+        """
+        for number in range(self.rounds + 1):
+            start = "ticket" if number else "dense"
+            net = self.net(start, number)
+            for _ in self._train(net, start, number):
+                pass
+            yield net
+
+    def _train(self, net, start, number):
         seen = [accuracy(net, self.data.val)]
-        for step in steps(net, self.data.train, Adam(self.rate), count=self.count, batch=self.batch, rng=self.seed):
+        for step in self._steps(net, self.count):
             if step.index + 1 in self.looks:
                 seen.append(accuracy(net, self.data.val))
             yield step
         if start in ("dense", "ticket") and number < self.rounds:
-            prune(net, self.levels[number + 1], scope=layer)  # `net` puts the first numbers back under this mask
-            self.masks.append({param.path: param.mask for param in net.params()})
+            pruned = net.copy()
+            prune(pruned, self.levels[number + 1], scope=layer)
+            self.masks.append(masks_of(pruned))  # `net` puts them on the initial weights
         self.trained[start, number] = tuple(seen)
+
+    def _steps(self, net, count):
+        return steps(net, self.data.train, Adam(self.rate), count=count, batch=self.batch, rng=self.seed)
+
+    def _weights_to_rewind_to(self):
+        if self._early is None:
+            net = self.make(self.seed)
+            list(self._steps(net, self.rewind_to))
+            self._early = snapshot(net)
+        return self._early
 
 
 class TicketRuns:

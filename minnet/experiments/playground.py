@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minnet.data import mnist_files
-from minnet.experiments.pruning_granularity import BATCH, price
+from minnet.experiments import BATCH
+from minnet.experiments.pruning_granularity import price
 from minnet.messages import format_bytes, format_seconds
 from minnet.nn.evaluation import evaluate
 from minnet.nn.layer import Layer

@@ -7,17 +7,15 @@ compared.  For figures to quote, use the benchmarks; this one takes a few millis
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median
-from time import perf_counter
 
 import numpy as np
 
-from minnet import sparse
+from minnet import measure, sparse
 from minnet.messages import format_bytes, format_seconds
 from minnet.pruning.ranking import sparsity
 from minnet.threads import at_most
 
-ROUNDS = 9
+ROUNDS, BUDGET = 9, 0.02  # at most so many rounds, and no new one after so many seconds
 
 
 @dataclass(frozen=True)
@@ -67,16 +65,7 @@ class PredictionCost:
 
     def _measure(self, net):
         dense, few = sparse.compile(net, "dense"), sparse.compile(net, "rows")
-        seconds = {dense: [], few: []}
         with at_most(1):
-            for predict in seconds:
-                predict(self._x)  # the first call warms up
-            for _ in range(ROUNDS):
-                for predict, taken in seconds.items():
-                    start = perf_counter()
-                    predict(self._x)
-                    taken.append(perf_counter() - start)
-        return Time(len(self._x), median(seconds[dense]), median(seconds[few]), dense.nbytes, few.nbytes,
+            taken = measure.latency({"dense": dense, "sparse": few}, self._x, rounds=ROUNDS, sample=0, budget=BUDGET)
+        return Time(len(self._x), taken["dense"].median, taken["sparse"].median, dense.nbytes, few.nbytes,
                     whole=sparsity(net) == 0)
-
-

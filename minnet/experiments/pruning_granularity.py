@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minnet import measure, sparse
+from minnet.experiments import BATCH
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import scope as scopes
@@ -19,7 +20,6 @@ from minnet.pruning.compaction import compact
 from minnet.pruning.ranking import rank, restore, set_masks, sparsity
 from minnet.threads import at_most
 
-BATCH = 64
 SCOPES = {"network": scopes.network, "layer": scopes.layer}
 
 

@@ -1,7 +1,8 @@
 """Heads and layers: what each head looks at, which can go, and what it costs if several go together.
 
-Heads go by a ranking or by hand, layers by hand.  Under each name stands what would be lost if that head went too; so
-one sees which are needed, and which only stand in for each other.
+Heads go by a ranking or one by one, layers one by one.  Under each name stands what would be lost if that head went
+too; so one sees which are needed, and which only stand in for each other.  These losses, the curve and the seconds take
+many predictions, so they are measured in the background; until then their places say so.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ import numpy as np
 from minnet.data import recall, spelled
 from minnet.draw import palette
 from minnet.draw.attention_maps import AttentionMaps
-from minnet.experiments.head_ablation import CRITERIA, AblationResult, HeadAblation
-from minnet.experiments.pruning_granularity import BATCH, size
+from minnet.experiments import BATCH
+from minnet.experiments.head_ablation import CRITERIA, HeadAblation
+from minnet.measure import parameters
 from minnet.messages import format_seconds
 from minnet.nn.attention import Attention, patterns, removed_heads
 from minnet.nn.models import tiny_transformer
-from minnet.nn.optim import Adam
-from minnet.nn.train import fit, steps, steps_for
-from minnet.widgets.controls import few
+from minnet.nn.train import fit
+from minnet.widgets.controls import TrainControls, few, integer, row, slider, toggles
 from minnet.widgets.explorer_base import Explorer
 
 PRUNED, RETRAINED = "pruned", "retrained"
-MOST = 40  # so many retrained networks are remembered
+MEASURING = "measuring"
 
 
 @dataclass(frozen=True)
@@ -35,22 +36,24 @@ class Frame:
     Attributes
     ----------
     off : frozenset of str
-        Units that are switched off, by ranking or by hand.
+        Units that are switched off, by ranking or one by one.
     maps : list of ndarray, (heads, tokens, tokens)
     removed : list of ndarray of bool, (heads,)
-    worth : Worth
-        Accuracy, and what each head costs.
+    accuracy : float
+    costs : list of ndarray, (heads,)
+        Accuracy lost if this head goes too; NaN where it is gone already, or not measured yet.
     whole : float
         Accuracy with everything.
     curve : dict of {heads removed: accuracy}
-        Along the ranking, without retraining.
+        Along the ranking, without retraining, as far as it is measured.
     retrained : float or None
         Accuracy with the same units off, after retraining.
     tried : list of (heads removed, accuracy)
         All that was retrained so far.
     numbers, left : int
         Of the whole network and of the compact one.
-    seconds : dict of {"whole", "compact"}
+    seconds : dict of {"whole", "compact"}, or None
+        None while they are not measured.
     words : list of str
         Of the sample.
     mark : (int, int) or None
@@ -62,14 +65,15 @@ class Frame:
     off: frozenset
     maps: list
     removed: list
-    worth: AblationResult
+    accuracy: float
+    costs: list
     whole: float
     curve: dict
     retrained: float | None
     tried: list
     numbers: int
     left: int
-    seconds: dict
+    seconds: dict | None
     words: list
     mark: tuple | None
     answer: str
@@ -91,11 +95,12 @@ class HeadsExplorer(Explorer):
     optimiser : Adam, …
         For retraining.
     seed : int
-        Dice of retraining, and of the random ranking.
+        Of retraining, and of the random ranking.
 
     Attributes
     ----------
-    retrained : dict of {frozenset of unit names: Layer}
+    experiment : HeadAblation
+        Its ``retrained`` are the copies that were retrained.
     """
 
     size = (10, 4.4)
@@ -108,10 +113,6 @@ class HeadsExplorer(Explorer):
         fit(net, sequences.train, epochs=2, rng=0, progress=False)
         return HeadsExplorer(net, sequences, epochs=1)
 
-    def follow(self, other):
-        self.retrained = dict(other.retrained)
-        super().follow(other)
-
     def __init__(self, net, data, *, epochs=2, optimiser=None, seed=0):
         if not (hasattr(data, "train") and hasattr(data, "val")):
             raise TypeError(f"this explorer takes a whole data set, got {type(data).__name__}; write for example "
@@ -120,82 +121,81 @@ class HeadsExplorer(Explorer):
         if not any(isinstance(part, Attention) for branch in branches for _, part in branch.walk()):
             raise TypeError(f"this explorer takes a transformer, got {net!r:.60}, in which no residual branch has "
                             "attention; write for example mn.models.tiny_transformer(rng=0)")
-        self.board = HeadAblation(net, data.val, data.train, seed)
-        self.net, self.data, self.epochs, self.seed = self.board.net, data, epochs, seed
-        self.optimiser = optimiser or Adam(1e-3)
-        self.retrained = {}
-        self.recorded = {"ranked": None, "criterion": None, f"layer_{len(self.board.levels)}": None}
-        super().__init__()
-        self._sentence.layout.min_height = "102px"
+        experiment = HeadAblation(net, data.val, data.train, seed, epochs=epochs, optimiser=optimiser)
+        list(experiment.measure(frozenset()))  # so that it opens, and a saved notebook shows it, complete
+        self._data = data
+        super().__init__(experiment)
 
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        wide, auto = {"description_width": "initial"}, {"width": "auto"}
-        toggle = {"style": {**wide, "button_width": "auto"}, "layout": auto}
-        heads, levels = len(self.board.heads), len(self.board.levels)
+        experiment = self.experiment
+        self.recorded = {"ranked": None, "criterion": None, f"layer_{len(experiment.levels)}": None}
         switches = {name: widgets.Checkbox(True, description=_listed({name}).removeprefix("the "), indent=False,
-                                           layout=auto)
-                    for name in sorted(self.board.units, key=_place)}
+                                           layout={"width": "auto"})
+                    for name in sorted(experiment.units, key=_place)}
         return {
-            "ranked": widgets.IntSlider(0, 0, heads - levels, description="Heads removed by ranking", style=wide,
-                                        layout={"width": "440px", "max_width": "100%"}),
-            "criterion": widgets.ToggleButtons(
-                options=list(CRITERIA), description="Criterion", **toggle,
-                tooltips=["how much the loss would change, to first order", "the mean size of a head's weights",
-                          "dice decide"]),
+            "ranked": slider("Heads removed by ranking", 0, 0, len(experiment.heads) - len(experiment.levels),
+                             width="440px"),
+            "criterion": toggles("Criterion", CRITERIA, tooltips=[
+                "how much the loss would change, to first order", "the mean size of a head's weights", "at random"]),
             **switches,
-            "sample": widgets.BoundedIntText(0, 0, len(self.data.val) - 1, description="Sample number", style=wide,
-                                             layout={"width": "190px"}),
-            "show": widgets.ToggleButtons(options=[PRUNED, RETRAINED], description="Show it", **toggle),
+            "sample": integer("Sample number", 0, len(experiment.split) - 1, width="190px"),
+            "show": toggles("Show it", (PRUNED, RETRAINED)),
         }
 
     def rows(self):
-        control, row = self.control, {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px 14px"}
-        self._bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "120px"})
-        self._told = widgets.HTML(layout={"width": "150px"})
-        self._retrain = self.button("Retrain", self.retrain, "Train a copy further, without what is switched off")
-        self._cancel = self.button("Cancel", self.job.cancel, "Stop retraining")
-        self._cancel.disabled = True
-        switches = [widgets.HBox([control[name] for name in control if _place(name)[0] == level], layout=row)
-                    for level in range(1, len(self.board.levels) + 1)]
+        control, gap = self.control, "4px 14px"
+        self._sentence.layout.min_height = "102px"
+        self._training = TrainControls(
+            self, "Retrain", "Train a copy further, without what is switched off", doing="", width="150px",
+            act=self.retrain, done=f"{self.experiment.epochs} epochs, seed {self.experiment.seed}")
+        levels = range(1, len(self.experiment.levels) + 1)
         return [
-            widgets.HBox([control["ranked"], control["criterion"], self._reset], layout=row), *switches,
-            widgets.HBox([control["sample"], control["show"], self._retrain, self._cancel, self._bar, self._told],
-                         layout=row),
+            row(control["ranked"], control["criterion"], self._reset, gap=gap),
+            *(row(*(control[name] for name in control if _place(name)[0] == level), gap=gap) for level in levels),
+            row(control["sample"], control["show"], *self._training.widgets, gap=gap),
             self._message, self._picture, self._sentence,
         ]
 
     # ---- from the state to the numbers --------------------------------------------------------------
 
+    def prepare(self, state):
+        self._wanted = self._asked(state)
+        if self._posed is not None:  # a saved page shows everything measured
+            list(self.experiment.measure(*self._wanted))
+
     def frame(self, state):
-        board = self.board
-        by_hand = frozenset(name for name in board.units if not state[name])
-        off = board.lowest(state["criterion"], state["ranked"]) | by_hand
-        again = self.retrained.get(off)
-        net = again if again is not None and state["show"] == RETRAINED else board.pruned(off)
-        sample = self.data.val.x[state["sample"]]
+        experiment, (off, net, criterion) = self.experiment, self._asked(state)
+        again = experiment.retrained.get(off)
+        shown = net or experiment.pruned(off)
+        sample = experiment.split.x[state["sample"]]
         words = self._words(sample)
-        worth = board.worth(off, again if net is again else None)
-        left, seconds = board.price(off)
         return Frame(
-            off=off, maps=patterns(net, sample), removed=removed_heads(net), worth=worth,
-            whole=board.worth(frozenset()).accuracy, curve=board.curve(state["criterion"]),
-            retrained=None if again is None else board.worth(off, again).accuracy,
-            tried=[(board.heads_gone(each), board.worth(each, found).accuracy)
-                   for each, found in self.retrained.items()],
-            numbers=size(self.net), left=left, seconds=seconds, words=words, mark=_mark(words),
-            answer=self.data.class_names[int(net(sample[None])[0].argmax())],
-            truth=self.data.class_names[self.data.val.y[state["sample"]]], note=self._note(state, off))
+            off=off, maps=patterns(shown, sample), removed=removed_heads(shown),
+            accuracy=experiment.accuracy(off, net), costs=experiment.costs(off, net),
+            whole=experiment.accuracy(frozenset()), curve=experiment.curve(criterion),
+            retrained=None if again is None else experiment.accuracy(off, again),
+            tried=[(experiment.heads_gone(each), experiment.accuracy(each, found))
+                   for each, found in experiment.retrained.items()],
+            numbers=parameters(experiment.net).all, left=experiment.left(off), seconds=experiment.seconds(off),
+            words=words, mark=_mark(words), answer=self._data.class_names[int(shown(sample[None])[0].argmax())],
+            truth=self._data.class_names[experiment.split.y[state["sample"]]], note=self._note(state, off))
+
+    def _asked(self, state):
+        """What is shown in a state: the units that are off, the retrained network (or None), the criterion."""
+        one_by_one = frozenset(name for name in self.experiment.units if not state[name])
+        off = self.experiment.lowest(state["criterion"], state["ranked"]) | one_by_one
+        return off, self.experiment.retrained.get(off) if state["show"] == RETRAINED else None, state["criterion"]
 
     def _words(self, sample):
         """What the tokens of a sample are called."""
-        return spelled(self.data, sample) if self.data.name == "recall" else [
-            str(number + 1) for number in range(patterns(self.net, sample)[0].shape[1])]
+        return spelled(self._data, sample) if self._data.name == "recall" else [
+            str(number + 1) for number in range(patterns(self.experiment.net, sample)[0].shape[1])]
 
     def _note(self, state, off):
         """What cannot be shown, or the empty string."""
-        if state["show"] == RETRAINED and off not in self.retrained:
+        if state["show"] == RETRAINED and off not in self.experiment.retrained:
             return "Not retrained with just these removed: you see it pruned. Press Retrain."
         return ""
 
@@ -205,11 +205,10 @@ class HeadsExplorer(Explorer):
         grid = figure.add_gridspec(1, 2, width_ratios=(7.2, 2.8))
         sheet = figure.add_subplot(grid[0])
         sheet.set_title("What each head looks at, and points lost if it goes too", fontsize=palette.TITLE,
-                        color=palette.INK,
-                        loc="left")
+                        color=palette.INK, loc="left")
         ax = figure.add_subplot(grid[1])
         palette.plain(ax, "Accuracy (%)")
-        heads = len(self.board.heads)
+        heads = len(self.experiment.heads)
         ax.set(xlim=(-0.4, heads + 0.4), ylim=(0, 106), xticks=range(heads + 1), yticks=range(0, 101, 25))
         ax.set_xlabel("heads removed", fontsize=palette.TEXT)
         ax.grid(color=palette.GRID, linewidth=0.8)
@@ -219,55 +218,67 @@ class HeadsExplorer(Explorer):
         (self._after,) = ax.plot([], [], "D", color=palette.AFTER, markersize=6, label="retrained")
         ax.legend(fontsize=palette.SMALL, frameon=False, loc="lower left")
         figure.canvas.draw()  # settles the layout, which the maps fit themselves into
-        self._gaze = AttentionMaps(self.net, self.data.val.x[0], sheet)
+        self._gaze = AttentionMaps(self.experiment.net, self.experiment.split.x[0], sheet)
         return [*self._gaze.artists, self._line, self._point, self._after]
 
     def paint(self, frame):
         if frame.note or not self.job.running:
             self.say(frame.note)
-        notes = [["–" if np.isnan(cost) else f"lost: {100 * cost:.1f}" for cost in costs]
-                 for costs in frame.worth.costs]
+        notes = [["–" if lost else "lost: …" if np.isnan(cost) else f"lost: {100 * cost:.1f}"
+                  for cost, lost in zip(*each, strict=True)] for each in zip(frame.costs, frame.removed, strict=True)]
         self._gaze.show(frame.maps, frame.removed, frame.words, frame.mark, notes)
         self._line.set_data(list(frame.curve), [100 * right for right in frame.curve.values()])
         self._after.set_data([count for count, _ in frame.tried], [100 * right for _, right in frame.tried])
-        self._point.set_data([sum(int(lost.sum()) for lost in frame.removed)], [100 * frame.worth.accuracy])
+        self._point.set_data([sum(int(lost.sum()) for lost in frame.removed)], [100 * frame.accuracy])
 
     def sentence(self, frame):
-        seconds = {name: format_seconds(timing.median) for name, timing in frame.seconds.items()}
+        samples = f"{min(BATCH, len(self.experiment.split))} samples take"
+        if frame.seconds is None:
+            taken = f"how long {samples} is being measured"
+        else:
+            seconds = {name: format_seconds(timing.median) for name, timing in frame.seconds.items()}
+            taken = f"{samples} <b>{seconds['compact']}</b>, whole {seconds['whole']}"
         again = "" if frame.retrained is None else f", retrained <b>{frame.retrained:.1%}</b>"
         verdict = "right" if frame.answer == frame.truth else f"wrong, it is {frame.truth}"
         return (
             f"Removed: {_listed(frame.off)}. "
-            f"<b>{frame.worth.accuracy:.1%}</b> of {len(self.data.val):,} validation samples are right, "
+            f"<b>{frame.accuracy:.1%}</b> of {len(self.experiment.split):,} validation samples are right, "
             f"whole {frame.whole:.1%}{again}. <code>mn.compact</code> leaves <b>{frame.left:,}</b> of "
-            f"{frame.numbers:,} numbers; {min(BATCH, len(self.data.val))} samples take <b>{seconds['compact']}</b>, "
-            f"whole {seconds['whole']}. Here: {' '.join(frame.words)} Answer: {frame.answer}, {verdict}.")
+            f"{frame.numbers:,} numbers; {taken}. "
+            f"Here: {' '.join(frame.words)} Answer: {frame.answer}, {verdict}.")
 
-    # ---- retraining in the background ---------------------------------------------------------------
+    # ---- measuring and retraining in the background -------------------------------------------------
+
+    def moved(self):
+        if not (self.job.running or self.experiment.complete(*self._wanted)):
+            self.job.start(self._measure())
+
+    def _measure(self):
+        """Measure what is shown; if something else is shown meanwhile, measure that."""
+        while not self.experiment.complete(*(wanted := self._wanted)):
+            for _ in self.experiment.measure(*wanted):
+                yield MEASURING
+                if wanted != self._wanted:
+                    break
 
     def retrain(self):
         """Train a copy without what is switched off, in the background; `wait` waits."""
-        with self._lock:
-            off = self.shown.off
-            net = self.board.pruned(off)
-        self.job.start(self._practice(off, net))
+        self._training.run(self._retrain(self.shown.off))
 
-    def _practice(self, off, net):
-        count = steps_for(self.data.train, self.epochs)
-        for step in steps(net, self.data.train, self.optimiser, count=count, rng=self.seed):
-            yield (step.index + 1) / count
-        with self._lock:
-            self.retrained[off] = net
-            while len(self.retrained) > MOST:
-                del self.retrained[next(iter(self.retrained))]  # the oldest
+    def _retrain(self, off):
+        for progress in self.experiment.retrain(off):
+            yield progress
+            yield from self._measure()  # of what is shown meanwhile
 
     def progress(self, what):
-        self._cancel.disabled = what is None
-        if what is not None:
-            self._bar.value = what
-            self._told.value = "retraining"
-        else:
-            self._told.value = f"{self.epochs} epochs, seed {self.seed}" if self._bar.value == 1 else "stopped"
+        training = not self._training.cancel.disabled
+        if training and what != MEASURING:
+            self._training.progress(what)
+        if what is None:
+            self.refresh()
+            if self.job.error is None:
+                self.moved()
+        elif np.isnan(self.shown.costs[0]).any() and self.experiment.complete(*self._wanted):
             self.refresh()
 
 

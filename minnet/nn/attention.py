@@ -142,11 +142,12 @@ def patterns(net, x):
     return found
 
 
+def attention_layers(net):
+    """All attention of a network, in the order of its layers."""
+    return [layer for _, layer in net.walk() if isinstance(layer, Attention)]
+
+
 def removed_heads(net):
-    """Which heads are removed, bool (heads,) for each layer: those whose values no longer reach the output."""
-    found = []
-    for _, layer in net.walk():
-        if isinstance(layer, Attention):
-            v, out = (param.value != 0 for param in (layer.v, layer.out))
-            found.append(~(v.any(axis=(0, 2)) & out.any(axis=(1, 2))))
-    return found
+    """Which heads are removed, (heads,) for each layer: those of which all of v or all of out is masked."""
+    return [~(layer.v.kept_mask.any(axis=(0, 2)) & layer.out.kept_mask.any(axis=(1, 2)))
+            for layer in attention_layers(net)]

@@ -87,6 +87,11 @@ def set_masks(net, masks):
     return net
 
 
+def masks_of(net):
+    """All masks of a network as they are now, ``{path: mask or None}``: what `set_masks` takes."""
+    return {param.path: param.mask for param in net.params()}
+
+
 def restore(net):
     """Bring back everything that was removed: all masks are cleared.
 

@@ -22,8 +22,10 @@ def test_a_learner_switches_heads_and_a_layer_off_by_keyboard(notebook):
     ranked = box.locator(".noUi-handle").first
 
     def agrees(removed):
+        assert notebook.value("explorer.wait(60)")  # until everything is measured, and drawn again
+        notebook.settle()
         accuracy, left, picture = notebook.value(
-            "[explorer.shown.worth.accuracy, explorer.shown.left, "
+            "[explorer.shown.accuracy, explorer.shown.left, "
             "__import__('base64').b64encode(explorer.png()).decode()]")
         said = sentence.inner_text()
         assert f"Removed: {removed}." in said and f"{accuracy:.1%} of 500" in said and f"leaves {left:,} of" in said

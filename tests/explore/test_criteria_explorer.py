@@ -58,7 +58,7 @@ def pruned(nets, digits, sparsity, criterion, **how):
 
 
 def masks(net):
-    return {p.path: np.ones(p.shape, bool) if p.mask is None else p.mask for p in net.params() if p.prunable}
+    return {p.path: p.kept_mask for p in net.params() if p.prunable}
 
 
 # ---- against pruning by hand ----------------------------------------------------------------------------

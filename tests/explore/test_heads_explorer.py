@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.exercises.lesson11 import without
-from minnet.experiments.pruning_granularity import BATCH
+from minnet.experiments import BATCH
+from minnet.experiments.head_ablation import without
 from minnet.nn.attention import patterns, removed_heads
 from tests.closeness import assert_close
 
@@ -43,16 +43,16 @@ def right(net, sequences):
 
 
 def check(explorer, net, sequences):
-    """Everything shown against a network that was pruned by hand."""
+    """Everything shown against a network that was pruned separately."""
+    assert explorer.wait(60)
     shown = explorer.shown
-    assert shown.worth.accuracy == pytest.approx(right(net, sequences))
-    assert f"{shown.worth.accuracy:.1%} of 200 validation samples are right" in said(explorer)
-    layers = zip(removed_heads(net), shown.worth.costs, shown.removed, strict=True)
-    for layer, (lost, costs, drawn) in enumerate(layers, 1):
-        assert np.array_equal(lost, drawn) and np.array_equal(lost, np.isnan(costs))
+    assert shown.accuracy == pytest.approx(right(net, sequences))
+    assert f"{shown.accuracy:.1%} of 200 validation samples are right" in said(explorer)
+    for layer, (lost, costs, fallen) in enumerate(zip(removed_heads(net), shown.costs, shown.removed, strict=True), 1):
+        assert np.array_equal(lost, fallen) and np.array_equal(lost, np.isnan(costs))
         for head in np.flatnonzero(~lost):
             left = right(without(net, (layer, head + 1)), sequences)
-            assert costs[head] == pytest.approx(shown.worth.accuracy - left)
+            assert costs[head] == pytest.approx(shown.accuracy - left)
             assert explorer._gaze._tiles[layer - 1][head][1].get_text().endswith(f"\nlost: {100 * costs[head]:.1f}")
     sample = sequences.val.x[explorer.state["sample"]]
     for maps, mine, lost in zip(shown.maps, patterns(net, sample), removed_heads(net), strict=True):
@@ -60,7 +60,7 @@ def check(explorer, net, sequences):
     answer = sequences.class_names[net(sample[None])[0].argmax()]
     assert shown.answer == answer and f"Answer: {answer}" in said(explorer)
     removed = sum(int(lost.sum()) for lost in removed_heads(net))
-    assert explorer._point.get_xydata() == pytest.approx(np.array([[removed, 100 * shown.worth.accuracy]]))
+    assert explorer._point.get_xydata() == pytest.approx(np.array([[removed, 100 * shown.accuracy]]))
     assert shown.left == sum(param.size for param in mn.compact(net).params())
     assert f"leaves {shown.left:,} of {sum(param.size for param in net.params()):,} numbers" in said(explorer)
 
@@ -79,11 +79,38 @@ def test_by_ranking_the_same_heads_fall_as_with_prune(explorer, net, sequences, 
         mn.prune(pruned, count / 6, criterion=getattr(mn, criterion), structure=mn.along("head"),
                  data=sequences.train, rng=0)
         check(explorer, pruned, sequences)
-        assert explorer.shown.curve[count] == explorer.shown.worth.accuracy
+        assert explorer.shown.curve[count] == explorer.shown.accuracy
     assert max(explorer.shown.curve) == explorer.control["ranked"].max == 4  # one head of each layer stays
 
 
-def test_by_hand_and_by_ranking_together(explorer, net, sequences):
+def test_what_is_not_measured_yet_says_so_until_it_is(explorer, net, sequences, monkeypatch):
+    monkeypatch.setattr(explorer.job, "start", lambda work: None)  # no background job
+    explorer.set(ranked=2, criterion="magnitude")
+    pruned = net.copy()
+    mn.prune(pruned, 2 / 6, structure=mn.along("head"))
+    assert explorer.shown.accuracy == right(pruned, sequences)  # at once
+    assert all(np.isnan(costs).all() for costs in explorer.shown.costs)
+    assert explorer.shown.curve == {} and explorer.shown.seconds is None
+    assert "how long 64 samples take is being measured" in said(explorer)
+    words = [tile[1].get_text().rpartition("\n")[2] for row in explorer._gaze._tiles for tile in row]
+    assert words == ["–" if lost else "lost: …" for layer in removed_heads(pruned) for lost in layer]
+    assert len(list(explorer._measure())) == 4 + 1 + 5  # heads that are left, the seconds, points of the curve
+    explorer.refresh()
+    check(explorer, pruned, sequences)
+
+
+def test_what_is_shown_while_retraining_is_measured_too(explorer, net, sequences):
+    explorer.epochs = 1000
+    explorer._training.start.click()
+    explorer.set(head_1_2=False)
+    while np.isnan(explorer.shown.costs[1]).any():
+        assert explorer.job.running and not explorer.wait(0.05)
+    explorer._training.cancel.click()
+    check(explorer, without(net, (1, 2)), sequences)
+    assert "stopped" in explorer._training.text.value
+
+
+def test_two_together_and_by_ranking(explorer, net, sequences):
     explorer.set(head_1_2=False, head_2_3=False)
     check(explorer, without(net, (1, 2), (2, 3)), sequences)
     assert "Removed: head 2 of layer 1; head 3 of layer 2." in said(explorer)
@@ -119,13 +146,13 @@ def test_whole_layers_and_dense_pairs(explorer, net, sequences, name, prefixes, 
 def test_retraining_is_what_fit_does_and_can_be_looked_at(explorer, net, sequences):
     explorer.set(ranked=2, show="retrained")
     assert "Press Retrain" in explorer._message.value
-    explorer._retrain.click()
+    explorer._training.start.click()
     assert explorer.wait(60)
     pruned = net.copy()
     mn.prune(pruned, 2 / 6, criterion=mn.taylor, structure=mn.along("head"), data=sequences.train)
     mn.fit(pruned, sequences.train, epochs=1, optimiser=mn.Adam(1e-3), rng=0, progress=False)
     check(explorer, pruned, sequences)
-    assert explorer._message.value == "" and "1 epochs, seed 0" in explorer._told.value
+    assert explorer._message.value == "" and "1 epochs, seed 0" in explorer._training.text.value
     assert explorer.shown.retrained == pytest.approx(right(pruned, sequences))
     assert explorer.shown.tried == [(2, explorer.shown.retrained)]
     assert explorer._after.get_xydata() == pytest.approx(np.array([[2, 100 * explorer.shown.retrained]]))
@@ -137,12 +164,12 @@ def test_retraining_is_what_fit_does_and_can_be_looked_at(explorer, net, sequenc
 
 def test_cancel_ends_retraining_and_controls_stay_alive(explorer):
     explorer.epochs = 1000
-    explorer._retrain.click()
+    explorer._training.start.click()
     explorer.set(ranked=3)
     assert explorer.job.running and explorer.state["ranked"] == 3
-    explorer._cancel.click()
+    explorer._training.cancel.click()
     assert explorer.wait(10)
-    assert "stopped" in explorer._told.value and explorer.retrained == {}
+    assert "stopped" in explorer._training.text.value and explorer.experiment.retrained == {}
     assert "minnet job" not in [thread.name for thread in threading.enumerate()]
 
 
@@ -165,7 +192,7 @@ def test_the_learners_network_stays_as_it_is(net, sequences):
     assert mn.sparsity(pruned) == pytest.approx(0.5, abs=0.01)
     assert all(np.array_equal(param.data, before[param.path]) for param in pruned.params())
     explorer.reset()
-    assert explorer.shown.worth.accuracy == right(net, sequences)  # it opens with everything
+    assert explorer.shown.accuracy == right(net, sequences)  # it opens with everything
     explorer.close()
 
 

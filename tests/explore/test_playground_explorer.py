@@ -75,7 +75,7 @@ def test_the_slider_previews_without_training_and_touches_nothing(explorer):
         assert explorer.shown.here.accuracy == mn.accuracy(mn.compact(net), mn.data.digits().val, batch=BATCH)
         for param in net.params():
             if param.prunable:
-                kept = np.ones(param.shape, bool) if param.mask is None else param.mask
+                kept = param.kept_mask
                 np.testing.assert_array_equal(explorer.shown.here.masks[param.path], kept)
     assert mn.sparsity(dense) == 0 and explorer.experiment.tried == {}
     assert all(np.array_equal(param.data, old) for param, old in zip(dense.params(), numbers, strict=True))

@@ -52,7 +52,7 @@ def by_hand(method, recipe, digits):
     """The same training as a learner would write it; the network, and how many weights have moved."""
     net, moved, rng = make(recipe.seed), 0, np.random.default_rng(recipe.seed)
     if method != "gradual":
-        mn.prune(net, mn.erdos_renyi(net, recipe.final / 100), "random", scope=mn.layer, rng=recipe.seed)
+        mn.prune(net, mn.erdos_renyi(net, recipe.final / 100), "random", scope=mn.layer, rng=rng)
     fraction = mn.drop_fraction(recipe.fraction / 100, stop=recipe.until / 100 * COUNT)
     cubic = mn.cubic(recipe.final / 100, start=0.1 * COUNT, stop=0.75 * COUNT)
     for step in mn.steps(net, digits.train, count=COUNT, rng=recipe.seed):

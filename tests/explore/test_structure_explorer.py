@@ -72,7 +72,7 @@ def check(explorer, nets, digits):
     assert f"Accuracy: {accuracy:.1%}, whole {dense:.1%}" in text
     assert shown.report == small.report and small.report in explorer._report.value
     for param in net.params():
-        assert np.array_equal(shown.masks[param.path], np.ones(param.shape, bool) if param.mask is None else param.mask)
+        assert np.array_equal(shown.masks[param.path], param.kept_mask)
     assert sum(there.sum() for there in shown.there.values()) == sum(p.size for p in small.params() if p.prunable)
     place = GRANULARITIES.index(shown.structure)
     assert (shown.beside[place] is None) != possible

@@ -58,12 +58,13 @@ def by_hand(data, seed):
         mn.rewind(net, start)
         masks.append({param.path: param.mask for param in net.params()})
         found["ticket"].append(train(net, data, seed))
-        other, random = make(seed + 1000), make(seed)
-        for param in other.params():
+        other, elsewhere, rng = make(seed + 1000), make(seed), np.random.default_rng(seed)
+        for param, rival in zip(other.params(), elsewhere.params(), strict=True):
             param.mask = masks[-1][param.path]
+            if param.prunable:
+                rival.mask = rng.permutation(param.mask.ravel()).reshape(param.shape)
         found["re-initialised"].append(train(other, data, seed))
-        mn.prune(random, level, mn.random, scope=mn.layer, rng=seed)
-        found["random mask"].append(train(random, data, seed))
+        found["random mask"].append(train(elsewhere, data, seed))
         found["dense"].append(dense)
     return masks, found
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.exercises.lesson11 import without
+from minnet.experiments.head_ablation import without
 from minnet.nn.attention import patterns, removed_heads
 from tests.closeness import assert_close
 from tests.lessons.running import printed, text
@@ -291,7 +291,8 @@ def test_the_early_layer_does_more(lesson, nets, sequences, claim):
 
 def test_the_explorer_shows_what_the_text_points_at(lesson, claim):
     def costs(layer):
-        return np.array(lesson.value(f"[float(x) for x in 100 * explorer.shown.worth.costs[{layer - 1}]]"))
+        lesson.run("assert explorer.wait(60)")
+        return np.array(lesson.value(f"[float(x) for x in 100 * explorer.shown.costs[{layer - 1}]]"))
 
     before = costs(1)
     lesson.run("explorer.set(head_1_2=False)")
@@ -304,10 +305,10 @@ def test_the_explorer_shows_what_the_text_points_at(lesson, claim):
     found = {}
     for criterion in ("taylor", "magnitude", "random"):  # 3
         lesson.run(f"explorer.set(ranked=4, criterion={criterion!r})")
-        found[criterion] = 100 * lesson.value("explorer.shown.worth.accuracy")
+        found[criterion] = 100 * lesson.value("explorer.shown.accuracy")
     claim.every(found["taylor"] - max(found["magnitude"], found["random"]), above=10)
     lesson.run("explorer.set(criterion='taylor'); explorer.retrain(); explorer.wait(); explorer.set(show='retrained')")
-    claim.every(100 * lesson.value("explorer.shown.worth.accuracy"), above=99)  # 4
+    claim.every(100 * lesson.value("explorer.shown.accuracy"), above=99)  # 4
     claim.every(np.nanmax([costs(1), costs(2)]), above=30)  # there is a head that does the work now
     lesson.run("explorer.reset(); explorer.set(layer_2=False)")
     assert lesson.value("explorer.shown.left") == 9576  # 5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minnet as mn
-from minnet.exercises.lesson11 import without
+from minnet.experiments.head_ablation import without
 
 HEADS = [(layer, head) for layer in (1, 2) for head in (1, 2, 3, 4)]
 

@@ -110,7 +110,7 @@ def batch_for(net, n=7, classes=3):
 
 def masks_of(net):
     """What is kept, one bool array for each parameter."""
-    return {p.path: np.ones(p.shape, bool) if p.mask is None else p.mask.copy() for p in net.params()}
+    return {p.path: p.kept_mask.copy() for p in net.params()}
 
 
 class Slow:

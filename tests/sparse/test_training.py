@@ -91,8 +91,7 @@ def test_the_kernels_compute_the_gradients_of_the_network(lanes):
     found = np.zeros_like(run.dense.data)
     found[run.positions] = run.grad[:-1]
     for param, computed in zip(run.dense.params, run.dense.split(found), strict=True):
-        kept = np.ones(param.shape, bool) if param.mask is None else param.mask
-        assert_close(computed, wanted[param.path] * kept)
+        assert_close(computed, wanted[param.path] * param.kept_mask)
 
 
 # ---- what may happen between two steps ------------------------------------------------------------------
@@ -221,7 +220,7 @@ def test_every_place_is_inside_and_every_weight_that_is_left_has_one(net):
     run = _Kept(layers, net.params(), mn.SGD(), mn.cross_entropy)
     columns, starts, biases = run._where
     assert len(run.data) == len(run.grad) == len(run.positions) + 1
-    kept = [np.ones(p.shape, bool) if p.mask is None else p.mask for p in run.dense.params]
+    kept = [p.kept_mask for p in run.dense.params]
     assert sorted(run.positions) == list(np.flatnonzero(np.concatenate([each.ravel() for each in kept])))
     assert starts[0] == 0 and starts[-1] == len(columns) == run.weights and (np.diff(starts) >= 0).all()
     assert len(starts) == 1 + len(biases) == 1 + sum(layer.n_out for layer, _ in layers)
