@@ -173,7 +173,7 @@ class Recipe(NamedTuple):
 
     def pace(self, samples):
         """(steps of retraining, steps after which nothing more is pruned, steps from one pruning to the next)."""
-        count = self.epochs * -(-samples // self.subject.batch)
+        count = steps_for(samples, self.epochs, self.subject.batch)
         return count, 3 * count // 4, max(count // 100, 1)
 
     def code(self, samples):

@@ -85,8 +85,12 @@ def steps(net, data, optimiser=None, *, count, batch=32, rng=None, loss=cross_en
 
 
 def steps_for(data, epochs, batch=32):
-    """How many updates a number of epochs takes; the last batch of each may be smaller."""
-    return epochs * -(-len(pair(data)[0]) // batch)
+    """How many updates a number of epochs takes; the last batch of each may be smaller.
+
+    ``data`` is what is trained on, or only how many samples that has.
+    """
+    samples = data if isinstance(data, int) else len(pair(data)[0])
+    return epochs * -(-samples // batch)
 
 
 def checked(net, data, count, batch, loss):

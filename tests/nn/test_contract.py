@@ -244,3 +244,4 @@ def test_steps_for_counts_the_smaller_last_batch():
     data = np.zeros((70, 2)), np.zeros(70, int)
     assert [steps_for(data, epochs) for epochs in (0, 1, 3)] == [0, 3, 9]
     assert steps_for(data, 2, batch=100) == 2
+    assert steps_for(len(data[0]), 3) == steps_for(data, 3)
