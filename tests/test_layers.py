@@ -33,7 +33,7 @@ HEAVY = {
     "ipywidgets": {"minnet.widgets", "minnet.explore", "minnet.exercises"},
     "IPython": {"minnet.widgets", "minnet.explore", "minnet.exercises"},
     "sklearn": {"minnet.data"},
-    "jupyter_server": {"minnet.jupyter_nodelay"},
+    "jupyter_server": {"minnet.jupyter_nodelay"}, "threadpoolctl": {"minnet.threads"},
     "scipy": set(), "torch": {"minnet.pytorch"},
 }
 

@@ -16,7 +16,7 @@ from minnet import data as datasets
 from minnet import draw
 from minnet.draw import palette
 from minnet.nn.checkpoint import rewind, snapshot
-from minnet.nn.evaluation import pair
+from minnet.nn.evaluation import pair, predict
 from minnet.nn.losses import cross_entropy
 from minnet.nn.models import mlp
 from minnet.nn.optim import SGD
@@ -213,7 +213,7 @@ class TrainingExplorer(Explorer):
 
     def _note(self):
         with np.errstate(all="ignore"):
-            scores = self.net(self._x)
+            scores = predict(self.net, self._x)
             loss, _ = cross_entropy(scores, self._y)
         self._curve.append((self.step, loss, np.mean(scores.argmax(axis=1) == self._y)))
 
