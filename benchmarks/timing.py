@@ -26,7 +26,7 @@ def threads(n: int | None) -> Iterator[None]:
     if n is None:
         yield
         return
-    from threadpoolctl import threadpool_limits  # it comes with scikit-learn
+    from threadpoolctl import threadpool_limits
     with threadpool_limits(limits=n):
         yield
 

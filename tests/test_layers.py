@@ -34,7 +34,7 @@ HEAVY = {
     "ipywidgets": {"minnet.widgets", "minnet.explore", "minnet.exercises"},
     "IPython": {"minnet.widgets", "minnet.explore", "minnet.exercises"},
     "sklearn": {"minnet.data"}, "pooch": {"minnet.data"}, "safetensors": {"minnet.files"},
-    "jupyter_server": {"minnet.jupyter_nodelay"},
+    "jupyter_server": {"minnet.jupyter_nodelay"}, "threadpoolctl": {"minnet.threads"},
     "scipy": set(), "torch": {"minnet.pytorch"},
 }
 

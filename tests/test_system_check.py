@@ -1,5 +1,6 @@
 """The check-up reports what is missing, too old or broken, and what to type."""
 
+import time
 from importlib import metadata
 
 import minnet as mn
@@ -59,3 +60,11 @@ def test_a_slow_computer_gets_an_estimate(monkeypatch):
     assert not line.fine and "nothing is broken" in line.said
     monkeypatch.setattr(system_check, "REFERENCE", 1e9)
     assert lines()["speed"].fine
+
+
+def test_other_programs_are_told_apart_from_a_slow_computer(monkeypatch):
+    """By a clock of this thread that says it ran a thousandth, or a thousand times, of the time that went by."""
+    monkeypatch.setattr(system_check, "thread_time", lambda: time.perf_counter() / 1000)
+    assert "× without the other programs" in lines()["speed"].said
+    monkeypatch.setattr(system_check, "thread_time", lambda: time.perf_counter() * 1000)
+    assert "other programs that are running" not in lines()["speed"].said

@@ -19,13 +19,15 @@ import numpy as np
 from minnet import measure
 from minnet.files.network_file import save
 from minnet.nn.checkpoint import rewind, snapshot
+from minnet.nn.evaluation import accuracy, predict
 from minnet.nn.layer import Pointwise
 from minnet.nn.layers import Dense, Dropout, Sequential
-from minnet.nn.train import accuracy, steps, steps_for
+from minnet.nn.train import steps, steps_for
 from minnet.pruning import criteria, structure
 from minnet.pruning.compaction import compact
 from minnet.pruning.ranking import cut, rank, set_masks, sparsity
 from minnet.pruning.scope import layer as each_layer
+from minnet.threads import at_most
 
 # ---- Dense layers ------------------------------------------------------------------------------------
 
@@ -206,7 +208,7 @@ class Measurements:
         dice : callable
             From the number of a signal to the generator that is used to ask about it.
         """
-        right = [net(self._new.x).argmax(axis=1) == self._new.y for net in (twin, pruned)]
+        right = [predict(net, self._new.x).argmax(axis=1) == self._new.y for net in (twin, pruned)]
         known = np.flatnonzero(np.all(right, axis=0))
         for signal in known[:TRIED]:
             truth = self._new.y[signal]
@@ -218,21 +220,24 @@ class Measurements:
     def answers(self, net, signal, dice=None):
         """How often each class is the answer to the same new signal, (classes,); to no signal (None), never."""
         x = self._new.x[:0] if signal is None else np.repeat(self._new.x[signal][None], ASKED, axis=0)
-        y = net.forward(x, dice)[0]
+        with at_most(1):
+            y = net.forward(x, dice)[0]
         return np.bincount(y.argmax(axis=1), minlength=y.shape[1])
 
     def noisy(self, net, name):
         """Accuracies on new signals with the dice left on, (throws,)."""
         if name not in self._noise:
             dice = np.random.default_rng(self._seed)
-            self._noise[name] = np.array([np.mean(net.forward(self._new.x, dice)[0].argmax(axis=1) == self._new.y)
-                                          for _ in range(THROWS)])
+            with at_most(1):
+                throws = [net.forward(self._new.x, dice)[0].argmax(axis=1) for _ in range(THROWS)]
+            self._noise[name] = np.mean(np.array(throws) == self._new.y, axis=1)
         return self._noise[name]
 
     def seconds(self, nets, name):
-        """Seconds that each of ``nets`` takes to predict all new signals, timed in turn."""
+        """Seconds that each of ``nets`` takes to predict all new signals on one core, timed in turn."""
         if name not in self._seconds:
-            taken = measure.latency(dict(enumerate(nets)), self._new.x, rounds=9)
+            with at_most(1):
+                taken = measure.latency(dict(enumerate(nets)), self._new.x, rounds=9)
             self._seconds[name] = [each.median for each in taken.values()]
         return self._seconds[name]
 

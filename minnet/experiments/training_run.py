@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minnet.nn.evaluation import pair
+from minnet.nn.evaluation import pair, predict
 from minnet.nn.losses import cross_entropy
 from minnet.nn.models import mlp
 from minnet.nn.optim import SGD
@@ -94,6 +94,6 @@ class TrainingRun:
 
     def _measure(self):
         with np.errstate(all="ignore"):
-            scores = self.net(self.x)
+            scores = predict(self.net, self.x)
             loss, _ = cross_entropy(scores, self.y)
         self.curve.append((self.step, loss, np.mean(scores.argmax(axis=1) == self.y)))

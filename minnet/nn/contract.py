@@ -13,6 +13,9 @@ from contextvars import ContextVar
 
 import numpy as np
 
+from minnet.nn.param import Param
+from minnet.threads import at_most
+
 _observer: ContextVar[list | None] = ContextVar("observer", default=None)
 
 
@@ -39,6 +42,21 @@ def show(source, x, y):
     seen = _observer.get()
     if seen is not None:
         seen.append((source, x, y))
+
+
+def products(net, x, batch):
+    """Shapes of the products of weights with their inputs, when ``net`` predicts batches of ``x``.
+
+    One sample is predicted to see them. What is multiplied elsewhere, as in a compiled predictor, is not seen.
+
+    Returns
+    -------
+    list of (m, k, n)
+    """
+    with at_most(1), observing() as seen:
+        net(x[:1])
+    batch = min(batch, len(x))
+    return [(batch * len(rows), rows.shape[1], y.shape[1]) for source, rows, y in seen if isinstance(source, Param)]
 
 
 def contract(x, weight, bias=None, scale=None):

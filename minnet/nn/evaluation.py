@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minnet.nn.contract import products
 from minnet.nn.layer import the_network
 from minnet.nn.losses import cross_entropy
+from minnet.threads import for_products
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Evaluation:
 def predict(net, x, batch=1024):
     """The network's answers for any number of samples, computed in pieces to bound the memory."""
     net = net if callable(net) else the_network(net)
-    return np.concatenate([net(x[i : i + batch]) for i in range(0, max(len(x), 1), batch)])
+    with for_products(products(net, x, batch)):
+        return np.concatenate([net(x[i : i + batch]) for i in range(0, max(len(x), 1), batch)])
 
 
 def accuracy(net, data, batch=1024):

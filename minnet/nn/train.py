@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from minnet.nn.contract import products
 from minnet.nn.evaluation import accuracy, pair
 from minnet.nn.flat_params import Flat
 from minnet.nn.layer import the_network
 from minnet.nn.losses import cross_entropy
 from minnet.nn.optim import Adam
+from minnet.threads import at_most, for_products
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,25 @@ def steps(net, data, optimiser=None, *, count, batch=32, rng=None, loss=cross_en
     ValueError, TypeError
         For data that don't fit the network or each other, before anything has changed.
     """
+    return _limited(*_training(net, data, optimiser, count, batch, rng, loss))
+
+
+def _training(net, data, optimiser, count, batch, rng, loss):
+    """A generator of `Step`, and the shapes of the products in each."""
     x, y = checked(net, data, count, batch, loss)
-    return run_steps(lambda: _dense(net, optimiser or Adam(3e-3), loss), x, y, count, batch, rng)
+    run = run_steps(lambda: _dense(net, optimiser or Adam(3e-3), loss), x, y, count, batch, rng)
+    return run, products(net, x, batch)
+
+
+def _limited(run, shapes):
+    """Limit BLAS threads in each step, but not between two: there the user's code runs."""
+    limit = for_products(shapes)
+    while True:
+        with limit:
+            step = next(run, None)
+        if step is None:
+            return
+        yield step
 
 
 def steps_for(data, epochs, batch=32):
@@ -105,7 +124,8 @@ def checked(net, data, count, batch, loss):
     if len(x) == 0:
         raise ValueError("there are no samples to train on")
     # A dry run: wrong shapes and labels are found here, not in the middle of an epoch.
-    loss(np.repeat(net(x[:1]), len(x), axis=0), y)
+    with at_most(1):
+        loss(np.repeat(net(x[:1]), len(x), axis=0), y)
     return x, y
 
 
@@ -172,20 +192,21 @@ def fit(net, data, *, epochs=10, batch=32, optimiser=None, rng=None, validation=
         raise ValueError("patience needs validation=…, the data whose accuracy it watches")
     per_epoch = steps_for(data, 1, batch)
     history, best, losses = History(), (-1.0, 0), []
-    run = steps(net, data, optimiser, count=epochs * per_epoch, batch=batch, rng=rng, loss=loss)
-    for step in _bar(run, epochs * per_epoch, progress):
-        history.steps += 1
-        losses.append(step.loss)
-        if history.steps % per_epoch == 0:
-            history.loss.append(float(np.mean(losses)))
-            losses.clear()
-            if validation is not None:
-                history.accuracy.append(accuracy(net, validation))
-                best = max(best, (history.accuracy[-1], -len(history.loss)))
-                if patience is not None and len(history.loss) + best[1] >= patience:
-                    break
-        if stop is not None and stop.is_set():
-            break
+    run, shapes = _training(net, data, optimiser, epochs * per_epoch, batch, rng, loss)
+    with for_products(shapes):
+        for step in _bar(run, epochs * per_epoch, progress):
+            history.steps += 1
+            losses.append(step.loss)
+            if history.steps % per_epoch == 0:
+                history.loss.append(float(np.mean(losses)))
+                losses.clear()
+                if validation is not None:
+                    history.accuracy.append(accuracy(net, validation))
+                    best = max(best, (history.accuracy[-1], -len(history.loss)))
+                    if patience is not None and len(history.loss) + best[1] >= patience:
+                        break
+            if stop is not None and stop.is_set():
+                break
     return history
 
 

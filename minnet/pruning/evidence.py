@@ -11,10 +11,11 @@ import inspect
 import numpy as np
 
 from minnet.messages import closest, functions_of
-from minnet.nn.contract import observing
+from minnet.nn.contract import observing, products
 from minnet.nn.evaluation import pair
 from minnet.nn.losses import cross_entropy
 from minnet.pruning import criteria
+from minnet.threads import for_products
 
 BATCH = 256
 
@@ -102,15 +103,16 @@ def _sum_over_batches(net, data, size, take):
     x, y = pair(data)
     copy = net.copy()
     total = {p.path: np.zeros(p.shape, p.dtype) for p in copy.params()}
-    for start in range(0, len(x), size):
-        part = slice(start, start + size)
-        answers, back = copy.forward(x[part])
-        for param in copy.params():
-            param.grad = None
-        back(cross_entropy(answers, y[part])[1], False)
-        for param in copy.params():
-            if param.grad is not None:
-                total[param.path] += take(param.grad, len(answers) / len(x))
+    with for_products(products(copy, x, size)):
+        for start in range(0, len(x), size):
+            part = slice(start, start + size)
+            answers, back = copy.forward(x[part])
+            for param in copy.params():
+                param.grad = None
+            back(cross_entropy(answers, y[part])[1], False)
+            for param in copy.params():
+                if param.grad is not None:
+                    total[param.path] += take(param.grad, len(answers) / len(x))
     return total
 
 
@@ -119,13 +121,14 @@ def _watch(net, data, count):
     x, _ = pair(data)
     net.set_paths()
     total = {}
-    for start in range(0, len(x), BATCH):
-        with observing() as seen:
-            net(x[start : start + BATCH])
-        for source, into, out in seen:
-            if hasattr(source, "prunable"):
-                before, rows = total.get(source.path, (0, 0))
-                total[source.path] = before + count(into, out), rows + len(into)
+    with for_products(products(net, x, BATCH)):
+        for start in range(0, len(x), BATCH):
+            with observing() as seen:
+                net(x[start : start + BATCH])
+            for source, into, out in seen:
+                if hasattr(source, "prunable"):
+                    before, rows = total.get(source.path, (0, 0))
+                    total[source.path] = before + count(into, out), rows + len(into)
     return total
 
 

@@ -6,12 +6,14 @@ what it yields is its progress.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from time import monotonic, sleep
 
-from minnet.threads import ALL_BUT_ONE, at_most
+from minnet.threads import at_most
 
+ALL_BUT_ONE = max(1, (os.cpu_count() or 1) - 1)  # cores for the work: one is for the browser
 INTERVAL = 0.1  # seconds between two reports: each of them keeps the browser busy for a while
 SWITCH = 0.0005  # seconds after which work gives way to another thread that waits, instead of Python's 0.005
 SLOW = 1.0  # seconds after `rest` in which another move is likely: until then the work goes slowly,
@@ -93,7 +95,7 @@ class Job:
     def _run(self):
         sys.setswitchinterval(SWITCH)
         try:
-            with at_most(ALL_BUT_ONE):  # one core is for the browser
+            with at_most(ALL_BUT_ONE):
                 self._run_all()
         finally:
             sys.setswitchinterval(DEFAULT_SWITCH)

@@ -6,7 +6,7 @@ import pytest
 import minnet as mn
 from minnet.experiments import BATCH
 from minnet.experiments.head_ablation import HeadAblation, without
-from minnet.nn.attention import gone
+from minnet.nn.attention import removed_heads
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +28,15 @@ def ablation(net, sequences):
 
 def test_without_removes_the_heads_that_are_named(net):
     trial = without(net, (1, 2), (2, 1))
-    assert [lost.tolist() for lost in gone(trial)] == [[False, True], [True, False]]
-    assert not any(lost.any() for lost in gone(net))
+    assert [lost.tolist() for lost in removed_heads(trial)] == [[False, True], [True, False]]
+    assert not any(lost.any() for lost in removed_heads(net))
 
 
 @pytest.mark.parametrize("off", [frozenset(), frozenset({"head_1_2"}), frozenset({"layer_2"})])
 def test_costs_are_those_of_one_more_head(ablation, sequences, off):
     list(ablation.measure_costs(off))
     pruned = ablation.pruned(off)
-    for layer, (costs, lost) in enumerate(zip(ablation.costs(off), gone(pruned), strict=True), 1):
+    for layer, (costs, lost) in enumerate(zip(ablation.costs(off), removed_heads(pruned), strict=True), 1):
         assert np.array_equal(np.isnan(costs), lost)
         for head in np.flatnonzero(~lost):
             left = mn.accuracy(without(pruned, (layer, head + 1)), sequences.val, batch=BATCH)

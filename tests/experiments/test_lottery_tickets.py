@@ -57,10 +57,10 @@ def test_the_search_trains_prunes_and_rewinds(signals, rewind_to):
 def test_the_search_and_the_whole_experiment_find_the_same_ticket(signals):
     alone, with_rivals = (LotteryTickets(make, signals, 0, rounds=2, final=0.8, **HOW) for _ in range(2))
     list(alone.search())
-    list(with_rivals.play())
+    list(with_rivals.train())
     assert all(alone.trained[key] == with_rivals.trained[key] for key in alone.trained)
     assert len(alone.trained) == 3 and len(with_rivals.trained) == 7
-    list(alone.play())  # trains only the rivals
+    list(alone.train())  # trains only the rivals
     assert alone.trained == with_rivals.trained
 
 

@@ -100,7 +100,7 @@ def test_what_is_not_measured_yet_says_so_until_it_is(explorer, net, sequences, 
 
 
 def test_what_is_shown_while_retraining_is_measured_too(explorer, net, sequences):
-    explorer.epochs = 1000
+    explorer.experiment.epochs = 1000
     explorer._training.start.click()
     explorer.set(head_1_2=False)
     while np.isnan(explorer.shown.costs[1]).any():
@@ -163,7 +163,7 @@ def test_retraining_is_what_fit_does_and_can_be_looked_at(explorer, net, sequenc
 
 
 def test_cancel_ends_retraining_and_controls_stay_alive(explorer):
-    explorer.epochs = 1000
+    explorer.experiment.epochs = 1000
     explorer._training.start.click()
     explorer.set(ranked=3)
     assert explorer.job.running and explorer.state["ranked"] == 3
