@@ -1,7 +1,7 @@
-"""Which neurons are inactive?  Those that dropout drops in one training step, and those that pruning left dead.
+"""Dropout and pruning compared: two copies of one network, trained further side by side.
 
-What dropout drops is drawn again exactly as a training run of the same seed draws it, for any step and without
-training.  So a learner can go through the steps in any order and sees what really happens in each.
+`DropoutComparison` is the experiment; before it come its parts.  What dropout drops in one training step is drawn again
+exactly as a training run of the same seed draws it, so a learner can go through the steps in any order.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from minnet.threads import at_most
 
 
 def dense(net):
-    """The layers."""
+    """The dense layers of a network."""
     return [layer for layer in net.layers if isinstance(layer, Dense)]
 
 
@@ -55,7 +55,7 @@ def write(net, masks):
 
 
 def between(widths, active):
-    """The connections among neurons that speak; every input and output does."""
+    """The connections among active neurons; inputs and outputs always are."""
     every = [np.ones(widths[0], bool), *active, np.ones(widths[-1], bool)]
     return [np.outer(a, b) for a, b in pairwise(every)]
 
@@ -169,10 +169,10 @@ def alive(masks):
 # ---- Measurements ------------------------------------------------------------------------------------
 
 
-ASKED = 100  # so many times the same question
-THROWS = 10  # accuracies with the dice left on
-TRIED = 200  # of so many known signals one is chosen to open with
-DOUBT = 10, 50  # so many answers of a hundred to it are wrong while the dice are left on
+ASKED = 100  # predictions of the same signal
+REPEATS = 10  # accuracies with dropout left on
+TRIED = 200  # known signals of which one is chosen to open with
+DOUBT = 10, 50  # least and most wrong answers of a hundred while dropout is left on
 
 
 class Measurements:
@@ -183,7 +183,7 @@ class Measurements:
     data : Dataset
         ``.train`` is what they learn from, ``.val`` is new to them.
     seed : int
-        Of the dice that are left on.
+        Of dropout where it is left on.
     """
 
     def __init__(self, data, seed):
@@ -194,7 +194,7 @@ class Measurements:
         """A network's numbers as they are now, and what it recognises with them."""
         return TrainingPoint(snapshot(net), accuracy(net, self._data.train), accuracy(net, self._new))
 
-    def telling(self, twin, pruned, dice):
+    def telling(self, dropout, pruned, rng_of):
         """A new signal that shows what dropout does to an answer, as a number.
 
         It is the first one that both networks recognise every time, and that the one with dropout mostly recognises,
@@ -203,34 +203,34 @@ class Measurements:
 
         Parameters
         ----------
-        twin, pruned : Sequential
+        dropout, pruned : Sequential
             With dropout, and without.
-        dice : callable
-            From the number of a signal to the generator that is used to ask about it.
+        rng_of : callable
+            From the number of a signal to the generator with which dropout predicts it.
         """
-        right = [predict(net, self._new.x).argmax(axis=1) == self._new.y for net in (twin, pruned)]
+        right = [predict(net, self._new.x).argmax(axis=1) == self._new.y for net in (dropout, pruned)]
         known = np.flatnonzero(np.all(right, axis=0))
         for signal in known[:TRIED]:
             truth = self._new.y[signal]
-            sure = all(self.answers(net, signal)[truth] == ASKED for net in (twin, pruned))
-            if sure and DOUBT[0] <= ASKED - self.answers(twin, signal, dice(signal))[truth] <= DOUBT[1]:
+            sure = all(self.answers(net, signal)[truth] == ASKED for net in (dropout, pruned))
+            if sure and DOUBT[0] <= ASKED - self.answers(dropout, signal, rng_of(signal))[truth] <= DOUBT[1]:
                 return int(signal)
         return int(known[0]) if len(known) else 0
 
-    def answers(self, net, signal, dice=None):
+    def answers(self, net, signal, rng=None):
         """How often each class is the answer to the same new signal, (classes,); to no signal (None), never."""
         x = self._new.x[:0] if signal is None else np.repeat(self._new.x[signal][None], ASKED, axis=0)
         with at_most(1):
-            y = net.forward(x, dice)[0]
+            y = net.forward(x, rng)[0]
         return np.bincount(y.argmax(axis=1), minlength=y.shape[1])
 
     def noisy(self, net, name):
-        """Accuracies on new signals with the dice left on, (throws,)."""
+        """Accuracies on new signals with dropout left on, (repeats,)."""
         if name not in self._noise:
-            dice = np.random.default_rng(self._seed)
+            rng = np.random.default_rng(self._seed)
             with at_most(1):
-                throws = [net.forward(self._new.x, dice)[0].argmax(axis=1) for _ in range(THROWS)]
-            self._noise[name] = np.mean(np.array(throws) == self._new.y, axis=1)
+                predicted = [net.forward(self._new.x, rng)[0].argmax(axis=1) for _ in range(REPEATS)]
+            self._noise[name] = np.mean(np.array(predicted) == self._new.y, axis=1)
         return self._noise[name]
 
     def seconds(self, nets, name):
@@ -244,7 +244,7 @@ class Measurements:
 
 @dataclass(frozen=True)
 class TrainingPoint:
-    """A twin after so many epochs: its numbers, and what it recognises of the training and of new samples."""
+    """A network after some epochs: its parameters, and its accuracy on the training and on new samples."""
 
     numbers: dict
     train: float
@@ -257,7 +257,7 @@ class TrainingPoint:
 
 @dataclass(frozen=True)
 class Side:
-    """What is shown of one twin.
+    """What is shown of one of the two networks.
 
     Attributes
     ----------
@@ -450,7 +450,7 @@ class DropoutComparison:
         return self._measure.answers(net, signal, rng)
 
     def noisy(self, choice, epochs):
-        """Accuracies of the copy with dropout on new signals, with dropout left on, (throws,)."""
+        """Accuracies of the copy with dropout on new signals, with dropout left on, (repeats,)."""
         return self._measure.noisy(self.dropout, (choice.fraction, epochs))
 
     def seconds(self):

@@ -1,6 +1,6 @@
-"""Networks whose connections move while they learn, trained in four ways and remembered moment by moment.
+"""Dynamic sparse training: connections that move while a network learns, next to a static mask and gradual pruning.
 
-All have as many weights in the end, the same first numbers, the same batches and the same number of steps: a mask that
+All have as many weights in the end, the same initial weights, batches and number of steps: a mask that
 stays, two that move (SET and RigL), and one that is pruned little by little from the whole network.
 """
 
@@ -104,7 +104,7 @@ class Recipe(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingPoint:
-    """How a network stands after so many steps.
+    """A network after some steps.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ class TrainingPoint:
 
 
 class DynamicSparseTraining:
-    """Trains, one step at a time, and remembers.
+    """Trains in four ways, one step at a time, and keeps every point of measurement.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Lottery tickets: the rounds that find a winning ticket, and the rivals that it has to beat (Frankle & Carbin 2019).
+"""Lottery tickets: the rounds that find a winning ticket, and its controls (Frankle & Carbin 2019).
 
 A round trains, prunes each layer by magnitude, and puts the weights that are left back to their initial values. In
 every round as many weights are also trained from other initial values, and at random places.
@@ -21,7 +21,7 @@ LOOKS = 8  # how often one training is measured
 OTHER = 1000  # added to a seed for initial weights that have nothing to do with it
 
 
-# ---- The ticket and its rivals -----------------------------------------------------------------------
+# ---- The ticket and its controls ---------------------------------------------------------------------
 
 
 def ticket(make, masks, seed):
@@ -74,7 +74,7 @@ def shuffle_masks(net, rng=None):
 
 
 class LotteryTickets:
-    """One seed's ticket and its rivals, as far as they are trained.
+    """One seed's ticket and its controls, as far as they are trained.
 
     Parameters
     ----------

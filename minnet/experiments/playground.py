@@ -123,7 +123,7 @@ NEEDS = {
 
 
 def available_subjects():
-    """What there is on this computer, {name: Subject}: MNIST only where its files are at hand."""
+    """What this computer can offer, {name: Subject}: MNIST only where its files are available."""
     return SUBJECTS | (LARGE if mnist_files.at_hand() else {})
 
 
@@ -177,7 +177,7 @@ class Recipe(NamedTuple):
         return count, 3 * count // 4, max(count // 100, 1)
 
     def code(self, samples):
-        """The lines that do the same, for so many training samples."""
+        """The lines that do the same, for a number of training samples."""
         net = self.subject.net.format(seed=self.seed)
         batch = "" if self.subject.batch == 32 else f", batch={self.subject.batch}"
         how = ", ".join(f"{word}={code}" for word, code in self.how.items())

@@ -15,7 +15,7 @@ from minnet.messages import format_bytes, format_seconds
 from minnet.pruning.ranking import sparsity
 from minnet.threads import at_most
 
-ROUNDS, BUDGET = 9, 0.02  # at most so many rounds, and no new one after so many seconds
+ROUNDS, BUDGET = 9, 0.02  # rounds at most, and seconds after which no new one begins
 
 
 @dataclass(frozen=True)

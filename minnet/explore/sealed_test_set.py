@@ -1,4 +1,4 @@
-"""The test set behind a button that works once, and remembers.
+"""The test set behind a button that works once.
 
 A test set that was looked at while choosing has become training data.  So it stays sealed until the
 end, and what it says then is said once.  A second button for the same samples opens too, but says that they

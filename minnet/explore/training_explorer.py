@@ -283,7 +283,7 @@ class TrainingExplorer(Explorer):
         inactive = ""
         if frame.inactive:
             verb = "is" if frame.inactive == 1 else "are"
-            inactive = f" {frame.inactive} of {len(frame.hidden)} hidden neurons {verb} silent for every sample."
+            inactive = f" {frame.inactive} of {len(frame.hidden)} hidden neurons {verb} inactive for every sample."
         return (f"<b>Step {frame.step:,} of {self.experiment.count:,}</b> at learning rate {frame.rate:.3g}. "
                 f"Loss {_number(frame.loss)}, <b>{frame.accuracy:.1%} of {self._on} right</b>.{inactive} "
                 f"The chosen sample is a {truth}; the network says {said}{sure}.")

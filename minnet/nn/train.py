@@ -67,7 +67,7 @@ def steps(net, data, optimiser=None, *, count, batch=32, rng=None, loss=cross_en
     count : int
         Number of updates.
     batch : int
-        Samples in an update; each epoch is shuffled anew, its last batch may be smaller.
+        Samples in an update; each epoch is shuffled again, its last batch may be smaller.
     rng : numpy.random.Generator, seed or None
         Dice for batches and for dropout (two streams: dropout does not change the batches).
     loss : function
@@ -131,23 +131,23 @@ def checked(net, data, count, batch, loss):
 
 def run_steps(begin, x, y, count, batch, rng):
     """The loop that every way of training shares; ``begin()`` gives the function that takes one step."""
-    order, dice = np.random.default_rng(rng).spawn(2)
+    order, rng = np.random.default_rng(rng).spawn(2)
     take = begin()
     batches = _batches(len(x), batch, order)
     for index in range(count):
         rows, epoch = next(batches)
-        yield Step(index, take(index, x[rows], y[rows], dice), epoch)
+        yield Step(index, take(index, x[rows], y[rows], rng), epoch)
 
 
 def _dense(net, optimiser, loss):
     run = Flat(net.params())
     update = optimiser.begin(run)
-    return lambda index, x, y, dice: one_step(net, run, update, index, x, y, dice, loss)
+    return lambda index, x, y, rng: one_step(net, run, update, index, x, y, rng, loss)
 
 
-def one_step(net, run, update, index, x, y, dice=None, loss=cross_entropy):
+def one_step(net, run, update, index, x, y, rng=None, loss=cross_entropy):
     """Forward, loss, back, update: what training is.  Returns the loss before the update."""
-    answers, back = net.forward(x, dice)
+    answers, back = net.forward(x, rng)
     now, gradient = loss(answers, y)
     run.forget_gradients()
     back(gradient, False)
@@ -178,7 +178,7 @@ def fit(net, data, *, epochs=10, batch=32, optimiser=None, rng=None, validation=
     validation : data, optional
         Its accuracy is measured after each epoch.
     patience : int, optional
-        Stop when the validation accuracy has not risen for so many epochs.
+        Stop when the validation accuracy has not risen for this many epochs.
     stop : threading.Event, optional
         Set it from another thread to end the training after the present step.
     progress : bool

@@ -1,6 +1,6 @@
 """A picture that changes quickly: only the artists that have changed are drawn again.
 
-What stays is drawn once.  Upon it, the moving artists of each Axes form a pile, and the picture is remembered
+What stays is drawn once.  Upon it, the moving artists of each Axes form a pile, and the picture is kept
 above those that take long, and below the lowest that has changed, for it may soon change again.  Drawing then goes
 on from there: a slider that removes a few weak lines never waits for thousands of strong ones.
 """
@@ -79,7 +79,7 @@ class Canvas:
 
 
 def _takes_long(artist):
-    """Longer than to remember the picture."""
+    """Longer to draw than to copy the pixels."""
     return isinstance(artist, (Collection, AxesImage)) and artist.get_visible()
 
 
