@@ -82,8 +82,8 @@ class _Setting:
 def _settings():
     """One for each library, the same in all Python threads, except for OpenMP, which has a number for each of them."""
     if not hasattr(_of_thread, "settings"):
-        _of_thread.settings = [_Setting(library) if library.threading_layer == "openmp" else _of_process(library)
-                               for library in _libraries()]
+        _of_thread.settings = [_Setting(library) if getattr(library, "threading_layer", None) == "openmp" else
+                               _of_process(library) for library in _libraries()]
     return _of_thread.settings
 
 
