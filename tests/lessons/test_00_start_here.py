@@ -49,10 +49,10 @@ def test_the_checkup_finds_all_it_needs(lesson):
 
 def test_the_playground_does_what_the_steps_say(claim, lesson):
     steps = text(lesson, "playground-text")
-    lesson.run("train, prune, undo = playground._buttons")
+    lesson.run("named = {button.description: button for button in playground.buttons}")
+    lesson.run("train, prune, undo = (named[name] for name in ('Train', 'Prune', 'Undo'))")
     for name in ("Train", "Prune", "Undo"):
         assert f"**{name}**" in steps
-    assert lesson.value("[each.description for each in playground._buttons]") == ["Train", "Prune", "Undo"]
     assert lesson.value("playground.shown.here.sparsity") == 0
     lesson.run("train.click(); playground.wait(60); playground.set(percent=80, epochs=5)")
     assert lesson.value("playground.experiment.tried") == {} and lesson.value("playground.shown.here.sparsity") == 0.8
@@ -72,7 +72,7 @@ def test_the_playground_does_what_the_steps_say(claim, lesson):
     assert lesson.value("here.used == sum(int(each.sum()) for each in here.there.values()) < here.kept")  # and rows
     assert lesson.value("here.bytes['sparse'] < here.bytes['whole']")
     assert lesson.value("here.used > one.used and here.bytes['sparse'] > one.bytes['sparse']")
-    lesson.run("playground._save.click()")
+    lesson.run("named['Save as a page'].click()")
     assert lesson.value("__import__('os').path.getsize('playground.html') > 10_000")
     for control in lesson.value("[playground.control[name].description for name in playground.recorded]"):
         assert f"*{control.split(' (')[0]}*" in steps.split("recording")[1]

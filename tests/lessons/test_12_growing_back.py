@@ -304,7 +304,7 @@ def test_what_there_is_to_try_in_the_explorer(lesson, claim):
     hard, _ = ends(final=99)
     claim.every(hard["RigL"] - hard["static"], above=0.3)
     lesson.run("explorer.set(final=98, every=1)")
-    assert "falls again" in lesson.value("explorer._message.value")
+    assert "dropped at the next move" in lesson.value("explorer._message.value")
     lesson.run("explorer.reset()")
     assert lesson.value("[str(error) for error in explorer.errors]") == []
 
