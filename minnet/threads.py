@@ -15,8 +15,8 @@ from math import inf, prod
 
 # Multiply-adds. Below this OpenBLAS itself uses one thread, so there is nothing to limit, which would take 10 µs.
 SMALL = 2**18
-# From here on several threads are worth while. Measured with OpenBLAS on 2 cores, one thread and two in turn: two threads
-# make a step of training 0.93 to 1.03 times as fast up to 8 million, 1.0 to 1.2 times from 10 to 30 million, and 1.2 to 1.3
+# From here on several threads are worth while. Measured with OpenBLAS on 2 cores, one thread and two in turn: two make
+# a step of training 0.93 to 1.03 times as fast up to 8 million, 1.0 to 1.2 times from 10 to 30 million, and 1.2 to 1.3
 # times at 60 million. (A prediction alone gains 1.3 times from 8 million on, but that is 0.1 ms.)
 LARGE = 16_000_000
 

@@ -51,7 +51,7 @@ def test_a_learner_races_by_keyboard(notebook):
     notebook.run("explorer.experiment.rounds = 10**6")  # so that there is something to stop
     notebook.slider("Batch").focus()
     notebook.page.keyboard.press("ArrowRight")
-    box.get_by_text("measuring 80 %, batch 2").wait_for()
+    box.get_by_text("measuring: 80 %, batch 2").wait_for()
     notebook.press(notebook.slider("Sparsity"), "ArrowRight")  # the controls answer while it measures
     assert notebook.value("explorer.state") == {"sparsity": 85, "batch": 2}
     cancel.focus()

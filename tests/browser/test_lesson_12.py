@@ -35,7 +35,7 @@ def test_a_learner_watches_connections_move_by_keyboard(notebook):
     notebook.press(fraction, "ArrowRight")
     assert notebook.value("explorer.state['fraction']") == 40
     notebook.press(every, "Home")
-    assert "falls again" in box.locator("[role=alert]").inner_text()
+    assert "dropped at the next move" in box.locator("[role=alert]").inner_text()
     assert layout() == pytest.approx(first)  # the message has its own place
     notebook.press(box.get_by_role("button", name="Reset"), "Enter")
     assert notebook.value("explorer.state['fraction']") == 30
