@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 
 from minnet import data as datasets
 from minnet.draw import palette
+from minnet.draw.lines import move
 from minnet.draw.weight_sheet import WeightSheet
 from minnet.experiments.criteria_comparison import (
     COMBINE,
@@ -303,18 +304,18 @@ class Curves:
     def update(self, frame):
         """Show what a `Frame` holds."""
         self._here.set_xdata([frame.percent] * 2)
-        for name, line in self.others.items():
-            _put(line, PERCENT, 100 * frame.curves[name])
-        _put(self.random, PERCENT, 100 * frame.curves["random"])
-        for name, line, points, aside in zip((frame.a, frame.b), self.lines, self.retrained, (-ASIDE, ASIDE),
-                                             strict=True):
-            found = frame.retrained[name]
-            _put(line, PERCENT, 100 * frame.curves[name])
-            _put(points, [p + aside for p in found], [100 * np.mean(each) for each in found.values()])
+        for name, line in (*self.others.items(), ("random", self.random)):
+            move(line, PERCENT, 100 * frame.curves[name])
+        for place, name in enumerate((frame.a, frame.b)):
+            found, aside = frame.retrained[name], ASIDE * (2 * place - 1)
+            move(self.lines[place], PERCENT, 100 * frame.curves[name])
+            move(self.retrained[place], [p + aside for p in found], [100 * np.mean(each) for each in found.values()])
         for name, pair in self.alone.items():
-            found = (frame.alone or {}).get(name)
-            for i, line in enumerate(pair):
-                _put(line, *([PERCENT, 100 * found[i]] if found else [[], []]))
+            for place, line in enumerate(pair):
+                if frame.alone is None:
+                    move(line, [], [])
+                else:
+                    move(line, PERCENT, 100 * frame.alone[name][place])
         for artist in (*self._together, self._styles):
             shown = (frame.alone is None) == (artist is not self._styles)
             if artist.get_visible() != shown:
@@ -362,17 +363,15 @@ class Points:
             if band.get_x() != (x := CRITERIA.index(name) - 0.46):
                 band.set_x(x)
         again = {name: found[frame.percent] for name, found in frame.retrained.items() if frame.percent in found}
-        for (marks, ranges), found, aside in ((self.pruned, frame.here, -0.14), (self.retrained, again, 0.14)):
-            at = [CRITERIA.index(name) + aside for name in found]
-            marks.set_data(at, [100 * np.mean(each) for each in found.values()])
-            ranges.set_segments([[(x, 100 * min(each)), (x, 100 * max(each))]
-                                 for x, each in zip(at, found.values(), strict=True)])
+        self._mark(*self.pruned, frame.here, aside=-0.14)
+        self._mark(*self.retrained, again, aside=0.14)
 
-
-def _put(line, x, y):
-    """New points for a line; one that has them already need not be drawn again."""
-    if not (np.array_equal(line.get_xdata(), x) and np.array_equal(line.get_ydata(), y)):
-        line.set_data(x, y)
+    @staticmethod
+    def _mark(marks, ranges, found, aside):
+        """A mark at the mean and a line along the range of each criterion's accuracies, ``found``."""
+        at = {CRITERIA.index(name) + aside: 100 * np.array(each) for name, each in found.items()}
+        marks.set_data(list(at), [each.mean() for each in at.values()])
+        ranges.set_segments([[(x, each.min()), (x, each.max())] for x, each in at.items()])
 
 
 def _legends(ax, layers):
