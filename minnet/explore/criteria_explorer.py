@@ -312,10 +312,10 @@ class Curves:
             move(self.retrained[place], [p + aside for p in found], [100 * np.mean(each) for each in found.values()])
         for name, pair in self.alone.items():
             for place, line in enumerate(pair):
-                if frame.alone is None:
-                    move(line, [], [])
-                else:
+                if name in (frame.alone or {}):  # a structure may leave out a layer
                     move(line, PERCENT, 100 * frame.alone[name][place])
+                else:
+                    move(line, [], [])
         for artist in (*self._together, self._styles):
             shown = (frame.alone is None) == (artist is not self._styles)
             if artist.get_visible() != shown:
