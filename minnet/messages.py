@@ -7,6 +7,8 @@ import inspect
 import math
 from numbers import Real
 
+import numpy as np
+
 
 def closest(word, known):
     """`` Did you mean 'x'?`` with the closest known word, followed by the list of all of them."""
@@ -26,6 +28,23 @@ def fraction(value, name="sparsity"):
         said = "NaN" if math.isnan(value) else f"{value:g}"
         raise ValueError(f"{name} is a fraction between 0 and 1, got {said}{hint}")
     return value
+
+
+def whole(value, name, least=0):
+    """A whole number that is at least ``least``."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
+        said = repr(value) if len(repr(value)) <= 40 else repr(value)[:37] + "…"
+        raise ValueError(f"{name} is a whole number, at least {least}, got {said}")
+    return int(value)
+
+
+def generator(rng):
+    """A random generator, from a seed, a `numpy.random.Generator` or None (then it is another one each time)."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise TypeError("rng is a seed (a whole number, at least 0), a numpy.random.Generator or None, got "
+                        f"{rng!r:.60}; write rng=0, or rng=np.random.default_rng(0)") from None
 
 
 def functions_of(module):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minnet.messages import closest
+from minnet.messages import closest, generator
 
 # Progress of the pruning (0 to 1, on a log scale of the links left) after a fraction t of the rounds.
 RATES = {
@@ -45,7 +45,7 @@ class Web:
         if not isinstance(nodes, (int, np.integer)) or nodes < 2:
             raise ValueError(f"a web has at least 2 nodes, a sender and a receiver, got {nodes!r}; write for example "
                              "Web(40)")
-        self.senders, self.rng = nodes // 2, np.random.default_rng(rng)
+        self.senders, self.rng = nodes // 2, generator(rng)
         self.links = ~np.eye(nodes, dtype=bool)
         self.used = np.zeros((nodes, nodes), int)
 

@@ -14,6 +14,7 @@ from string import ascii_lowercase
 import numpy as np
 
 from minnet.data.dataset import Dataset, Split
+from minnet.messages import generator
 
 
 def recall(pairs=4, keys=8, values=8, samples=(4000, 500, 1000), rng=0):
@@ -55,7 +56,7 @@ def recall(pairs=4, keys=8, values=8, samples=(4000, 500, 1000), rng=0):
         if not isinstance(count, (int, np.integer)) or count < least:
             raise ValueError(f"{name} is a whole number, at least {least}, got {count!r}; each pair needs a key of "
                              "its own: write for example recall(pairs=4, keys=8, values=8)")
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     train, val, test = (Split(*_sequences(n, pairs, keys, values, rng)) for n in samples)
     return Dataset("recall", train, val, test, (pairs + 1, keys + values), tuple(map(str, range(values))))
 

@@ -14,6 +14,7 @@ from matplotlib.collections import LineCollection
 
 from minnet.draw import palette
 from minnet.draw.figure import Drawing, masks_of, weights
+from minnet.messages import generator
 
 LIMIT = 3000  # up to this many connections, all are drawn ...
 SAMPLE = 1500  # ... and of more, a sample of this size
@@ -102,7 +103,7 @@ class NetworkDiagram(Drawing):
         self.net = net
         self.bundles = [Bundle(param) for param in weights(net)]
         self.connections = sum(bundle.size for bundle in self.bundles)
-        self._choose(sample, np.random.default_rng(rng))
+        self._choose(sample, generator(rng))
         self._place()
         self._measure()
         self.ghost = LineCollection([], colors=palette.REMOVED, linewidths=0.4, alpha=0.35, zorder=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minnet.messages import generator
 from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.evaluation import accuracy
 from minnet.nn.optim import Adam
@@ -63,7 +64,7 @@ def shuffle_masks(net, rng=None):
     Layer
         The network itself.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     for param in net.params():
         if param.prunable and param.mask is not None:
             param.mask = rng.permutation(param.mask.ravel()).reshape(param.shape)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from minnet.nn.evaluation import pair, predict
+from minnet.nn.arguments import pair
+from minnet.nn.evaluation import predict
 from minnet.nn.losses import cross_entropy
 from minnet.nn.models import mlp
 from minnet.nn.optim import SGD

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from minnet.messages import generator
 from minnet.nn.contract import contract, observing, show
 from minnet.nn.layer import Layer
 from minnet.nn.param import Param, normal
@@ -37,7 +38,7 @@ class Attention(Layer):
         self.n_in, self.heads, self.bias = n_in, heads, bias
         self.dim = n_in // max(heads, 1) if dim is None else dim
         self.n_out = n_in if n_out is None else n_out
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         self.q, self.k, self.v = (_weight(rng, (n_in, heads, self.dim), ("in", "head", "dim"), ("in",))
                                   for _ in range(3))
         self.out = _weight(rng, (heads, self.dim, self.n_out), ("head", "dim", "out"), ("head", "dim"))

@@ -5,10 +5,12 @@ Rewinding restores the numbers; the masks stay as they are.  That is all that lo
 
 from __future__ import annotations
 
+from minnet.nn import arguments
+
 
 def snapshot(net):
     """The numbers of all parameters as they are now, {path: array}."""
-    return {param.path: param.data.copy() for param in net.params()}
+    return {param.path: param.data.copy() for param in arguments.the_network(net).params()}
 
 
 def rewind(net, taken):
@@ -16,14 +18,9 @@ def rewind(net, taken):
 
     Raises
     ------
-    ValueError
-        If the snapshot is of another network; nothing has changed then.
+    TypeError, ValueError
+        If it is no snapshot, or one of another network; nothing has changed then.
     """
-    params = net.params()
-    shapes = {p.path: p.shape for p in params}
-    if shapes != {path: data.shape for path, data in taken.items()}:
-        other = sorted(set(shapes) ^ set(taken)) or [p for p, s in shapes.items() if taken[p].shape != s]
-        raise ValueError(f"the snapshot is of another network, {', '.join(other)} differ; "
-                         "take one with mn.snapshot(net)")
-    for param in params:
+    taken = arguments.snapshot(net, taken)
+    for param in net.params():
         param.data = taken[param.path]

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from minnet.messages import generator
 from minnet.nn.contract import contract
 from minnet.nn.layer import Featurewise, Layer
 from minnet.nn.param import Param, normal
@@ -31,7 +32,7 @@ class PatchEmbedding(Layer):
 
     def __init__(self, tokens, n_in, n_out, rng=None):
         self.tokens, self.n_in, self.n_out = tokens, n_in, n_out
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         self.weight = Param(normal(rng, (n_in, n_out), 1 / math.sqrt(max(n_in, 1))), ("in", "out"))
         self.bias = Param(np.zeros(n_out, np.float32), ("out",), prunable=False)
         self.positions = Param(normal(rng, (tokens, n_out), 0.02), ("token", "out"), prunable=False)

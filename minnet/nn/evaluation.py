@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minnet.messages import whole
+from minnet.nn.arguments import labels, numbers, samples, the_network
 from minnet.nn.contract import products
-from minnet.nn.layer import the_network
 from minnet.nn.losses import cross_entropy
 from minnet.threads import for_products
 
@@ -44,7 +45,8 @@ class Evaluation:
 
 def predict(net, x, batch=1024):
     """The network's answers for any number of samples, computed in pieces to bound the memory."""
-    net = net if callable(net) else the_network(net)
+    net = net if callable(net) and not isinstance(net, type) else the_network(net)
+    x, batch = numbers(x, "x"), whole(batch, "batch", least=1)
     with for_products(products(net, x, batch)):
         return np.concatenate([net(x[i : i + batch]) for i in range(0, max(len(x), 1), batch)])
 
@@ -54,8 +56,9 @@ def accuracy(net, data, batch=1024):
 
     ``net`` is anything that maps a batch to scores: a network or a compiled predictor.
     """
-    x, y = _samples(data)
-    return float(np.mean(predict(net, x, batch).argmax(axis=1) == y))
+    x, y = samples(data)
+    scores = predict(net, x, batch)
+    return float(np.mean(scores.argmax(axis=1) == labels(y, scores.shape)))
 
 
 def evaluate(net, data, batch=1024):
@@ -65,8 +68,9 @@ def evaluate(net, data, batch=1024):
     -------
     Evaluation
     """
-    x, y = _samples(data)
+    x, y = samples(data)
     scores = predict(net, x, batch)
+    y = labels(y, scores.shape)
     predicted = scores.argmax(axis=1)
     right = predicted == y
     of_class = np.bincount(y, minlength=scores.shape[1])
@@ -77,27 +81,6 @@ def evaluate(net, data, batch=1024):
 
 def changed(before, after, data, batch=1024):
     """Indices of the samples for which two networks predict different classes."""
-    x, _ = _samples(data)
+    x, _ = samples(data)
     one, two = (predict(net, x, batch).argmax(axis=1) for net in (before, after))
     return np.flatnonzero(one != two)
-
-
-def pair(data):
-    """``(x, y)`` as arrays, from anything with ``.x`` and ``.y`` or from a pair."""
-    if hasattr(data, "train") and not hasattr(data, "x"):
-        raise TypeError(f"got a whole data set; say which part: {getattr(data, 'name', 'data')}.train, .val or .test")
-    try:
-        x, y = (data.x, data.y) if hasattr(data, "x") else data
-    except (TypeError, ValueError):
-        raise TypeError(f"data has .x and .y, or is a pair (x, y); got {type(data).__name__}") from None
-    x, y = np.asarray(x), np.asarray(y)
-    if len(x) != len(y):
-        raise ValueError(f"x has {len(x)} samples and y has {len(y)}; each sample needs one label")
-    return x, y
-
-
-def _samples(data):
-    x, y = pair(data)
-    if not len(x):
-        raise ValueError("there are no samples to measure on")
-    return x, y

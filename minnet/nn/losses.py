@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from minnet.nn.arguments import labels as class_indices
+
 
 def cross_entropy(y, labels):
     """Softmax cross-entropy of the logits ``y`` and the true classes.
@@ -25,7 +27,9 @@ def cross_entropy(y, labels):
         (p − one_hot) / n.
     """
     y = np.asarray(y)
-    labels = _checked(labels, y)
+    labels = class_indices(labels, y.shape)
+    if not len(labels):
+        raise ValueError("an empty batch has no mean loss; pass at least one sample")
     rows = np.arange(len(y))
     z = y - y.max(axis=1, keepdims=True)  # the largest logit becomes 0, so exp cannot overflow
     p = np.exp(z)
@@ -46,17 +50,3 @@ def mean_squared_error(y, target):
         raise ValueError("an empty batch has no mean loss; pass at least one sample")
     gap = y - target.astype(y.dtype)
     return float(np.mean(gap * gap)), gap * (2 / y.size)
-
-
-def _checked(labels, y):
-    labels = np.asarray(labels)
-    if y.ndim != 2 or labels.shape != y.shape[:1]:
-        raise ValueError(f"scores (n, classes) and labels (n,) must agree, got {y.shape} and {labels.shape}")
-    if not len(labels):
-        raise ValueError("an empty batch has no mean loss; pass at least one sample")
-    if labels.dtype.kind not in "iu":
-        raise TypeError(f"labels are whole numbers (class indices), got {labels.dtype}; write labels.astype(int)")
-    if labels.min() < 0 or labels.max() >= y.shape[1]:
-        raise ValueError(f"labels run from {labels.min()} to {labels.max()}, but the network has {y.shape[1]} outputs "
-                         f"(classes 0 … {y.shape[1] - 1})")
-    return labels

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from minnet.messages import generator
 from minnet.nn.activations import GELU, ReLU
 from minnet.nn.attention import Attention
 from minnet.nn.conv import Conv2d
@@ -38,7 +39,7 @@ def mlp(*sizes, dropout=0.0, rng=None):
     if len(sizes) < 2 or any(not isinstance(n, (int, np.integer)) or n < 1 for n in sizes):
         raise ValueError(f"mlp takes the layer sizes, at least inputs and outputs, got {sizes}; "
                          "write for example mlp(64, 32, 10)")
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     layers = []
     for n_in, n_out in pairwise(sizes):
         if layers:
@@ -60,7 +61,7 @@ def lenet5(rng=None):
     Two convolutions of 20 and 50 filters, 5 × 5 each with max-pooling, then 800-500-10: 430,500 weights; with the
     580 biases, the "431K" of the literature.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     return Sequential(
         Conv2d(1, 20, 5, rng=rng), ReLU(), MaxPool2d(2),  # 28 × 28 → 24 × 24 → 12 × 12
         Conv2d(20, 50, 5, rng=rng), ReLU(), MaxPool2d(2),  # 12 × 12 → 8 × 8 → 4 × 4
@@ -76,7 +77,7 @@ def signal_conv(rng=None):
 
     A signal is an image of one row, so the windows are 1 × 5 and 1 × 3.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     return Sequential(
         Conv2d(1, 25, (1, 5), stride=(1, 2), padding=(0, 1), rng=rng), ReLU(),  # 40 → 19
         Conv2d(25, 25, (1, 3), stride=(1, 2), padding=(0, 1), rng=rng), ReLU(),  # 19 → 10
@@ -92,7 +93,7 @@ def residual_mlp(n_in=64, width=32, blocks=4, n_out=10, rng=None):
 
     n_in · width + blocks · 2 · width² + width · n_out weights: 10,560 with the defaults, which suit the digits.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     branches = []
     for _ in range(blocks):
         last = Dense(width, width, rng=rng)
@@ -109,7 +110,7 @@ def tiny_transformer(tokens=8, n_in=8, width=32, heads=4, blocks=2, n_out=10, rn
     defaults, which suit the digits (8 rows of 8 pixels); for signals of 40 points write
     ``tiny_transformer(tokens=10, n_in=4)``.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     layers = [PatchEmbedding(tokens, n_in, width, rng=rng)]
     for _ in range(blocks):
         layers += [

@@ -11,12 +11,14 @@ import math
 
 import numpy as np
 
+from minnet.messages import generator
+
 SUMMED = ("in", "row", "col")  # the axes over which a layer usually sums
 
 
 def normal(rng, shape, std=1.0):
     """Draw float32 numbers with mean 0 and the given standard deviation."""
-    return np.random.default_rng(rng).normal(0, std, shape).astype(np.float32)
+    return generator(rng).normal(0, std, shape).astype(np.float32)
 
 
 class Param:

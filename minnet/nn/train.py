@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from minnet.messages import generator, whole
+from minnet.nn import arguments
 from minnet.nn.contract import products
-from minnet.nn.evaluation import accuracy, pair
+from minnet.nn.evaluation import accuracy
 from minnet.nn.flat_params import Flat
-from minnet.nn.layer import the_network
 from minnet.nn.losses import cross_entropy
 from minnet.nn.optim import Adam
 from minnet.threads import at_most, for_products
@@ -69,7 +70,7 @@ def steps(net, data, optimiser=None, *, count, batch=32, rng=None, loss=cross_en
     batch : int
         Samples in an update; each epoch is shuffled again, its last batch may be smaller.
     rng : numpy.random.Generator, seed or None
-        Dice for batches and for dropout (two streams: dropout does not change the batches).
+        For batches and for dropout (two streams: dropout does not change the batches).
     loss : function
         ``loss(y, target) -> (loss, gradient)``.
 
@@ -87,8 +88,9 @@ def steps(net, data, optimiser=None, *, count, batch=32, rng=None, loss=cross_en
 
 def _training(net, data, optimiser, count, batch, rng, loss):
     """A generator of `Step`, and the shapes of the products in each."""
+    optimiser = arguments.optimiser(Adam(3e-3) if optimiser is None else optimiser)
     x, y = checked(net, data, count, batch, loss)
-    run = run_steps(lambda: _dense(net, optimiser or Adam(3e-3), loss), x, y, count, batch, rng)
+    run = run_steps(lambda: _dense(net, optimiser, loss), x, y, count, batch, generator(rng))
     return run, products(net, x, batch)
 
 
@@ -108,21 +110,21 @@ def steps_for(data, epochs, batch=32):
 
     ``data`` is what is trained on, or only how many samples that has.
     """
-    samples = data if isinstance(data, int) else len(pair(data)[0])
-    return epochs * -(-samples // batch)
+    samples = data if isinstance(data, int) else len(arguments.pair(data)[0])
+    return epochs * -(-samples // whole(batch, "batch", least=1))
 
 
 def checked(net, data, count, batch, loss):
     """``(x, y)``, after everything that `steps` is asked for has been looked at, and before anything has changed."""
-    the_network(net)
-    x, y = pair(data)
-    for name, number in (("count", count), ("batch", batch)):
-        if not isinstance(number, (int, np.integer)) or number < (name == "batch"):
-            raise ValueError(f"{name} is a whole number, at least {int(name == 'batch')}, got {number!r}")
+    arguments.the_network(net)
+    x, y = arguments.samples(data, "train on")
+    whole(count, "count")
+    whole(batch, "batch", least=1)
+    if not callable(loss):
+        raise TypeError(f"loss is a function, loss(y, target) -> (loss, gradient), got {loss!r:.40}; write for example "
+                        "loss=mn.cross_entropy")
     if not net.params():
         raise ValueError(f"{net!r} has no parameters to train")
-    if len(x) == 0:
-        raise ValueError("there are no samples to train on")
     # A dry run: wrong shapes and labels are found here, not in the middle of an epoch.
     with at_most(1):
         loss(np.repeat(net(x[:1]), len(x), axis=0), y)
@@ -131,7 +133,7 @@ def checked(net, data, count, batch, loss):
 
 def run_steps(begin, x, y, count, batch, rng):
     """The loop that every way of training shares; ``begin()`` gives the function that takes one step."""
-    order, rng = np.random.default_rng(rng).spawn(2)
+    order, rng = rng.spawn(2)
     take = begin()
     batches = _batches(len(x), batch, order)
     for index in range(count):
@@ -188,8 +190,15 @@ def fit(net, data, *, epochs=10, batch=32, optimiser=None, rng=None, validation=
     -------
     History
     """
+    whole(epochs, "epochs")
     if patience is not None and validation is None:
         raise ValueError("patience needs validation=…, the data whose accuracy it watches")
+    if patience is not None:
+        whole(patience, "patience", least=1)
+    if stop is not None and not hasattr(stop, "is_set"):
+        raise TypeError(f"stop is a threading.Event, got {stop!r:.40}; to stop early by itself use patience=")
+    if validation is not None:
+        arguments.measurable(net, validation)
     per_epoch = steps_for(data, 1, batch)
     history, best, losses = History(), (-1.0, 0), []
     run, shapes = _training(net, data, optimiser, epochs * per_epoch, batch, rng, loss)

@@ -11,8 +11,9 @@ import inspect
 import numpy as np
 
 from minnet.messages import closest, functions_of
+from minnet.messages import generator as one_generator
+from minnet.nn.arguments import samples
 from minnet.nn.contract import observing, products
-from minnet.nn.evaluation import pair
 from minnet.nn.losses import cross_entropy
 from minnet.pruning import criteria
 from minnet.threads import for_products
@@ -27,7 +28,7 @@ def weight(net):
 
 def generator(net, rng):
     """One random generator, shared by all parameters."""
-    rng = np.random.default_rng(rng)
+    rng = one_generator(rng)
     return {p.path: rng for p in net.params()}
 
 
@@ -81,7 +82,9 @@ def scores(net, criterion, data=None, rng=None):
     criterion = named(criterion)
     name = getattr(criterion, "__name__", "the criterion")
     gathered = {}
-    for word in inspect.signature(criterion).parameters:
+    for word, parameter in inspect.signature(criterion).parameters.items():
+        if word not in GATHER and parameter.default is not parameter.empty:
+            continue  # a setting of its own
         if word not in GATHER:
             raise TypeError(f"{name} asks for {word!r}, which is not gathered." + closest(word, GATHER))
         wants = inspect.signature(GATHER[word]).parameters
@@ -92,15 +95,41 @@ def scores(net, criterion, data=None, rng=None):
     found = {}
     for param in net.params():
         if param.prunable:
-            score = np.asarray(criterion(**{word: found_for[param.path] for word, found_for in gathered.items()}))
-            if np.isnan(score).any():
-                raise ValueError(f"{name} gave NaN for {param.path}; a score is a number for each weight, high = keep")
-            found[param.path] = np.broadcast_to(score, param.shape)
+            evidence = {}
+            for word, found_for in gathered.items():
+                if param.path not in found_for:
+                    raise ValueError(f"{name} looks at {word!r}, and {param.path} is not seen: its layer multiplies "
+                                     "without mn.nn.contract")
+                evidence[word] = _read_only(found_for[param.path])
+            found[param.path] = _score(name, criterion(**evidence), param)
     return found
 
 
+def _read_only(evidence):
+    if isinstance(evidence, np.ndarray):
+        evidence = evidence.view()
+        evidence.flags.writeable = False
+    return evidence
+
+
+def _score(name, given, param):
+    """A number for each weight, from what a criterion gave."""
+    score = np.asarray(given)
+    if score.dtype.kind not in "biuf":
+        raise TypeError(f"{name} gave {type(given).__name__} for {param.path}; a score is a number for each weight, "
+                        "high = keep")
+    try:
+        score = np.broadcast_to(score, param.shape)
+    except ValueError:
+        raise ValueError(f"{name} gave scores of shape {score.shape} for {param.path}, whose shape is {param.shape}; a "
+                         "score is a number for each weight") from None
+    if np.isnan(score).any():
+        raise ValueError(f"{name} gave NaN for {param.path}; a score is a number for each weight, high = keep")
+    return score
+
+
 def _sum_over_batches(net, data, size, take):
-    x, y = pair(data)
+    x, y = samples(data, "gather evidence from")
     copy = net.copy()
     total = {p.path: np.zeros(p.shape, p.dtype) for p in copy.params()}
     with for_products(products(copy, x, size)):
@@ -118,7 +147,7 @@ def _sum_over_batches(net, data, size, take):
 
 def _watch(net, data, count):
     """Add up ``count(x, y)`` over all inputs and outputs of each weight; {path: (sum, rows)}."""
-    x, _ = pair(data)
+    x, _ = samples(data, "gather evidence from")
     net.set_paths()
     total = {}
     with for_products(products(net, x, BATCH)):

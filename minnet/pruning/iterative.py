@@ -7,9 +7,13 @@ lottery tickets is an argument each.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
+from numbers import Real
 
 import numpy as np
 
+from minnet.messages import generator, whole
+from minnet.nn import arguments
 from minnet.nn.checkpoint import rewind
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
@@ -64,10 +68,9 @@ def iterate(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, batch=
     ------
     Round
     """
-    for done in step_by_step(net, data, rounds=rounds, final=final, epochs=epochs, optimiser=optimiser, batch=batch,
-                             rewind_to=rewind_to, validation=validation, rng=rng, **how):
-        if isinstance(done, Round):
-            yield done
+    running = step_by_step(net, data, rounds=rounds, final=final, epochs=epochs, optimiser=optimiser, batch=batch,
+                           rewind_to=rewind_to, validation=validation, rng=rng, **how)
+    return (done for done in running if isinstance(done, Round))
 
 
 def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, batch=32, rewind_to=None,
@@ -79,9 +82,23 @@ def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, b
     Step or Round
         Every step of training, and each round when it is done.
     """
-    rng = np.random.default_rng(rng)
+    # All of this is looked at now, and not when the first round begins.
+    levels, rng = geometric(final, whole(rounds, "rounds", least=1)), generator(rng)
+    if isinstance(epochs, bool) or not isinstance(epochs, Real) or not 0 <= epochs < inf:
+        raise ValueError(f"epochs is a number, at least 0, got {epochs!r:.40}")
     budget = round(steps_for(data, epochs, batch))
-    for index, target in enumerate(geometric(final, rounds)):
+    steps(net, data, optimiser, count=budget, batch=batch, rng=0).close()
+    if rewind_to is not None:
+        arguments.snapshot(net, rewind_to)
+    if validation is not None:
+        arguments.measurable(net, validation)
+    rank(net, data=data, rng=0, **how)
+    return _rounds(net, data, levels, budget, optimiser, batch, rewind_to, validation, rng, how)
+
+
+def _rounds(net, data, levels, budget, optimiser, batch, rewind_to, validation, rng, how):
+    rounds = len(levels)
+    for index, target in enumerate(levels):
         prune(net, target, data=data, rng=rng, **how)
         if rewind_to is not None:
             rewind(net, rewind_to)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from minnet.messages import fraction as a_fraction
+from minnet.messages import generator
 from minnet.nn import lr
 from minnet.nn.layer import the_network
 
@@ -35,7 +36,7 @@ def set_step(net, fraction=0.3, *, rng=None):
     int
         How many weights were dropped and grown.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     return _move(net, fraction, lambda param: rng.random(param.shape))
 
 

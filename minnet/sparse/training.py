@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from minnet.messages import generator
+from minnet.nn import arguments
 from minnet.nn.activations import ReLU
 from minnet.nn.flat_params import Flat, aligned
 from minnet.nn.layers import Dense, Dropout, Flatten, Sequential
@@ -38,12 +40,13 @@ def steps(net, data, optimiser=None, *, count, batch=32, rng=None, loss=cross_en
     ------
     Step
     """
+    optimiser = arguments.optimiser(Adam(3e-3) if optimiser is None else optimiser)
     x, y = checked(net, data, count, batch, loss)
     layers = perceptron(net)
     if x[:1].size != layers[0][0].n_in:
         raise TypeError(f"this network reads {layers[0][0].n_in} numbers, and a sample here has shape {x.shape[1:]}; "
                         "write mn.steps(net, …), which trains every network")
-    return run_steps(lambda: _Kept(layers, net.params(), optimiser or Adam(3e-3), loss).step, x, y, count, batch, rng)
+    return run_steps(lambda: _Kept(layers, net.params(), optimiser, loss).step, x, y, count, batch, generator(rng))
 
 
 def perceptron(net):

@@ -1,0 +1,136 @@
+"""The arguments of public functions, looked at before anything changes.
+
+Each function returns what was passed in the form that is used, or raises an error of one sentence: what was passed,
+what was expected, what to type.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minnet.nn.layer import Layer, the_network
+
+
+def pair(data):
+    """Samples and labels as arrays.
+
+    Parameters
+    ----------
+    data : object with ``.x`` and ``.y``, pair (x, y), or mapping with "x" and "y"
+        Each an array, or what becomes one: a list, a tensor of PyTorch, a sparse matrix of SciPy, a table of pandas.
+
+    Returns
+    -------
+    x : ndarray, (n, …)
+    y : ndarray, (n, …)
+    """
+    if isinstance(data, Layer):
+        raise TypeError(f"data are wanted, got a network, {data!r:.40}; the network comes first, then the data: "
+                        "mn.accuracy(net, digits.val)")
+    if hasattr(data, "train") and not hasattr(data, "x"):
+        raise TypeError(f"got a whole data set; say which part: {getattr(data, 'name', 'data')}.train, .val or .test")
+    if hasattr(data, "columns"):
+        raise TypeError("a table does not say which columns are labels; write (table[features].to_numpy(), "
+                        "table[label].to_numpy())")
+    if hasattr(data, "keys") and {"x", "y"} <= set(data.keys()):
+        x, y = data["x"], data["y"]
+    elif hasattr(data, "keys"):
+        raise TypeError(f"data in a {type(data).__name__} have the names 'x' and 'y', got {', '.join(data.keys())}; "
+                        "write (samples, labels)")
+    elif hasattr(data, "x") and hasattr(data, "y"):
+        x, y = data.x, data.y
+    else:
+        try:
+            x, y = data
+        except (TypeError, ValueError):
+            raise TypeError(f"data have .x and .y, or are a pair (x, y); got {type(data).__name__}") from None
+    x, y = numbers(x, "x"), numbers(y, "y", text=True)
+    if x.ndim < 2:
+        raise ValueError(f"x has one row for each sample, got shape {x.shape}; for one sample write x[None]")
+    if y.ndim < 1 or len(x) != len(y):
+        raise ValueError(f"x has {len(x)} samples and y has {len(y) if y.ndim else 1}; each sample needs one label")
+    return x, y
+
+
+def samples(data, what="measure on"):
+    """`pair` of data with at least one sample."""
+    x, y = pair(data)
+    if not len(x):
+        raise ValueError(f"there are no samples to {what}")
+    return x, y
+
+
+def numbers(value, name, text=False):
+    """An array of numbers, from an array, a list, a tensor, a sparse matrix or a table."""
+    if hasattr(value, "detach"):  # PyTorch
+        value = value.detach().cpu()
+        value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
+    elif hasattr(value, "toarray"):  # SciPy
+        value = value.toarray()
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        array = np.asarray(value, object)
+    if array.dtype.kind not in ("biuf" + "US" * text):
+        raise TypeError(f"{name} holds numbers, one row for each sample and all of one length; got {array.dtype} from "
+                        f"{type(value).__name__}")
+    return array
+
+
+def labels(y, shape):
+    """Class indices that fit scores of a shape (n, classes).
+
+    Returns
+    -------
+    ndarray of int, (n,)
+    """
+    y = np.asarray(y)
+    if len(shape) != 2 or y.shape != shape[:1]:
+        hint = ""
+        if y.ndim == 2 and len(y) == shape[0]:
+            hint = "; write y[:, 0]" if y.shape[1] == 1 else "; of one-hot labels write y.argmax(axis=1)"
+        raise ValueError(f"scores (n, classes) and labels (n,) must agree, got {tuple(shape)} and {y.shape}{hint}")
+    if y.dtype.kind not in "iu":
+        hint = "np.unique(y, return_inverse=True)[1]" if y.dtype.kind in "US" else "labels.astype(int)"
+        raise TypeError(f"labels are whole numbers (class indices), got {y.dtype}; write {hint}")
+    if len(y) and (y.min() < 0 or y.max() >= shape[1]):
+        raise ValueError(f"labels run from {y.min()} to {y.max()}, but the network has {shape[1]} outputs "
+                         f"(classes 0 … {shape[1] - 1})")
+    return y
+
+
+def measurable(net, data):
+    """Data with labels that fit the scores of a network; one sample is predicted to see them."""
+    x, y = samples(data)
+    scores = the_network(net)(x[:1])
+    labels(y, (len(x), *scores.shape[1:]))
+    return x, y
+
+
+def optimiser(given):
+    """An optimiser, such as ``mn.Adam(1e-3)``."""
+    if isinstance(given, type):
+        raise TypeError(f"an optimiser is wanted, got the class {given.__name__}; write mn.{given.__name__}(1e-3)")
+    if not hasattr(given, "begin"):
+        raise TypeError(f"an optimiser is wanted, got {given!r:.40}; write for example optimiser=mn.Adam(1e-3)")
+    return given
+
+
+def snapshot(net, taken):
+    """A snapshot of this very network, {path: array}.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none, or of another network.
+    """
+    if not hasattr(taken, "items"):
+        raise TypeError(f"a snapshot is wanted, got {type(taken).__name__}; take one with mn.snapshot(net) before the "
+                        "training")
+    shapes = {param.path: param.shape for param in the_network(net).params()}
+    found = {path: np.shape(data) for path, data in taken.items()}
+    if shapes != found:
+        other = sorted(set(shapes) ^ set(found)) or [path for path, shape in shapes.items() if found[path] != shape]
+        raise ValueError(f"the snapshot is of another network, {', '.join(map(str, other))} differ; "
+                         "take one with mn.snapshot(net)")
+    return taken
