@@ -179,6 +179,9 @@ def _describe(net):
     table, numbers = [], {}
 
     def number(layer):
+        if Layer.registry.get(type(layer).__name__) is not type(layer):
+            raise TypeError(f"a file knows layers by their names, and {type(layer).__name__} is one of minnet's, too; "
+                            "give your class another name")
         if id(layer) not in numbers:
             config = {name: plain(value, layer, name) for name, value in layer.config().items()}
             numbers[id(layer)] = len(table)

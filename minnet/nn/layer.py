@@ -31,7 +31,9 @@ class Layer:
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        Layer.registry[cls.__name__] = cls
+        known = Layer.registry.get(cls.__name__)
+        if known is None or not known.__module__.startswith("minnet.") or cls.__module__.startswith("minnet."):
+            Layer.registry[cls.__name__] = cls  # a class of your own never takes the place of one of minnet's
 
     def forward(self, x, rng=None):
         """Compute ``y`` from a batch ``x``, and ``back``, which turns ``dL/dy`` into ``dL/dx``."""
@@ -130,6 +132,8 @@ def the_network(net):
     """Return the network; if something else was passed, raise a TypeError that says what to type instead."""
     if isinstance(net, Layer):
         return net
+    if isinstance(net, type):
+        raise TypeError(f"a network is wanted, got the class {net.__name__}; write {net.__name__}(…) with arguments")
     if net is None:
         raise TypeError("a network is wanted, got None. mn.prune, mn.cut and mn.restore change the network and return "
                         "nothing: write mn.prune(net, 0.5), not net = mn.prune(net, 0.5)")
