@@ -3,6 +3,7 @@
 import ast
 import inspect
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ import minnet as mn
 from minnet.exercises import catalog, commands
 from minnet.exercises.exercise import exercise
 from minnet.messages import closest
+from tests.notebooks import LESSONS
 
 EXERCISES = catalog.exercises()
 every = pytest.mark.parametrize("id", sorted(EXERCISES))
@@ -48,6 +50,17 @@ def test_ids_start_with_the_number_of_the_lesson():
     for id in EXERCISES:
         lesson = importlib.import_module(f"minnet.exercises.lesson{id.partition('.')[0]}")
         assert EXERCISES[id] in vars(lesson).values()
+
+
+@every
+def test_it_has_a_cell_and_a_text_in_its_lesson(id):
+    (path,) = (path for path in LESSONS if path.name.startswith(id[:2]))
+    cells = nbformat.read(path, 4).cells
+    stubs = [cell.source.splitlines()[-1] for cell in cells if f'mn.check("{id}"' in cell.source]
+    asked = "".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    assert stubs[:1] == [EXERCISES[id].call], f"{id} needs a cell in {path.name} that ends with {EXERCISES[id].call}"
+    for help in (f'mn.hint("{id}")', f'mn.solution("{id}")'):
+        assert help in asked, f"a text in {path.name} should mention {help}"
 
 
 @every

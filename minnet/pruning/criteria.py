@@ -2,7 +2,8 @@
 
 A criterion is a plain function, and the names of its arguments say which evidence it needs: ``weight``,
 ``grad``, ``act``, ``hessian``, ``active``, ``rng`` (see `evidence`).  Each is passed as an array that broadcasts
-to the weight.  To add a criterion, write a function here; nothing else has to change.
+to the weight.  A criterion sees one parameter at a time (of an attention layer q, k, v and out each by itself), with 0
+where a weight is masked.  To add a criterion, write a function here; nothing else has to change.
 """
 
 from __future__ import annotations

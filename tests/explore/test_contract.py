@@ -29,7 +29,7 @@ import minnet.explore
 from minnet.explore import Explorer
 from minnet.widgets import html_export
 from tests.explore.pages import Page
-from tests.explore.walking import KINDS, MOVES, OPENED, SHORT, THOROUGH, WALK, Walk, controls_of
+from tests.explore.walking import KINDS, MOVES, OPENED, SHORT, THOROUGH, WALK, Walk, controls_of, same
 from tests.notebooks import ROOT
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -129,6 +129,42 @@ def starts(explorer, button):
     explorer.job.cancel()
     assert explorer.wait(10)
     return running
+
+
+@every_kind
+def test_work_that_has_ended_is_shown_and_cannot_be_cancelled(kind, explorer):
+    """A forgotten `progress` leaves the picture, the bar or Cancel as they were."""
+    explorer.rehearse()
+    assert explorer.wait(60)
+    other = explorer.another()
+    same(explorer.shown, other.shown, kind.measured)
+    other.close()
+    assert all(button.disabled for button in explorer.buttons if button.description == "Cancel")
+
+
+@every_kind
+def test_frame_reads_the_state_and_no_control(kind, explorer):
+    assert explorer.wait(60)
+    for name, control in explorer.control.items():
+        before = control.value
+        move_to(control, 1.0 if before != getattr(control, "max", None) else 0.0)
+        if control.value == before or control.disabled:
+            continue
+        state = explorer.state
+        explorer.job.cancel()
+        assert explorer.wait(30)
+        explorer.refresh()
+        shown = explorer.shown
+        explorer.place(**{name: before})
+        with explorer.undisturbed() as pose:  # the control stands where it stood
+            pose(**state)
+            same(explorer.shown, shown, kind.measured)
+
+
+def test_every_file_of_an_explorer_is_exported():
+    names = {path.stem for path in (ROOT / "minnet/explore").glob("*_explorer.py")}
+    missing = names - {kind.__module__.rpartition(".")[2] for kind in KINDS}
+    assert not missing, f"import {', '.join(sorted(missing))} in minnet/explore/__init__.py, and list it in __all__"
 
 
 @every_kind
