@@ -16,6 +16,7 @@ import re
 import tempfile
 from contextlib import chdir
 from pathlib import Path
+from urllib.parse import quote
 
 from minnet.files import atomic_write
 from minnet.widgets.explorer_base import Explorer
@@ -93,8 +94,9 @@ def summary(notebooks):
 
 
 def _contents(pages):
-    rows = "".join(f'<p><a href="{path.name}">{html.escape(lesson["title"])}: {path.stem[3:].replace("_", " ")}</a></p>'
-                   for lesson, path in pages)
+    titles = [lesson["title"] + ": " + path.stem[3:].replace("_", " ") for lesson, path in pages]
+    rows = "".join(f'<p><a href="{quote(path.name)}">{html.escape(title)}</a></p>'
+                   for title, (_, path) in zip(titles, pages, strict=True))
     return PAPER.format(title="Pruning neural networks: explorers without Jupyter",
                         body=f'<p><a href="summary.html">The course on a page, to print</a></p>{rows}')
 

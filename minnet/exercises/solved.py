@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from urllib.parse import quote
 
 from minnet.exercises.catalog import exercises
 from minnet.files import atomic_write
@@ -81,7 +82,7 @@ class Progress:
         rows = []
         for number, file, each in self.rows:
             name = html.escape(_title(file))
-            name = f'<a href="{file}">{name}</a>' if file else name
+            name = f'<a href="{quote(file)}">{name}</a>' if file else name
             marks = ", ".join(f"{'<b>✓</b>' if day else '○'} {id}" for id, day in each)
             rows.append(f"<tr><td>{number}</td><td style='text-align: left'>{name}</td>"
                         f"<td style='text-align: left'>{marks}</td></tr>")

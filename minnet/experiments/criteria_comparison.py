@@ -6,6 +6,7 @@ two criteria can be compared weight by weight.
 
 from __future__ import annotations
 
+import inspect
 from typing import NamedTuple
 
 import numpy as np
@@ -46,8 +47,11 @@ class Way(NamedTuple):
             arguments.append(f"scope=mn.{self.scope}")
         if self.combine != "mean":
             arguments.append(f'combine="{self.combine}"')
-        if criterion != "magnitude":
-            arguments.append("rng=0" if criterion == "random" else f"data={train}")
+        evidence = inspect.signature(functions_of(rules)[criterion]).parameters
+        if "rng" in evidence:
+            arguments.append("rng=0")
+        elif set(evidence) - {"weight"}:
+            arguments.append(f"data={train}")
         return f"mn.prune(net, {', '.join(arguments)})"
 
 

@@ -7,6 +7,7 @@ differences.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -217,7 +218,7 @@ class CriteriaExplorer(Explorer):
         said += f"random {np.mean(frame.here['random']):.1%}, whole {np.mean(frame.whole):.1%}. "
         left = ", ".join(f"{path.removesuffix('.weight')} {a.mean():.0%} | {b.mean():.0%}"
                          for path, (a, b) in frame.kept.items())
-        return said + f"Kept in each layer, A | B: {left}. <code>{frame.code}</code>"
+        return said + f"Kept in each layer, A | B: {left}. <code>{escape(frame.code)}</code>"
 
     # ---- retraining in the background ---------------------------------------------------------------
 

@@ -7,6 +7,7 @@ pruning decides once, and what it has removed can be deleted from memory and dis
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 import ipywidgets as widgets
 import numpy as np
@@ -409,8 +410,8 @@ def sentence(frame):
         return (f"<b>Step {frame.step:,}.</b> Dropout drops {dropped} hidden neurons, with all their "
                 f"connections: <b>{left.used:,} of {total:,}</b> are in use, and the active neurons are "
                 f"multiplied by {frame.scale:.2f}. In the next step others are dropped. {frozen}")
-    asked = (f"Asked {left.answers.sum()} times about signal {frame.signal}, which shows {frame.truth}, dropout "
-             f"answers {_answers(frame, left)}, pruning answers {_answers(frame, right)}.")
+    asked = (f"Asked {left.answers.sum()} times about signal {frame.signal}, which shows {escape(frame.truth)}, "
+             f"dropout answers {_answers(frame, left)}, pruning answers {_answers(frame, right)}.")
     if frame.mode == PREDICT:
         return (f"<b>Predicting.</b> Dropout's connections are all back: <b>{left.used:,} of {total:,}</b>. {frozen} "
                 f"{asked}")
@@ -421,7 +422,7 @@ def sentence(frame):
 
 def _answers(frame, side):
     given = [name for name, count in zip(frame.names, side.answers, strict=True) if count]
-    return f"{given[0]} every time" if len(given) == 1 else f"in {len(given)} different ways"
+    return f"{escape(given[0])} every time" if len(given) == 1 else f"in {len(given)} different ways"
 
 
 def table(frame):

@@ -8,6 +8,7 @@ many predictions, so they are measured in the background; until then their place
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 import ipywidgets as widgets
 import numpy as np
@@ -239,13 +240,13 @@ class HeadsExplorer(Explorer):
             seconds = {name: format_seconds(timing.median) for name, timing in frame.seconds.items()}
             taken = f"{samples} <b>{seconds['compact']}</b>, whole {seconds['whole']}"
         again = "" if frame.retrained is None else f", retrained <b>{frame.retrained:.1%}</b>"
-        verdict = "right" if frame.answer == frame.truth else f"wrong, it is {frame.truth}"
+        verdict = "right" if frame.answer == frame.truth else f"wrong, it is {escape(frame.truth)}"
         return (
             f"Removed: {_listed(frame.off)}. "
             f"<b>{frame.accuracy:.1%}</b> of {len(self.experiment.split):,} validation samples are right, "
             f"whole {frame.whole:.1%}{again}. <code>mn.compact</code> leaves <b>{frame.left:,}</b> of "
             f"{frame.numbers:,} numbers; {taken}. "
-            f"Here: {' '.join(frame.words)} Answer: {frame.answer}, {verdict}.")
+            f"Here: {escape(' '.join(frame.words))} Answer: {escape(frame.answer)}, {verdict}.")
 
     # ---- measuring and retraining in the background -------------------------------------------------
 

@@ -105,7 +105,7 @@ class IterationsExplorer(Explorer):
 
     def rows(self):
         control = self.control
-        self._training = TrainControls(self, "Train this recipe")
+        self._training = TrainControls(self, "Train this recipe", "Try it with every seed, in the background")
         self._results = ResultsTable(self, _row("", "recipe", "this recipe", "chosen at random", "mask from scratch"))
         return [
             row(control["rounds"], control["epochs"]),

@@ -7,6 +7,7 @@ memory, and how long a prediction then takes, is seen side by side.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 import ipywidgets as widgets
 import numpy as np
@@ -256,7 +257,7 @@ class StructureExplorer(Explorer):
         done = [(i, a) for i, a in enumerate(frame.retrained) if a is not None]
         self._after.set_data([i for i, _ in done], [100 * a for _, a in done])
         self._report.value = ("<p style='font-size: 15px'><code>mn.compact</code> says:</p>"
-                              f"<pre style='font-size: 13px; line-height: 1.3'>{frame.report}</pre>")
+                              f"<pre style='font-size: 13px; line-height: 1.3'>{escape(frame.report)}</pre>")
 
     def sentence(self, frame):
         tried, seconds, bytes = frame.here, frame.seconds, frame.bytes

@@ -130,7 +130,7 @@ class TimingExplorer(Explorer):
         control = self.control
         presets = [self.button(name, lambda values=values: self.set(**values), f"{name} the training")
                    for name, values in PRESETS.items()]
-        self._training = TrainControls(self, "Train this plan")
+        self._training = TrainControls(self, "Train this plan", "Try it with every seed, in the background")
         self._results = ResultsTable(self, _row("", "plan", "at the end"))
         return [
             row(widgets.HBox(presets), control["start"], control["stop"]),

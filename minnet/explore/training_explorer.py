@@ -7,6 +7,7 @@ After Start over the run before stays as a grey curve, so two settings can be co
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from time import monotonic, sleep
 
 import numpy as np
@@ -278,7 +279,7 @@ class TrainingExplorer(Explorer):
         self._traces.update(frame)
 
     def sentence(self, frame):
-        said, truth = self._names[frame.answer], self._names[frame.truth]
+        said, truth = (escape(str(self._names[each])) for each in (frame.answer, frame.truth))
         sure = f" ({frame.chances[frame.answer]:.0%})" if np.isfinite(frame.chances).all() else ""
         inactive = ""
         if frame.inactive:

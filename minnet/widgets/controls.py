@@ -82,7 +82,7 @@ class TrainControls:
         All of these, for a row.
     """
 
-    def __init__(self, explorer, label, tooltip="Try it with every seed, in the background", *, doing="training",
+    def __init__(self, explorer, label, tooltip, *, doing="training",
                  done="trained", ready="", act=None, width="255px"):
         self._explorer, self._doing, self._done = explorer, doing, done
         self.start = explorer.button(label, act or explorer.train, tooltip)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import threading
 from contextlib import ExitStack, contextmanager
+from html import escape
 
 import ipywidgets as widgets
 
@@ -117,7 +118,7 @@ class Explorer:
         raise NotImplementedError
 
     def sentence(self, frame):
-        """What the picture shows, in words (HTML)."""
+        """What the picture shows, in words: HTML, in which names from the data are passed through ``html.escape``."""
         raise NotImplementedError
 
     @staticmethod
@@ -204,8 +205,8 @@ class Explorer:
             self._drawn = subject
 
     def say(self, message):
-        """Show a message beside the controls: what cannot be done, and what to do instead."""
-        self._message.value = f'<p role="alert">{message}</p>' if message else ""
+        """Show a message beside the controls, plain text: what cannot be done, and what to do instead."""
+        self._message.value = f'<p role="alert">{escape(message, quote=False)}</p>' if message else ""
 
     def _on_move(self, change):
         if not self._quiet:

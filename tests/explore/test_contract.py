@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -25,9 +26,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from PIL import Image
 
+import minnet as mn
 import minnet.explore
 from minnet.explore import Explorer
 from minnet.widgets import html_export
+from minnet.widgets.controls import few
 from tests.explore.pages import Page
 from tests.explore.walking import KINDS, MOVES, OPENED, SHORT, THOROUGH, WALK, Walk, controls_of, same
 from tests.notebooks import ROOT
@@ -173,6 +176,29 @@ def test_what_is_said_and_labelled(kind, opened):
     assert explorer._sentence.value.startswith('<p role="status" aria-live="polite">')
     for label, widget in controls_of(explorer).items():
         assert widget.description or isinstance(widget, widgets.Play), f"{label} has no label"
+
+
+MARKUP = "<script>alert(1)</script>"
+
+
+@pytest.mark.parametrize("open_one", [
+    lambda data: minnet.explore.training(data, hidden=4),
+    lambda data: minnet.explore.dropout_and_pruning(mn.models.mlp(64, 6, 10, rng=0), data, epochs=1),
+    lambda data: minnet.explore.criteria([mn.models.mlp(64, 6, 10, rng=0)], data),
+    lambda data: minnet.explore.sparsity(mn.models.mlp(64, 6, 10, rng=0), data),
+    lambda data: minnet.explore.structure(mn.models.mlp(64, 6, 10, rng=0), data),
+    lambda data: minnet.explore.heads(mn.models.tiny_transformer(tokens=4, n_in=16, n_out=10, rng=0), data),
+], ids=["training", "dropout", "criteria", "sparsity", "structure", "heads"])
+def test_names_from_data_are_text_and_no_markup(open_one, tmp_path):
+    digits = few(mn.data.digits())
+    explorer = open_one(replace(digits, name=MARKUP, class_names=tuple(f"{MARKUP}{each}" for each in range(10))))
+    for name, control in explorer.control.items():
+        for part in (0, 1):
+            move_to(control, part)
+            assert not any("<script" in text.value for text in explorer.texts()), name
+    explorer.say(MARKUP)
+    assert "<script" not in explorer._message.value
+    explorer.close()
 
 
 @every_kind
