@@ -50,7 +50,12 @@ class Layer:
 
     def __call__(self, x):
         """Predict: the forward pass in inference mode, without ``rng``."""
-        return self.forward(np.asarray(x))[0]
+        return self.forward(self.numbers(x))[0]
+
+    def numbers(self, x):
+        """An input as an array; what is no float, or float16, is converted to the network's number type."""
+        x = np.asarray(x)
+        return x.astype(self.dtype) if x.dtype.kind in "biu" or x.dtype == np.float16 else x
 
     # ---- the tree ---------------------------------------------------------------------------------
 

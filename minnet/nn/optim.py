@@ -98,6 +98,7 @@ class Adam:
         """Start a run: returns ``update(index)``, which takes one step on ``run.data``."""
         mean, square, step = run.vector(), run.vector(), run.vector()
         scratch = run.vector()
+        eps = max(self.eps, float(np.finfo(run.data.dtype).tiny))  # 1e-8 is 0 in float16
 
         def update(index):
             lr = rate(self.lr, index)
@@ -116,7 +117,7 @@ class Adam:
             # step = lr · m̂ / (√ŝ + ε).  The factors (1 − β) and the bias corrections (the hats) become two numbers.
             first = (1 - self.beta1) / (1 - self.beta1 ** (index + 1))
             second = math.sqrt((1 - self.beta2) / (1 - self.beta2 ** (index + 1)))
-            np.add(np.sqrt(square, out=step), self.eps / second, out=step)
+            np.add(np.sqrt(square, out=step), eps / second, out=step)
             np.divide(mean, step, out=step)
             np.multiply(step, lr * first / second, out=step)
             if self.weight_decay and self.decoupled:

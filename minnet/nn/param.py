@@ -99,6 +99,13 @@ class Param:
 
     def cast(self, dtype):
         """Convert to another number type, for example ``"float64"``; the gradient is dropped."""
+        try:
+            dtype = np.dtype(dtype).newbyteorder("=")
+        except TypeError:
+            dtype = None
+        if dtype not in (np.float16, np.float32, np.float64):
+            raise TypeError("a network computes in float16, float32 or float64; write for example "
+                            "net.astype('float64')")
         self._data = self._data.astype(dtype)
         self._bits = None if self._mask is None else self._as_bits(self._mask)
         self._grad, self._has_grad = None, False

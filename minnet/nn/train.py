@@ -125,6 +125,7 @@ def checked(net, data, count, batch, loss):
                         "loss=mn.cross_entropy")
     if not net.params():
         raise ValueError(f"{net!r} has no parameters to train")
+    x = net.numbers(x)
     # A dry run: wrong shapes and labels are found here, not in the middle of an epoch.
     with at_most(1):
         loss(np.repeat(net(x[:1]), len(x), axis=0), y)

@@ -16,7 +16,8 @@ from minnet.messages import generator, whole
 from minnet.nn import arguments
 from minnet.nn.checkpoint import rewind
 from minnet.nn.evaluation import accuracy
-from minnet.nn.train import steps, steps_for
+from minnet.nn.losses import cross_entropy
+from minnet.nn.train import checked, steps, steps_for
 from minnet.pruning.ranking import prune, rank, sparsity
 from minnet.pruning.schedule import geometric
 from minnet.pruning.scope import layer
@@ -87,7 +88,9 @@ def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, b
     if isinstance(epochs, bool) or not isinstance(epochs, Real) or not 0 <= epochs < inf:
         raise ValueError(f"epochs is a number, at least 0, got {epochs!r:.40}")
     budget = round(steps_for(data, epochs, batch))
-    steps(net, data, optimiser, count=budget, batch=batch, rng=0).close()
+    checked(net, data, budget, batch, cross_entropy)
+    if optimiser is not None:
+        arguments.optimiser(optimiser)
     if rewind_to is not None:
         arguments.snapshot(net, rewind_to)
     if validation is not None:

@@ -161,14 +161,15 @@ class Ranking:
     ----------
     units : Units
     score : ndarray, (units,)
-        High = keep; −inf for units that were already pruned when the ranking was made.
+        High = keep; −inf for units that were already pruned when the ranking was made.  A score of −∞ that a criterion
+        gives is below all others and +∞ above them; a unit with both has none, and is refused.
     fixed : ndarray of bool, (units,)
         Never pruned: a structured ranking keeps the best unit of each layer.
     """
 
     def __init__(self, units, scores, combine="mean"):
         self.units = units
-        self.score = _combine(units, scores, combine)
+        self.score = _finite(_combine(units, scores, combine))
         self.score[units.pruned()] = -np.inf
         self.fixed = (units.size == 0) | (units.group < 0)
         if units.keeps_one:
@@ -242,6 +243,15 @@ class Ranking:
         pruned = np.zeros(self.units.count, bool)
         pruned[order] = before < part * self.units.weights - 1e-9
         return pruned & ~self.fixed
+
+
+def _finite(score):
+    """Scores with finite numbers, in the same order, in place of ±∞."""
+    if np.isnan(score).any():
+        raise ValueError("a unit has weights with scores of +∞ and of −∞, which have no mean; let the criterion give "
+                         "finite numbers")
+    largest = np.finfo(score.dtype).max
+    return np.clip(score, -largest, largest)
 
 
 def _combine(units, scores, how):

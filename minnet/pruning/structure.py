@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from minnet.messages import closest
+from minnet.messages import closest, whole
 
 
 def weights(net):
@@ -29,8 +29,7 @@ def blocks(rows, columns):
 
     ``blocks(1, 4)`` is four neighbouring outputs that share an input, ``blocks(4, 4)`` a square.
     """
-    if rows < 1 or columns < 1:
-        raise ValueError(f"a block has at least one row and one column, got blocks({rows}, {columns})")
+    rows, columns = whole(rows, "rows of a block", least=1), whole(columns, "columns of a block", least=1)
 
     def structure(net):
         ids, start = {}, 0
@@ -53,8 +52,8 @@ def along(*axes):
     ``along("in")`` channels, ``along("in", "row", "col")`` shapes, ``along("head")`` attention heads.
     The network's last layer is left alone, and every other layer keeps at least one unit.
     """
-    if not axes:
-        raise ValueError('along needs the name of an axis, for example along("out")')
+    if not axes or not all(isinstance(axis, str) for axis in axes) or len(set(axes)) < len(axes):
+        raise ValueError(f'along takes names of axes, each once, for example along("out"); got {axes}')
 
     def structure(net):
         layers = [layer for _, layer in net.walk() if any(p.prunable for p in layer.own_params().values())]

@@ -6,10 +6,12 @@ that everything after this file is arithmetic on vectors.
 
 from __future__ import annotations
 
+import inspect
 from functools import cached_property
 
 import numpy as np
 
+from minnet.messages import closest
 from minnet.nn.layer import the_network
 from minnet.pruning import scope as scopes
 
@@ -35,12 +37,18 @@ class Units:
     def __init__(self, net, structure, scope):
         the_network(net)
         ids, owners = _table(structure, "structure", 'along("out")', net), scopes.layer(net)
+        if not ids:
+            raise ValueError("this structure has no units in this network")
         self.params = {p.path: p for p in net.params() if p.path in ids}
         self.ids = {path: np.broadcast_to(ids[path], p.shape) for path, p in self.params.items()}
         self.count = 1 + max((int(table.max(initial=-1)) for table in ids.values()), default=-1)
         self.weights = sum(p.size for p in net.params() if p.prunable)
         self.keeps_one = getattr(structure, "keeps_one", False)
-        self.group = self._read(_table(scope, "scope", "window(4)", net))
+        groups = _table(scope, "scope", "window(4)", net)
+        missing = [path for path, param in self.params.items() if param.prunable and path not in groups]
+        if missing:
+            raise ValueError(f"the scope leaves out {', '.join(missing)}, which the structure has units in")
+        self.group = self._read(groups)
         self.layer = self._read(owners)
         self.layer_names = {int(owners[path].flat[0]): path.rpartition(".")[0] for path in self.params}
 
@@ -85,11 +93,32 @@ class Units:
 
 
 def _table(function, what, example, net):
-    """What a structure or a scope returns for a network, {path: ids}."""
-    if callable(function):
-        table = function(net)
-        if isinstance(table, dict):
-            return table
-    name = getattr(function, "__name__", None)
-    raise TypeError(f"{what} is a function of the network that gives {{path: ids}}, got {name or repr(function)}; "
-                    f"write for example {what}=mn.{example}")
+    """What a structure or a scope returns for a network, {path: ids}: whole numbers that broadcast to the weights."""
+    table = _returned(function, net)
+    if not isinstance(table, dict):
+        name = getattr(function, "__name__", None)
+        raise TypeError(f"{what} is a function of the network that gives {{path: ids}}, got {name or repr(function)}; "
+                        f"write for example {what}=mn.{example}")
+    params, found = {p.path: p for p in net.params()}, {}
+    for path, ids in table.items():
+        if path not in params:
+            raise ValueError(f"the {what} names {path!r}, which is no parameter of this network."
+                             + closest(path, params))
+        found[path] = np.asarray(ids)
+        if found[path].dtype.kind not in "iu":
+            raise TypeError(f"the {what} gives {found[path].dtype} for {path}; ids are whole numbers, −1 for none")
+        try:
+            np.broadcast_to(found[path], params[path].shape)
+        except ValueError:
+            raise ValueError(f"the {what} gives ids of shape {found[path].shape} for {path}, whose shape is "
+                             f"{params[path].shape}") from None
+    return found
+
+
+def _returned(function, net):
+    if not callable(function):
+        return None
+    parameters = list(inspect.signature(function).parameters.values())
+    if len(parameters) != 1 or parameters[0].kind is inspect.Parameter.VAR_POSITIONAL:
+        return None  # such as mn.blocks instead of mn.blocks(4, 4), or mn.along
+    return function(net)
