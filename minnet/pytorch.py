@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minnet.nn.activations import GELU, ReLU, Sigmoid, Tanh
+from minnet.nn.arguments import numbers
 from minnet.nn.conv import Conv2d
 from minnet.nn.layer import the_network
 from minnet.nn.layers import Dense, Dropout, Flatten, Sequential
@@ -57,11 +58,11 @@ PAIRS = (
     Pair(Conv2d, "Conv2d",
          lambda a: {"in_channels": a.n_in, "out_channels": a.n_out, "kernel_size": a.size, "stride": a.stride,
                     "padding": a.padding, "bias": a.bias is not None},
-         lambda b: Conv2d(b.in_channels, b.out_channels, b.kernel_size, b.stride, b.padding, b.bias is not None),
+         lambda b: Conv2d(b.in_channels, b.out_channels, b.kernel_size, b.stride, _padding(b), b.bias is not None),
          NAMES),
     Pair(LayerNorm, "LayerNorm",
          lambda a: {"normalized_shape": a.n, "eps": a.eps},
-         lambda b: LayerNorm(*b.normalized_shape, b.eps), {"gain": "weight", "bias": "bias"}),
+         lambda b: _layer_norm(b), {"gain": "weight", "bias": "bias"}),
     Pair(MaxPool2d, "MaxPool2d",
          lambda a: {"kernel_size": a.size, "stride": a.stride}, lambda b: MaxPool2d(b.kernel_size, b.stride)),
     Pair(AvgPool2d, "AvgPool2d",
@@ -143,12 +144,12 @@ def _to_module(layer, torch, converted):
         if type(layer) is Sequential:
             module = torch.nn.Sequential(*(_to_module(inner, torch, converted) for inner in layer.layers))
         else:
-            module = _to_torch_layer(layer, torch)
+            module = _to_torch_layer(layer, torch, converted)
         converted[id(layer)] = module
     return converted[id(layer)]
 
 
-def _to_torch_layer(layer, torch):
+def _to_torch_layer(layer, torch, converted):
     pair = next((pair for pair in PAIRS if pair.kind is type(layer)), None)
     if pair is None or getattr(layer, "drop", 0):
         what = type(layer).__name__ if pair is None else "Dense with drop= (DropConnect)"
@@ -159,10 +160,14 @@ def _to_torch_layer(layer, torch):
         param = getattr(layer, name)
         if param is None:
             continue
+        if id(param) in converted:
+            setattr(module, torch_name, converted[id(param)])
+            continue
         transpose = pair.transposed and param.data.ndim == 2
         data, mask = (None if a is None else torch.tensor(a.T.copy() if transpose else a)
                       for a in (param.data, param.mask))
         getattr(module, torch_name).data = data
+        converted[id(param)] = getattr(module, torch_name)
         if mask is not None:
             torch.nn.utils.prune.custom_from_mask(module, torch_name, mask)
     return module
@@ -177,12 +182,12 @@ def _to_layer(module, nn, converted):
         if type(module) is nn.Sequential:
             layer = Sequential(*(_to_layer(inner, nn, converted) for inner in module))
         else:
-            layer = _from_torch_layer(module, nn)
+            layer = _from_torch_layer(module, nn, converted)
         converted[id(module)] = layer
     return converted[id(module)]
 
 
-def _from_torch_layer(module, nn):
+def _from_torch_layer(module, nn, converted):
     pair = next((pair for pair in PAIRS if getattr(nn, pair.torch_name) is type(module)), None)
     if pair is None:
         raise TypeError(f"{type(module).__name__} has no counterpart here; from_torch knows Sequential, "
@@ -195,15 +200,36 @@ def _from_torch_layer(module, nn):
     for name, torch_name in (pair.names or {}).items():
         if (param := getattr(layer, name)) is None:
             continue
-        data = getattr(module, f"{torch_name}_orig", None)  # exists once it has been pruned
-        data = getattr(module, torch_name) if data is None else data
+        stored = getattr(module, f"{torch_name}_orig", None)  # exists once it has been pruned
+        stored = getattr(module, torch_name) if stored is None else stored
+        if stored is None:  # LayerNorm(bias=False): its bias is 0
+            continue
+        if id(stored) in converted:  # one parameter in two modules stays one
+            setattr(layer, name, converted[id(stored)])
+            continue
+        converted[id(stored)] = param
         mask = getattr(module, f"{torch_name}_mask", None)
         transpose = pair.transposed and param.data.ndim == 2
-        data, mask = (None if a is None else a.detach().cpu().numpy() for a in (data, mask))
+        data, mask = (None if a is None else numbers(a, torch_name) for a in (stored, mask))
         data, mask = (a.T if transpose and a is not None else a for a in (data, mask))
+        if mask is not None and not np.isin(mask, (0, 1)).all():
+            raise ValueError(f"the mask of {torch_name} has values between 0 and 1; a mask of minnet keeps or removes: "
+                             "call torch.nn.utils.prune.remove(module, name) first, which multiplies it in")
         param._data = np.array(data, order="C")  # keeps PyTorch's number type
         param.mask = None if mask is None else mask.astype(bool)
     return layer
+
+
+def _padding(module):
+    if module.padding == "same":
+        raise ValueError('Conv2d with padding="same" has no counterpart here; write the number of zeros, padding=1')
+    return 0 if module.padding == "valid" else module.padding
+
+
+def _layer_norm(module):
+    if len(module.normalized_shape) != 1:
+        raise ValueError(f"LayerNorm over {module.normalized_shape} has no counterpart here; only over one axis")
+    return LayerNorm(*module.normalized_shape, module.eps)
 
 
 def _torch():

@@ -232,3 +232,49 @@ def test_a_class_of_your_own_takes_no_place_of_minnets(net, digits, tmp_path):
     assert mn.accuracy(mn.load(tmp_path / "net.safetensors"), digits.val) == mn.accuracy(net, digits.val)
     with pytest.raises(TypeError, match="another name"):
         mn.save(mn.Sequential(mn.Dense(64, 10, rng=0), ReLU()), tmp_path / "own.safetensors")
+
+
+# ---- compact and PyTorch --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("act", [lambda x: np.where(x > 0, x, 0), lambda x: (x > 0).astype(x.dtype)],
+                         ids=["relu", "step"])
+def test_compact_asks_an_activation_only_about_constants(act, digits):
+    class Mine(mn.Pointwise):
+        def forward(self, x, rng=None):
+            return act(x), lambda dy: dy
+
+    net = mn.Sequential(mn.Dense(64, 32, rng=0), Mine(), mn.Dense(32, 10, rng=1))
+    mn.prune(net, 0.5, structure=mn.along("out"))
+    assert np.allclose(mn.compact(net)(digits.val.x), net(digits.val.x), atol=1e-4)
+    mn.Layer.registry.pop("Mine")
+
+
+@pytest.fixture
+def torch():
+    return pytest.importorskip("torch")
+
+
+def test_soft_masks_are_refused(torch):
+    linear = torch.nn.Linear(4, 2)
+    torch.nn.utils.prune.custom_from_mask(linear, "weight", torch.full((2, 4), 0.5))
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        mn.from_torch(torch.nn.Sequential(linear))
+
+
+def test_a_shared_parameter_stays_one_in_both_directions(torch):
+    one, two = torch.nn.Linear(16, 16), torch.nn.Linear(16, 16)
+    two.weight = one.weight
+    net = mn.from_torch(torch.nn.Sequential(one, torch.nn.ReLU(), two))
+    assert sum(p.size for p in net.params()) == 288
+    assert sum(p.numel() for p in mn.to_torch(net).parameters()) == 288
+
+
+def test_settings_of_pytorch_with_the_same_meaning(torch):
+    norm = mn.from_torch(torch.nn.Sequential(torch.nn.LayerNorm(4, bias=False)))
+    assert norm(np.ones((1, 4), np.float32)).shape == (1, 4)
+    assert mn.from_torch(torch.nn.Linear(4, 2).bfloat16()).dtype == np.float32
+    assert mn.from_torch(torch.nn.Conv2d(1, 2, 3, padding="valid")).layers[0].padding == (0, 0)
+    for module, words in ((torch.nn.LayerNorm((8, 8)), "one axis"), (torch.nn.Conv2d(1, 2, 3, padding="same"), "same")):
+        with pytest.raises(ValueError, match=words):
+            mn.from_torch(module)

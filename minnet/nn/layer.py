@@ -157,5 +157,6 @@ class Pointwise(Layer):
     """A layer that acts on each number separately, such as ReLU: constants stay constant, nothing is mixed."""
 
     def survey(self, known):
-        constant = self.forward(known.constant[None])[0][0]
+        constant, fixed = known.constant.copy(), ~np.isnan(known.constant)
+        constant[fixed] = self.forward(constant[None, fixed])[0][0]  # what varies is not asked about, and stays so
         return replace(known, constant=constant), lambda wanted: (self.copy(), wanted)
