@@ -33,6 +33,7 @@ class Picture(Figure):
 
     def __init__(self, rows=1, columns=1, size=None, room=None):
         size, room = size or (5 * max(columns, 1), 4 * max(rows, 1)), room or lecture_mode.room()
+        # A style of the learner's, such as a dark one, is for the learner's own figures: the paper here is white.
         # Everything in a figure grows with the DPI; fewer inches keep the size of the figure.
         super().__init__(figsize=[side * room.sheet / room.ink for side in size], dpi=DPI * room.ink,
                          layout="constrained", facecolor="white")

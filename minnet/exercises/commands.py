@@ -56,6 +56,6 @@ def solution(id) -> Note:
 
 def _find(id, then):
     known = exercises()
-    if id in known:
+    if isinstance(id, str) and id in known:
         return then(known[id])
     return Note("off", f"There is no exercise {id!r}.{closest(id, known)}")

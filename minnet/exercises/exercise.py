@@ -50,7 +50,7 @@ class Exercise:
             return Note(*unfinished.args)
         except Exception as error:  # an answer that the check did not expect
             return Note("off", f"An answer like {_short(answer)} can't be checked here "
-                               f"({type(error).__name__}: {error}).")
+                               f"({type(error).__name__}: {_said(str, error)}).")
         return Note("off", off) if off else Note("right")
 
     @property
@@ -98,7 +98,7 @@ def _careful(function):
         try:
             result = function(*args)
         except Exception as error:
-            raise _Unfinished("off", f"`{name}` stopped with {type(error).__name__}: {error}.") from None
+            raise _Unfinished("off", f"`{name}` stopped with {type(error).__name__}: {_said(str, error)}.") from None
         if result is None or result is ...:
             raise _Unfinished("unfilled", f"`{name}` returns nothing so far: end it with `return` and what it found.")
         return result
@@ -106,4 +106,12 @@ def _careful(function):
 
 
 def _short(answer):
-    return f"`{text[:40]}…`" if len(text := repr(answer)) > 40 else f"`{text}`"
+    return f"`{text[:40]}…`" if len(text := _said(repr, answer)) > 40 else f"`{text}`"
+
+
+def _said(how, value):
+    """A value in words; a class of the learner's may fail to say what it is."""
+    try:
+        return how(value)
+    except Exception:
+        return f"a {type(value).__name__}"

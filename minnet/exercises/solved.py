@@ -15,7 +15,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from minnet.exercises.catalog import exercises
-from minnet.files import atomic_write
 
 START = "00_start_here.ipynb"
 FILE = ".progress.json"
@@ -23,19 +22,26 @@ FILE = ".progress.json"
 
 def note(id):
     """Record that an exercise was solved today; where the file can't be written, nothing happens."""
-    kept = _kept()
-    if (Path.cwd() / START).exists() and id not in kept:
-        with suppress(OSError):  # the learner gets the feedback even if the folder is not writable
-            atomic_write.put(Path.cwd() / FILE, json.dumps(kept | {id: date.today().isoformat()}, indent=1).encode())
+    with suppress(OSError):  # the learner gets the feedback even if the folder is not writable, or is gone
+        file = Path.cwd() / FILE
+        if (Path.cwd() / START).exists() and (file.is_file() or not file.exists()) and id not in _kept():
+            # One line at the end of the file: two notebooks may do so at once, and neither loses the other's.
+            with file.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps({id: date.today().isoformat()}) + "\n")
 
 
 def _kept():
-    """{id: day on which it was solved}; a damaged file counts as empty."""
+    """{id: day on which it was solved}; what is damaged in the file counts as not solved."""
+    kept, decoder, place = {}, json.JSONDecoder(), 0
     try:
-        found = json.loads((Path.cwd() / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        text = (Path.cwd() / FILE).read_text(encoding="utf-8")
+        while place < len(text):  # one object after another; older files are a single one
+            found, place = decoder.raw_decode(text, place)
+            kept |= found if isinstance(found, dict) else {}
+            place += len(text[place:]) - len(text[place:].lstrip())
+    except (OSError, ValueError, RecursionError):
+        pass
+    return kept
 
 
 def progress():
@@ -54,7 +60,10 @@ def progress():
 
 def _notebook(number):
     """The file of a lesson in this folder, or None."""
-    return next((path.name for path in sorted(Path.cwd().glob(f"{number}_*.ipynb"))), None)
+    try:
+        return next((path.name for path in sorted(Path.cwd().glob(f"{number}_*.ipynb"))), None)
+    except OSError:  # the folder is gone
+        return None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minnet.experiments import parts
 from minnet.messages import functions_of
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
@@ -86,8 +87,7 @@ class CriteriaComparison:
         for net in self.nets:
             restore(net)
         self.data, self.epochs, self.seed = data, epochs, seed
-        self.train = getattr(data, "train", None)
-        self.split = data if self.train is None else data.val
+        self.train, self.split = parts(data)
         self.whole = [accuracy(net, self.split) for net in self.nets]
         self.retrained = {}
         self._scores, self._rankings, self._accuracies, self._curves, self._scans = {}, {}, {}, {}, {}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minnet import measure, sparse
-from minnet.experiments import BATCH
+from minnet.experiments import BATCH, parts
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import scope as scopes
@@ -101,8 +101,7 @@ class PruningGranularity:
         self.nets = {name: net.copy() for name, net in nets.items()}
         for net in self.nets.values():
             restore(net)
-        self.split = data.val if hasattr(data, "val") else data
-        self.train = getattr(data, "train", None)
+        self.train, self.split = parts(data)
         self.epochs, self.seed = epochs, seed
         self.retrained = {}
         self._rankings, self._tried, self._costs = {}, {}, {}

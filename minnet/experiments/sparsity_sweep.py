@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 
+from minnet.experiments import parts
 from minnet.experiments.prediction_cost import PredictionCost
+from minnet.nn.arguments import the_network
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import criteria
 from minnet.pruning import scope as scopes
-from minnet.pruning.ranking import rank, restore, set_masks, sparsity
+from minnet.pruning.ranking import rank, set_masks, sparsity
 
 RETRAINED_AT = (0, 10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 93, 95, 97, 98, 99, 100)  # percent
 CRITERIA = {"magnitude": criteria.magnitude, "random": criteria.random}
@@ -44,16 +47,16 @@ class SparsitySweep:
     split : Split
         What accuracy is measured on.
     train : Split or None
-    found : int
-        Sparsity of the network as it came, in percent.
+    found, least : int
+        Sparsity of the network as it came, and of the weights that were cut, in percent.
     retrained : dict of {Method: {percent: accuracy}}
         Grows while `retrain` runs, and stays.
     """
 
     def __init__(self, net, data, epochs=10):
         self.net, self.data, self.epochs = net, data, epochs
-        self.split = data.val if hasattr(data, "val") else data
-        self.train = getattr(data, "train", None)
+        self.train, self.split = parts(data)
+        the_network(net)
         self.retrained, self._cost = {}, PredictionCost(self.split.x)
         self.found = round(100 * sparsity(net))
         self._found_masks = {param.path: param.mask for param in net.params()}
@@ -91,7 +94,8 @@ class SparsitySweep:
 
     def _read(self):
         self._dense = self.net.copy()
-        restore(self._dense)
+        set_masks(self._dense, dict.fromkeys(param.path for param in self._dense.params()))  # what was cut stays so
+        self.least = ceil(100 * sparsity(self._dense) - 1e-9)
         self._rankings, self._curves = {}, {}  # these belong to the weights
         self._cost.forget()
 

@@ -93,7 +93,7 @@ class SparsityExplorer(Explorer):
         self.net, self.split = self.experiment.net, self.experiment.split
         self._samples = f"{len(self.split.y):,} {'samples' if self.experiment.train is None else 'validation samples'}"
         return {
-            "sparsity": slider("Sparsity (%)", self.experiment.found, 0, 100, width="520px"),
+            "sparsity": slider("Sparsity (%)", self.experiment.found, self.experiment.least, 100, width="520px"),
             "criterion": toggles("Criterion", CRITERIA, tooltips=["the weights nearest to zero are removed first",
                                                                   "weights are removed at random"]),
             "scope": toggles("Scope", SCOPES, tooltips=["all weights compete", "each layer loses the same fraction"]),

@@ -90,7 +90,7 @@ class StructureExplorer(Explorer):
 
     Parameters
     ----------
-    nets : Layer or dict of {name: Layer}
+    nets : Layer, list of Layer, or dict of {name: Layer}
         Trained; they stay as they are.
     data : Dataset or Split
         Of a whole data set, accuracy is measured on ``.val`` and copies are retrained on ``.train``.
@@ -119,7 +119,9 @@ class StructureExplorer(Explorer):
         return StructureExplorer(nets, digits, epochs=1)
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
-        nets = {"network": nets} if isinstance(nets, Layer) else dict(nets)
+        if isinstance(nets, (list, tuple)):
+            nets = {f"network {number}": net for number, net in enumerate(nets, 1)}
+        nets = nets if isinstance(nets, dict) else {"network": nets}
         for name, net in nets.items():
             if not isinstance(net, Layer):
                 raise TypeError(f"structure takes networks, got {name!r}: {type(net).__name__}; write for example "

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from html import escape
 
 import ipywidgets as widgets
+from matplotlib import style
 
 from minnet.draw import Picture, lecture_mode
 from minnet.messages import closest
@@ -72,7 +73,7 @@ class Explorer:
         self._lock = threading.RLock()
         self._gate = threading.Event()
         self._gate.set()
-        self._quiet, self._posed, self._drawn = False, None, UNDRAWN
+        self._quiet, self._posed, self._drawn, self._closed = False, None, UNDRAWN, False
         self.errors = []
         self._room = lecture_mode.room()
         self.buttons = []
@@ -177,6 +178,8 @@ class Explorer:
 
     def refresh(self):
         """Compute, paint and say the present state."""
+        if self._closed:
+            return
         self._gate.clear()  # a background job waits meanwhile
         try:
             with self._lock:
@@ -200,8 +203,9 @@ class Explorer:
 
     def _draw_if_changed(self, subject):
         if self._drawn is UNDRAWN or subject != self._drawn:
-            figure = Picture(0, 0, size=self.size, room=self._room)
-            self._screen = Canvas(figure, self.draw(figure))
+            with style.context("default"):  # a dark style of the learner's is for the learner's own figures
+                figure = Picture(0, 0, size=self.size, room=self._room)
+                self._screen = Canvas(figure, self.draw(figure))
             self._drawn = subject
 
     def say(self, message):
@@ -220,7 +224,8 @@ class Explorer:
         self.moved()
 
     def _progress(self, what):
-        self._careful(self.progress, what)
+        if not self._closed:  # a long step may end after that
+            self._careful(self.progress, what)
 
     def _careful(self, act, *arguments):
         """Do something in a callback.  An error there would only be logged: keep it and say it."""
@@ -272,6 +277,10 @@ class Explorer:
 
     def close(self):
         """End the job and take away the widgets; the last picture stays in the notebook's file."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
         self.job.close()
         for widget in all_inside(self.widget):
             for part in (widget, widget.layout, getattr(widget, "style", None)):
@@ -293,6 +302,7 @@ class Explorer:
             Ends in ``.html``.
         title : str, optional
         """
+        self._open()
         html_export.save(self, path, title)
 
     def rehearse(self):
@@ -300,15 +310,20 @@ class Explorer:
 
     def savefig(self, path, **options):
         """Save the present picture in print quality, ``explorer.savefig("figure.pdf")``; options as matplotlib's."""
+        self._open()
         with self._lock:
             self._screen.figure.savefig(path, **options)
+
+    def _open(self):
+        if self._closed:
+            raise RuntimeError(f"this explorer is closed; open another one, and save that: {self!r}")
 
     def png(self):
         """The present picture as the bytes of a PNG file."""
         return self._png
 
     def _repr_mimebundle_(self, **kwargs):
-        bundle = self.widget._repr_mimebundle_(**kwargs) or {}
+        bundle = ({} if self._closed else self.widget._repr_mimebundle_(**kwargs)) or {}
         data, rest = bundle if isinstance(bundle, tuple) else (bundle, {})
         # Where no kernel answers (an exported page, a preview), the picture is still there.
         return {**data, "image/png": base64.b64encode(self.png()).decode(), "text/plain": repr(self)}, rest
