@@ -252,6 +252,7 @@ def test_compact_asks_an_activation_only_about_constants(act, digits):
 
 @pytest.fixture
 def torch():
+    pytest.importorskip("torch.nn.utils.prune")
     return pytest.importorskip("torch")
 
 
@@ -278,3 +279,67 @@ def test_settings_of_pytorch_with_the_same_meaning(torch):
     for module, words in ((torch.nn.LayerNorm((8, 8)), "one axis"), (torch.nn.Conv2d(1, 2, 3, padding="same"), "same")):
         with pytest.raises(ValueError, match=words):
             mn.from_torch(module)
+
+
+# ---- exercises and explorers ----------------------------------------------------------------------------
+
+
+class Unsayable:
+    def __repr__(self):
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("given", [("03.kept", Unsayable(), Unsayable()), (["03.kept"], 1), (None,)])
+def test_check_never_raises(given):
+    assert not mn.check(*given).right
+
+
+def test_check_and_progress_where_the_folder_is_gone(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert not mn.check("03.kept", 1, 2).right and mn.progress().solved == 0
+
+
+def test_a_sparsity_explorer_goes_not_below_what_was_cut(net, digits):
+    mn.prune(net, 0.5)
+    mn.cut(net)
+    explorer = mn.explore.sparsity(net, digits)
+    assert explorer.control["sparsity"].min == 50 and explorer.shown.sparsity == pytest.approx(0.5, abs=0.01)
+    explorer.set(sparsity=80)
+    assert mn.sparsity(net) == pytest.approx(0.8, abs=0.01)
+    mn.cut(net)
+    explorer.set(sparsity=60)
+    assert explorer.errors == [] and explorer.shown.sparsity == mn.sparsity(net)
+    explorer.close()
+
+
+@pytest.mark.parametrize("open_one", [
+    lambda net, d: mn.explore.sparsity(net, (d.val.x, d.val.y)), lambda net, d: mn.explore.structure([net], d),
+    lambda net, d: mn.explore.criteria([net], (d.val.x, d.val.y)),
+])
+def test_explorers_take_pairs_and_lists(open_one, net, digits):
+    open_one(net, digits).close()
+
+
+def test_a_closed_explorer_stays_quiet_and_says_so_when_it_is_saved(net, digits, tmp_path):
+    explorer = mn.explore.sparsity(net, digits)
+    explorer.close()
+    explorer.close()
+    explorer.refresh()
+    assert "image/png" in explorer._repr_mimebundle_()[0]
+    for save in (lambda: explorer.savefig(tmp_path / "f.png"), lambda: explorer.save_html(tmp_path / "f.html")):
+        with pytest.raises(RuntimeError, match="closed"):
+            save()
+    assert list(tmp_path.iterdir()) == [] and explorer.errors == []
+
+
+def test_a_dark_style_is_for_the_learners_own_figures(net, digits):
+    from matplotlib import style
+
+    bright = mn.explore.sparsity(net.copy(), digits)
+    with style.context("dark_background"):
+        dark = mn.explore.sparsity(net.copy(), digits)
+    assert dark.png() == bright.png()
+    bright.close()
+    dark.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -27,21 +28,16 @@ def note(id):
         if (Path.cwd() / START).exists() and (file.is_file() or not file.exists()) and id not in _kept():
             # One line at the end of the file: two notebooks may do so at once, and neither loses the other's.
             with file.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps({id: date.today().isoformat()}) + "\n")
+                stream.write("\n" * (stream.tell() > 0) + json.dumps({id: date.today().isoformat()}) + "\n")
 
 
 def _kept():
     """{id: day on which it was solved}; what is damaged in the file counts as not solved."""
-    kept, decoder, place = {}, json.JSONDecoder(), 0
     try:
         text = (Path.cwd() / FILE).read_text(encoding="utf-8")
-        while place < len(text):  # one object after another; older files are a single one
-            found, place = decoder.raw_decode(text, place)
-            kept |= found if isinstance(found, dict) else {}
-            place += len(text[place:]) - len(text[place:].lstrip())
-    except (OSError, ValueError, RecursionError):
-        pass
-    return kept
+        return dict(re.findall(r'"([\w.]+)"\s*:\s*"(\d{4}-\d\d-\d\d)"', text))
+    except (OSError, ValueError):
+        return {}
 
 
 def progress():

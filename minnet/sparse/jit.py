@@ -8,11 +8,15 @@ time but never a prediction.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import warnings
 from pathlib import Path
 
 import llvmlite.binding
 import numba
+
+from minnet.files import atomic_write
 
 # nogil: other threads may run meanwhile.  error_model "numpy": no check for zero before every division.
 OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
@@ -71,13 +75,46 @@ class Kernel:
 
     def _cached(self):
         try:
-            return self._compile(cache=True)
-        except (RuntimeError, OSError) as problem:      # no folder to write to, or the disk is full
+            folder = Path(numba.njit(cache=True)(self.python).stats.cache_path)
+        except RuntimeError as problem:  # numba finds no folder that it may write to
             _warn_once(problem)
-        except Exception:                               # a damaged file can fail in many ways
-            numba.njit(cache=True)(self.python).recompile()     # drops what is on disk
-            return self._compile(cache=True)            # a real mistake in a kernel fails here once more
-        return None
+            return None
+        try:
+            self._drop_damaged(folder)
+            compiled = self._compile(cache=True)
+            self._record(folder)
+            return compiled
+        except OSError as problem:  # the disk is full, or the folder has become read-only
+            _warn_once(problem)
+            return None
+
+    def _files(self, folder):
+        """This kernel's files in numba's cache: an index and one file of machine code for each signature."""
+        return sorted(folder.glob(f"{self._name}-*.nb[ic]"))
+
+    @property
+    def _name(self):
+        """How numba's files of this kernel begin; kernels that one function makes share it."""
+        stem, name = Path(self.python.__code__.co_filename).stem, self.python.__qualname__
+        return f"{stem}.{name.replace('<', '').replace('>', '')}"
+
+    def _drop_damaged(self, folder):
+        """Delete what is not as this package has recorded it: machine code with a wrong bit ends the process."""
+        try:
+            recorded = json.loads(self._record_of(folder).read_text())
+        except (OSError, ValueError):
+            recorded = {}
+        found = {file.name: _checksum(file) for file in self._files(folder)}
+        if found != recorded:
+            for file in self._files(folder):
+                file.unlink(missing_ok=True)
+
+    def _record(self, folder):
+        found = {file.name: _checksum(file) for file in self._files(folder)}
+        atomic_write.put(self._record_of(folder), json.dumps(found).encode())
+
+    def _record_of(self, folder):
+        return folder / f"{self._name}.sha256.json"
 
     def _compile(self, **options):
         compiled = numba.njit(**OPTIONS, **options)(self.python)
@@ -95,6 +132,10 @@ class Kernel:
         edited = max(source.stat().st_mtime for source in Path(__file__).parent.glob("*.py"))
         indices = Path(folder).glob(f"{Path(self.python.__code__.co_filename).stem}.*.nbi")
         return any(index.stat().st_mtime < edited for index in indices)
+
+
+def _checksum(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _warn_once(problem):
