@@ -343,3 +343,16 @@ def test_a_dark_style_is_for_the_learners_own_figures(net, digits):
     assert dark.png() == bright.png()
     bright.close()
     dark.close()
+
+
+# ---- regression -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("criterion", ["taylor", "obd", "snip", "gradient"])
+def test_a_regression_network_can_be_pruned_by_its_own_loss(criterion):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(100, 4)).astype(np.float32)
+    data, net = (x, x @ rng.normal(size=(4, 1)).astype(np.float32)), mn.models.mlp(4, 16, 1, rng=0)
+    how = {"criterion": criterion, "loss": mn.mean_squared_error}
+    mn.prune(net.copy(), 0.5, data=data, **how)
+    assert [done.sparsity for done in mn.iterate(net, data, rounds=2, final=0.75, epochs=1, rng=0, **how)][-1] == 0.75

@@ -32,17 +32,17 @@ def generator(net, rng):
     return {p.path: rng for p in net.params()}
 
 
-def grad(net, data):
+def grad(net, data, loss=cross_entropy):
     """Gradient of the mean loss over the data."""
-    return _sum_over_batches(net, data, BATCH, lambda gradient, share: gradient * share)
+    return _sum_over_batches(net, data, BATCH, loss, lambda gradient, share: gradient * share)
 
 
-def hessian(net, data):
+def hessian(net, data, loss=cross_entropy):
     """Diagonal of the Hessian, estimated by the empirical Fisher: the mean over samples of (∂Lᵢ/∂w)².
 
     Hassibi & Stork 1993, eq. 6; exact for the expected loss of a model that fits its data.
     """
-    return _sum_over_batches(net, data, 1, lambda gradient, share: np.square(gradient) * share)
+    return _sum_over_batches(net, data, 1, loss, lambda gradient, share: np.square(gradient) * share)
 
 
 def act(net, data):
@@ -71,7 +71,7 @@ def named(criterion):
     return known[criterion]
 
 
-def scores(net, criterion, data=None, rng=None):
+def scores(net, criterion, data=None, rng=None, loss=cross_entropy):
     """Score every prunable parameter with a criterion.
 
     Returns
@@ -81,7 +81,7 @@ def scores(net, criterion, data=None, rng=None):
     """
     criterion = named(criterion)
     name = getattr(criterion, "__name__", "the criterion")
-    gathered = {}
+    passed, gathered = {"data": data, "rng": rng, "loss": loss}, {}
     for word, parameter in inspect.signature(criterion).parameters.items():
         if word not in GATHER and parameter.default is not parameter.empty:
             continue  # a setting of its own
@@ -91,7 +91,7 @@ def scores(net, criterion, data=None, rng=None):
         if "data" in wants and data is None:
             raise TypeError(f"{name} looks at data to gather {word!r}, and data= is missing; "
                             f"write mn.prune(net, 0.5, criterion=mn.{name}, data=digits.train)")
-        gathered[word] = GATHER[word](net, **{k: v for k, v in (("data", data), ("rng", rng)) if k in wants})
+        gathered[word] = GATHER[word](net, **{k: v for k, v in passed.items() if k in wants})
     found = {}
     for param in net.params():
         if param.prunable:
@@ -128,7 +128,7 @@ def _score(name, given, param):
     return score
 
 
-def _sum_over_batches(net, data, size, take):
+def _sum_over_batches(net, data, size, loss, take):
     x, y = samples(data, "gather evidence from")
     copy = net.copy()
     total = {p.path: np.zeros(p.shape, p.dtype) for p in copy.params()}
@@ -138,7 +138,7 @@ def _sum_over_batches(net, data, size, take):
             answers, back = copy.forward(x[part])
             for param in copy.params():
                 param.grad = None
-            back(cross_entropy(answers, y[part])[1], False)
+            back(loss(answers, y[part])[1], False)
             for param in copy.params():
                 if param.grad is not None:
                     total[param.path] += take(param.grad, len(answers) / len(x))

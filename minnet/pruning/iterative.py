@@ -34,7 +34,7 @@ class Round:
 
 
 def iterate(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, batch=32, rewind_to=None,
-            validation=None, rng=None, **how):
+            validation=None, rng=None, loss=cross_entropy, **how):
     """Prune and retrain, in rounds.
 
     The retraining budget is fixed: ``epochs`` in all, divided equally between the rounds, so that one round and
@@ -57,7 +57,7 @@ def iterate(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, batch=
         Sparsity after the last round; each round removes the same fraction of what is left.
     epochs : float
         Epochs of retraining, in all rounds together.
-    optimiser, batch
+    optimiser, batch, loss
         As in `steps`.
     rewind_to : snapshot, optional
     validation : data, optional
@@ -70,12 +70,12 @@ def iterate(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, batch=
     Round
     """
     running = step_by_step(net, data, rounds=rounds, final=final, epochs=epochs, optimiser=optimiser, batch=batch,
-                           rewind_to=rewind_to, validation=validation, rng=rng, **how)
+                           rewind_to=rewind_to, validation=validation, rng=rng, loss=loss, **how)
     return (done for done in running if isinstance(done, Round))
 
 
 def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, batch=32, rewind_to=None,
-                 validation=None, rng=None, **how):
+                 validation=None, rng=None, loss=cross_entropy, **how):
     """`iterate` step by step, so that you can watch and stop it within a round.
 
     Yields
@@ -88,25 +88,25 @@ def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, b
     if isinstance(epochs, bool) or not isinstance(epochs, Real) or not 0 <= epochs < inf:
         raise ValueError(f"epochs is a number, at least 0, got {epochs!r:.40}")
     budget = round(steps_for(data, epochs, batch))
-    checked(net, data, budget, batch, cross_entropy)
+    checked(net, data, budget, batch, loss)
     if optimiser is not None:
         arguments.optimiser(optimiser)
     if rewind_to is not None:
         arguments.snapshot(net, rewind_to)
     if validation is not None:
         arguments.measurable(net, validation)
-    rank(net, data=data, rng=0, **how)
-    return _rounds(net, data, levels, budget, optimiser, batch, rewind_to, validation, rng, how)
+    rank(net, data=data, rng=0, loss=loss, **how)
+    return _rounds(net, data, levels, budget, optimiser, batch, rewind_to, validation, rng, loss, how)
 
 
-def _rounds(net, data, levels, budget, optimiser, batch, rewind_to, validation, rng, how):
+def _rounds(net, data, levels, budget, optimiser, batch, rewind_to, validation, rng, loss, how):
     rounds = len(levels)
     for index, target in enumerate(levels):
-        prune(net, target, data=data, rng=rng, **how)
+        prune(net, target, data=data, rng=rng, loss=loss, **how)
         if rewind_to is not None:
             rewind(net, rewind_to)
         count, losses = budget * (index + 1) // rounds - budget * index // rounds, []
-        for step in steps(net, data, optimiser, count=count, batch=batch, rng=rng):
+        for step in steps(net, data, optimiser, count=count, batch=batch, rng=rng, loss=loss):
             losses.append(step.loss)
             yield step
         yield Round(index, sparsity(net), float(np.mean(losses[-20:])) if losses else float("nan"),

@@ -10,6 +10,7 @@ import numpy as np
 
 from minnet.messages import closest, fraction
 from minnet.nn.layer import the_network
+from minnet.nn.losses import cross_entropy
 from minnet.pruning import criteria, evidence
 from minnet.pruning import scope as scopes
 from minnet.pruning import structure as structures
@@ -19,7 +20,7 @@ FEW = 64  # up to this many groups are partitioned one by one; where there are m
 
 
 def prune(net, sparsity, criterion=criteria.magnitude, structure=structures.weights, scope=scopes.network,
-          *, data=None, rng=None, combine="mean"):
+          *, data=None, rng=None, combine="mean", loss=cross_entropy):
     """Prune the lowest-ranking units until a fraction ``sparsity`` of all units is pruned.
 
     Only masks are written; the weights stay in ``param.data``.  Pruned units stay pruned, and count: a second call
@@ -36,13 +37,15 @@ def prune(net, sparsity, criterion=criteria.magnitude, structure=structures.weig
     structure : function
         *What* is pruned together: `weights`, ``blocks(4, 4)``, ``along("out")``, `branches`.
     scope : function
-        Who competes with whom: `network`, `layer`, ``window(4)``.
+        Which units compete with each other: `network`, `layer`, ``window(4)``.
     data : data, optional
         For criteria that look at data.
     rng : numpy.random.Generator, seed or None
         For criteria that choose at random.
     combine : {"mean", "sum", "l2"}
         How the scores of its weights are combined into a unit's score.
+    loss : function
+        For criteria that look at gradients, as in `mn.steps`: ``loss(y, target) -> (loss, gradient)``.
 
     Raises
     ------
@@ -54,7 +57,7 @@ def prune(net, sparsity, criterion=criteria.magnitude, structure=structures.weig
     if budget.met_by(units.pruned()):
         evidence.named(criterion)
         return
-    ranking = Ranking(units, evidence.scores(net, criterion, data, rng), combine)
+    ranking = Ranking(units, evidence.scores(net, criterion, data, rng, loss), combine)
     for path, mask in ranking.masks(sparsity).items():
         param = units.params[path]
         if not mask.all():
@@ -62,14 +65,14 @@ def prune(net, sparsity, criterion=criteria.magnitude, structure=structures.weig
 
 
 def rank(net, criterion=criteria.magnitude, structure=structures.weights, scope=scopes.network,
-         *, data=None, rng=None, combine="mean"):
+         *, data=None, rng=None, combine="mean", loss=cross_entropy):
     """Rank all units once, for any number of sparsities.  The arguments are those of `prune`.
 
     Returns
     -------
     Ranking
     """
-    return Ranking(Units(net, structure, scope), evidence.scores(net, criterion, data, rng), combine)
+    return Ranking(Units(net, structure, scope), evidence.scores(net, criterion, data, rng, loss), combine)
 
 
 def set_masks(net, masks):
