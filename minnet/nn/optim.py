@@ -2,6 +2,7 @@
 
 An optimiser holds only its hyperparameters; its state (momentum, moments) belongs to the training run.  Each one
 keeps the updates and the momentum of pruned weights at zero, so a pruned weight stays pruned however long you train.
+A weight that comes back starts as in the first step of a run.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ class SGD:
 class Adam:
     """Adam (Kingma & Ba 2015, algorithm 1): each weight has a step size of its own.
 
+    A weight that comes back starts with both moments at zero, and its bias corrections count its steps from there.
+
     Parameters
     ----------
     lr : float or function of the step
@@ -96,27 +99,40 @@ class Adam:
 
     def begin(self, run):
         """Start a run: returns ``update(index)``, which takes one step on ``run.data``."""
-        mean, square, step = run.vector(), run.vector(), run.vector()
-        scratch = run.vector()
+        mean, square, step, scratch = (run.vector() for _ in range(4))
+        sums1, sums2 = run.vector(), run.vector()  # of each weight, used as soon as one has come back: 1 + β + β² + …
+        each = bool(sums1.any())
         eps = max(self.eps, float(np.finfo(run.data.dtype).tiny))  # 1e-8 is 0 in float16
 
         def update(index):
+            nonlocal each
             lr = rate(self.lr, index)
             gradient = run.grad
             if self.weight_decay and not self.decoupled:
                 gradient = np.multiply(run.data, self.weight_decay, out=scratch)
                 gradient += run.grad
+            if run.restored is not None:
+                if not each:
+                    sums1[...], sums2[...] = geometric_sum(self.beta1, index), geometric_sum(self.beta2, index)
+                    each = True
+                for vector in (mean, square, sums1, sums2):
+                    run.reset_restored(vector)
             # m ← β₁ m + (1 − β₁) g  and  s ← β₂ s + (1 − β₂) g²; both are kept without their factors (1 − β),
             # which saves three passes over memory.
-            run.reset_restored(mean)
             np.multiply(mean, self.beta1, out=mean)
             np.add(mean, gradient, out=mean)
             run.apply_mask(mean)
             np.multiply(square, self.beta2, out=square)
             np.add(square, np.multiply(gradient, gradient, out=step), out=square)
-            # step = lr · m̂ / (√ŝ + ε).  The factors (1 − β) and the bias corrections (the hats) become two numbers.
-            first = (1 - self.beta1) / (1 - self.beta1 ** (index + 1))
-            second = math.sqrt((1 - self.beta2) / (1 - self.beta2 ** (index + 1)))
+            # step = lr · m̂ / (√ŝ + ε).  The factors (1 − β) and the bias corrections (the hats) become two numbers:
+            # the hat divides by the running mean of as many ones.
+            if each:
+                for sums, beta in ((sums1, self.beta1), (sums2, self.beta2)):
+                    np.add(np.multiply(sums, beta, out=sums), 1, out=sums)
+                first, second = 1 / sums1, np.sqrt(1 / sums2)
+            else:
+                first = 1 / geometric_sum(self.beta1, index + 1)
+                second = math.sqrt(1 / geometric_sum(self.beta2, index + 1))
             np.add(np.sqrt(square, out=step), eps / second, out=step)
             np.divide(mean, step, out=step)
             np.multiply(step, lr * first / second, out=step)
@@ -132,6 +148,11 @@ class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019): the decay bypasses the moments."""
 
     decoupled = True
+
+
+def geometric_sum(beta, terms):
+    """``1 + β + β² + …``."""
+    return (1 - beta**terms) / (1 - beta)
 
 
 def rate(lr, index):

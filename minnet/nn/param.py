@@ -52,6 +52,7 @@ class Param:
         self._restored = None  # what has come back since the last training step: its momentum is reset
         self._grad = None  # a buffer that is reused from step to step ...
         self._has_grad = False  # ... and whether it holds anything yet
+        self._compute_grad = None  # where it is computed only if it is asked for
 
     # ---- the numbers ------------------------------------------------------------------------------
 
@@ -108,7 +109,7 @@ class Param:
                             "net.astype('float64')")
         self._data = self._data.astype(dtype)
         self._bits = None if self._mask is None else self._as_bits(self._mask)
-        self._grad, self._has_grad = None, False
+        self.grad = self._grad = None
 
     def move_into(self, data, grad):
         """Keep the numbers and the gradient in these arrays from now on: views into the vectors of a training run.
@@ -116,7 +117,8 @@ class Param:
         The numbers are copied; the gradient and what has been restored so far are dropped.
         """
         data[...] = self._data
-        self._data, self._grad, self._has_grad, self._restored = data, grad, False, None
+        self.grad = None
+        self._data, self._grad, self._restored = data, grad, None
 
     def take_restored(self):
         """Which entries have come back since the last call: bool, or None if none have."""
@@ -157,13 +159,22 @@ class Param:
     @property
     def grad(self):
         """Gradient of the loss with respect to ``value``, dense (also where masked); None before a backward pass."""
+        if self._compute_grad is not None:
+            self._compute_grad()
         return self._grad if self._has_grad else None
 
     @grad.setter
     def grad(self, new):
-        self._has_grad = False
+        self._has_grad, self._compute_grad = False, None
         if new is not None:
             self.add(self._same_shape(new, "grad"))
+
+    def grad_later(self, compute):
+        """Have ``compute()`` add the gradient when it is asked for."""
+        self.grad, self._compute_grad = None, compute
+
+    def __getstate__(self):
+        return {**self.__dict__, "_compute_grad": None}  # a copy has no part in the training run
 
     def add(self, gradient):
         """Accumulate a gradient of the parameter's own shape."""

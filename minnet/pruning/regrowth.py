@@ -45,7 +45,8 @@ def rigl_step(net, fraction=0.3):
 
     As `set_step`, but ``|∂L/∂w|`` decides which weights grow: those that would change the loss fastest.  The gradients
     are those of the last training batch, so call it inside the loop over `steps`.  They are *dense*: those of all
-    weights, masked ones included.
+    weights, masked ones included.  (In the paper's algorithm 1 a move takes the place of an update; here it follows
+    one.)
 
     Parameters
     ----------

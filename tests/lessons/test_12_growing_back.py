@@ -268,9 +268,10 @@ def test_old_momentum_throws_a_weight_away(lesson):
     assert max(map(abs, thrown)) > 4 * max(map(abs, rest))
 
 
-def test_set_goes_with_sparse_steps_and_rigl_does_not(lesson):
+def test_set_and_rigl_go_with_sparse_steps(lesson):
     said = printed(lesson, "cost")
-    assert "301 weights have moved by SET" in said and "RigL: dense1.weight has no gradient yet" in said
+    assert "301 weights have moved by SET" in said and "301 weights have moved by RigL" in said
+    assert f"it looked at {lesson.value('sum(p.size for p in net.params() if p.prunable)')} slopes" in said
 
 
 def test_the_cost_of_looking(lesson):

@@ -211,6 +211,26 @@ def test_what_is_restored_by_hand_has_no_past_either():
     assert memory.all()  # only once
 
 
+@pytest.mark.parametrize("optimiser", [mn.Adam(0.01), mn.AdamW(0.01, weight_decay=0.1)], ids=["Adam", "AdamW"])
+def test_adam_takes_up_what_came_back_like_a_first_step(optimiser):
+    """A first step of Adam moves by lr · sign(g), however large g is (Kingma & Ba 2015, section 2.1)."""
+    net = mn.models.mlp(8, 12, 3, rng=0)
+    data = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32), np.arange(60) % 3
+    for step in mn.steps(net, data, optimiser, count=40, batch=20, rng=0):
+        if step.index == 29:  # with a past in both moments
+            weight = net.layers[0].weight
+            mask = weight.kept_mask.copy()
+            mn.prune(net, 0.5, "random", scope=mn.layer, rng=0)
+            new = ~weight.mask
+            weight.mask, weight.data[new] = mask, 0
+        if step.index == 30:
+            clear = new & (np.abs(weight.grad) > 1e-3)
+            assert clear.any()
+            assert weight.data[clear] == pytest.approx(-0.01 * np.sign(weight.grad[clear]), rel=1e-4)
+        if step.index > 30:
+            assert np.isfinite(weight.data).all()
+
+
 # ---- in training ----------------------------------------------------------------------------------------
 
 
