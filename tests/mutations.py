@@ -42,7 +42,9 @@ MUTATIONS = [  # (file, what stands there once, what replaces it, the test that 
     (L07, 'race("obd", 0.5) - race("magnitude", 0.5), above=0)',
      'race("gradient", 0.5) - race("magnitude", 0.5), above=0)', "test_curvature_and_wanda_beat_magnitude"),
     (L07, "make(digits, seed, epochs=3)", "make(digits, seed, epochs=40)",
-     "test_while_there_is_a_gradient_taylor_beats_magnitude"),
+     "test_while_there_is_a_gradient_snip_beats_magnitude"),
+    (L07, 'race("taylor", level) - race("magnitude", level)', 'race("snip", level) - race("magnitude", level)',
+     "test_to_square_first_makes_taylor_good"),
     # no retraining; no rewinding; no L1 penalty
     (L07, "            if epochs:", "            if False:", "test_with_retraining_the_differences_shrink"),
     (L09, "in_rounds(nets[seed], digits, rounds, seed, rewind_to=start)", "in_rounds(nets[seed], digits, rounds, seed)",

@@ -12,34 +12,40 @@ WANTED = "The answer to this exercise is a function; pass it without brackets: `
 @exercise(
     "07.slope",
     hints=[
-        "When a weight is set to 0 it moves by its own size.  How much does the loss change on that way, if the slope "
-        "stays the same?",
-        "Slope times way: `weight * grad`.  Asked for is the square of that.",
+        "When a weight is set to 0 it moves by its own size.  How much does the loss of one batch change on that way, "
+        "if the slope stays the same?",
+        "Slope times way: `weight * grads` does it for all batches at once.  Square that, and then average over the "
+        "batches, which are along axis 0.",
     ],
     solution="""
-        def slope_times_way(weight, grad):
-            return (weight * grad) ** 2
+        def slope_times_way(weight, grads):
+            return ((weight * grads) ** 2).mean(axis=0)
 
         mn.check("07.slope", slope_times_way)
     """,
 )
 def slope(slope_times_way):
-    """Write the Taylor criterion: the squared change of the loss, to first order, when a weight is set to 0."""
+    """Write the Taylor criterion: the mean over batches of the squared change of the loss when a weight is set to 0."""
     if not callable(slope_times_way):
         return WANTED.format("slope_times_way")
-    weight, grad = _normal((6, 4), (6, 4))
-    found, off = _score(slope_times_way, weight, grad)
-    if off or np.allclose(found, (weight * grad) ** 2):
+    weight, grads = _normal((6, 4), (5, 6, 4))
+    found, off = _score(slope_times_way, weight, grads)
+    product = weight * grads
+    if off or np.allclose(found, (product**2).mean(axis=0)):
         return off
-    if np.allclose(found, weight * grad):
-        return "The sign is still there: a change of −3 would rank below one of 0.1. Square it."
-    if np.allclose(found, np.abs(weight * grad)):
-        return "This is SNIP's score. It gives the same order; the Taylor criterion is its square."
-    if np.allclose(found, grad**2) or np.allclose(found, np.abs(grad)):
+    if np.allclose(found, (product**2).sum(axis=0)):
+        return "This is the sum over the batches; the order is right, but asked for is the mean."
+    if np.allclose(found, product.mean(axis=0) ** 2):
+        return "The mean was taken before the square, so the batches cancel each other. Square first, then average."
+    if np.allclose(found, product.mean(axis=0)) or np.allclose(found, np.abs(product.mean(axis=0))):
+        return "Here the batches cancel each other, as with SNIP. Square each product first, then average."
+    if np.allclose(found, np.abs(product).mean(axis=0)):
+        return "This is the mean of the absolute changes; the Taylor criterion squares them."
+    if np.allclose(found, (grads**2).mean(axis=0)) or np.allclose(found, np.abs(grads).mean(axis=0)):
         return "This is the slope alone; the weight moves all the way from its value to 0, so count slope times way."
-    if np.allclose(found, weight * grad**2) or np.allclose(found, weight**2 * grad):
+    if np.allclose(found, weight * (grads**2).mean(axis=0)) or np.allclose(found, weight**2 * grads.mean(axis=0)):
         return "Only one of the two is squared: put brackets around the product, `(… * …) ** 2`."
-    return "For each weight it should be (weight · slope)²."
+    return "For each weight it should be the mean over the batches of (weight · slope)²."
 
 
 @exercise(

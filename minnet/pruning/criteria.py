@@ -1,9 +1,9 @@
 """*How* to choose: an importance score for each weight; high means keep.
 
 A criterion is a plain function, and the names of its arguments say which evidence it needs: ``weight``,
-``grad``, ``act``, ``hessian``, ``active``, ``rng`` (see `evidence`).  Each is passed as an array that broadcasts
-to the weight.  A criterion sees one parameter at a time (of an attention layer q, k, v and out each by itself), with 0
-where a weight is masked.  To add a criterion, write a function here; nothing else has to change.
+``grad``, ``squared_grad``, ``fisher``, ``act``, ``active``, ``rng`` (see `evidence`).  Each is passed as an array that
+broadcasts to the weight.  A criterion sees one parameter at a time (of an attention layer q, k, v and out each by
+itself), with 0 where a weight is masked.  To add a criterion, write a function here; nothing else has to change.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ def gradient(grad):
     return np.abs(grad)
 
 
-def taylor(weight, grad):
-    """``(w · ∂L/∂w)²``: the squared change of the loss, to first order, when w is set to 0.
+def taylor(weight, squared_grad):
+    """``w² · mean of (∂L/∂w)²`` over mini-batches: the squared change of the loss when w is set to 0, to first order.
 
-    Molchanov et al. 2019, "Importance estimation for neural network pruning", the first-order criterion.
+    Molchanov et al. 2019, "Importance estimation for neural network pruning", section 3.1. The square is taken for each
+    mini-batch, before the mean. With the gradient of all data at once, ``(w · ∂L/∂w)²``, the order is that of `snip`:
+    in a trained network that gradient is nearly zero, because the batches cancel each other.
     """
-    return np.square(weight * grad)
+    return np.square(weight) * squared_grad
 
 
 def snip(weight, grad):
@@ -42,12 +44,13 @@ def snip(weight, grad):
     return np.abs(weight * grad)
 
 
-def obd(weight, hessian):
+def obd(weight, fisher):
     """``h · w² / 2``: the change of the loss, to second order, when w is set to 0 at a minimum.
 
-    Optimal Brain Damage, LeCun et al. 1990; ``h`` is the diagonal of the Hessian.
+    Optimal Brain Damage, LeCun et al. 1990. The second derivative h is estimated by the empirical Fisher information
+    (see `evidence.fisher`): good for the order of the weights, too small as a number.
     """
-    return hessian * np.square(weight) / 2
+    return fisher * np.square(weight) / 2
 
 
 def wanda(weight, act):

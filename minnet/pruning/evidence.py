@@ -37,10 +37,17 @@ def grad(net, data, loss=cross_entropy):
     return _sum_over_batches(net, data, BATCH, loss, lambda gradient, share: gradient * share)
 
 
-def hessian(net, data, loss=cross_entropy):
-    """Diagonal of the Hessian, estimated by the empirical Fisher: the mean over samples of (∂Lᵢ/∂w)².
+def squared_grad(net, data, loss=cross_entropy):
+    """The mean over mini-batches (of 32 samples, in the order of the data) of the squared gradient of their loss."""
+    return _sum_over_batches(net, data, 32, loss, lambda gradient, share: np.square(gradient) * share)
 
-    Hassibi & Stork 1993, eq. 6; exact for the expected loss of a model that fits its data.
+
+def fisher(net, data, loss=cross_entropy):
+    """The mean over samples of (∂Lᵢ/∂w)²: the diagonal of the empirical Fisher information.
+
+    It serves as an estimate of the second derivative ∂²L/∂w². Both have nearly the same order of weights; but the
+    better the network fits its labels, the more the estimate is too small, since the gradients of the samples then go
+    to zero and the Hessian does not (Kunstner et al. 2019, "Limitations of the empirical Fisher approximation").
     """
     return _sum_over_batches(net, data, 1, loss, lambda gradient, share: np.square(gradient) * share)
 
@@ -58,7 +65,8 @@ def active(net, data):
             for p in net.params() if p.path in positive}
 
 
-GATHER = {"weight": weight, "rng": generator, "grad": grad, "hessian": hessian, "act": act, "active": active}
+GATHER = {"weight": weight, "rng": generator, "grad": grad, "squared_grad": squared_grad, "fisher": fisher, "act": act,
+          "active": active}
 
 
 def named(criterion):
