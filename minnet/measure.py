@@ -10,17 +10,20 @@ import gc
 import gzip
 import statistics
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import NamedTuple
 
 import numpy as np
 
 from minnet.formats import CSR, Bitmap
+from minnet.messages import whole
 from minnet.nn.attention import Attention, removed_heads
 from minnet.nn.contract import observing
 from minnet.nn.layer import Layer
 from minnet.nn.param import Param
+from minnet.threads import at_most
 
 # ---- parameters -----------------------------------------------------------------------------------------
 
@@ -197,24 +200,39 @@ def storage(net):
 # ---- time -----------------------------------------------------------------------------------------------
 
 
-class Timing(NamedTuple):
-    """Seconds for one call: the median of all rounds, and their interquartile range."""
-
+class Seconds(NamedTuple):
     median: float
     low: float
     high: float
 
-    def __repr__(self):
+
+class Timing(Seconds):
+    """Seconds for one call: the median of all rounds, and their interquartile range.
+
+    Attributes
+    ----------
+    median, low, high : float
+    clock : str
+        What was measured: "thread time", "wall time", or the name of the clock that was passed.
+    """
+
+    clock = "wall time"
+
+    def __str__(self):
         scale, unit = next((s, u) for s, u in ((1, "s"), (1e3, "ms"), (1e6, "µs"))
                            if self.median * s >= 1 or u == "µs")
         median, low, high = (f"{seconds * scale:,.0f}" if seconds * scale >= 999.5 else f"{seconds * scale:.3g}"
                              for seconds in self)  # 8,620 and not 8.62e+03
         return f"{median} {unit} ({low}–{high})"
 
-    __str__ = __repr__
+    def __repr__(self):
+        return f"{self}, {self.clock}"
 
 
-def latency(candidates, x=None, *, rounds=15, sample=1e-3, budget=None, clock=perf_counter):
+NAMES = {thread_time: "thread time", perf_counter: "wall time"}
+
+
+def latency(candidates, x=None, *, threads=1, rounds=15, sample=1e-3, budget=None, clock=None):
     """Time one call of a function, or of several functions in turn.
 
     The candidates alternate (A B A B …), so that a temporary slowdown of the computer affects all of them alike.
@@ -225,6 +243,9 @@ def latency(candidates, x=None, *, rounds=15, sample=1e-3, budget=None, clock=pe
     candidates : function, network, or dict of {name: function or network}
     x : ndarray, optional
         The argument of each call; without it, the candidates are called without arguments.
+    threads : int or None
+        How many threads matrix products may use at most: one, so that one core is compared with one core, unless you
+        say more; None leaves the number as it is.
     rounds : int
         How many time samples to take of each candidate.  Its first call (compilation, cold caches) never counts.
     sample : float
@@ -232,23 +253,39 @@ def latency(candidates, x=None, *, rounds=15, sample=1e-3, budget=None, clock=pe
         reading the clock takes about 50 ns.
     budget : float, optional
         Stop after this many seconds, but never before 3 rounds.
-    clock : function
-        Returns the time in seconds.  On a busy computer, `time.thread_time` leaves out the time in which other
-        programs had the core; it counts this thread only.
+    clock : function, optional
+        Returns the time in seconds.  By default `time.thread_time` where networks and predictors are measured with one
+        thread: it leaves out the time in which other programs had the core.  It also leaves out other threads, and
+        waiting; so whatever else is measured by `time.perf_counter`, unless you say that your functions do neither.
 
     Returns
     -------
     Timing, or dict of {name: Timing}
-        Seconds for one call.
+        Seconds for one call; ``timing.clock`` says which clock it was.
     """
     if not isinstance(candidates, Mapping):
-        return latency({"": candidates}, x, rounds=rounds, sample=sample, budget=budget, clock=clock)[""]
+        return latency({"": candidates}, x, threads=threads, rounds=rounds, sample=sample, budget=budget,
+                       clock=clock)[""]
     wrong = [name for name, run in candidates.items() if not isinstance(run, Callable)]
     if wrong or not candidates:
         raise TypeError(f"latency takes functions, {wrong[0]!r} is none; write for example lambda: x @ w" if wrong else
                         "latency got no candidates; write for example latency({'dense': net, 'sparse': fast}, x)")
-    if rounds < 1:
-        raise ValueError(f"rounds is a whole number, at least 1, got {rounds}")
+    whole(rounds, "rounds", least=1)
+    if threads is not None:
+        whole(threads, "threads", least=1)
+    if clock is None:
+        clock = thread_time if threads == 1 and all(map(_in_one_thread, candidates.values())) else perf_counter
+    with at_most(threads) if threads is not None else nullcontext():
+        seconds = _in_turn(candidates, x, rounds, sample, budget, clock)
+    return {name: _summary(samples, clock) for name, samples in seconds.items()}
+
+
+def _in_one_thread(run):
+    """Whether it is known to use no threads but those of matrix products."""
+    return isinstance(run, Layer) or type(run).__module__.startswith("minnet.")
+
+
+def _in_turn(candidates, x, rounds, sample, budget, clock):
     runs = dict(candidates) if x is None else {name: _calling(run, x) for name, run in candidates.items()}
     repeats = {name: _repeats(run, sample) for name, run in runs.items()}
     seconds = {name: [] for name in runs}
@@ -264,7 +301,7 @@ def latency(candidates, x=None, *, rounds=15, sample=1e-3, budget=None, clock=pe
     finally:
         if collecting:
             gc.enable()
-    return {name: _summary(samples) for name, samples in seconds.items()}
+    return seconds
 
 
 def sample_of(run, repeats=1, clock=perf_counter):
@@ -289,11 +326,11 @@ def _repeats(run, sample):
     return max(1, int(sample / max(once, 1e-7)))
 
 
-def _summary(samples):
-    if len(samples) < 2:
-        return Timing(samples[0], samples[0], samples[0])
-    low, median, high = statistics.quantiles(samples, n=4, method="inclusive")
-    return Timing(median, low, high)
+def _summary(samples, clock):
+    low, median, high = statistics.quantiles(samples, n=4, method="inclusive") if len(samples) > 1 else samples * 3
+    timing = Timing(median, low, high)
+    timing.clock = NAMES.get(clock) or getattr(clock, "__name__", repr(clock))
+    return timing
 
 
 # ---- shared ---------------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def test_latency_runs_the_candidates_in_turn():
 def test_latency_measures_what_it_says():
     one = mn.measure.latency(lambda: time.sleep(0.005), rounds=3)
     assert one.median >= 0.005  # a sleep is never shorter
-    assert " ms (" in str(one) and repr(one) == str(one)
+    assert " ms (" in str(one) and repr(one) == f"{one}, wall time"
 
 
 def test_times_are_written_out():
@@ -137,8 +137,46 @@ def test_latency_reads_the_clock_that_it_is_given():
     assert mn.measure.latency(lambda: next(seconds), rounds=3, sample=0, clock=lambda: next(seconds)).median == 2
 
 
+def test_latency_leaves_out_the_time_of_other_programs_where_it_can():
+    net, x = mn.models.mlp(4, 3, 2, rng=0), np.ones((1, 4), np.float32)
+
+    class Interrupted(mn.Layer):
+        def forward(self, x, rng=None):
+            time.sleep(0.01)  # as if another program had the core
+            return x, lambda dy: dy
+
+    try:
+        slow = mn.Sequential(*net.layers, Interrupted())
+    finally:
+        mn.Layer.registry.pop("Interrupted")
+    both = mn.measure.latency({"net": net, "slow": slow, "compiled": mn.sparse.compile(net)}, x, rounds=3)
+    assert all(each.clock == "thread time" for each in both.values()) and both["slow"].median < 0.005
+    assert repr(both["net"]).endswith(", thread time")
+    for how in ({"threads": None}, {"clock": time.perf_counter}):
+        wall = mn.measure.latency({"net": net, "slow": slow}, x, rounds=1, **how)
+        assert wall["slow"].clock == "wall time" and wall["slow"].median >= 0.01
+    mixed = mn.measure.latency({"net": net, "function": lambda x: time.sleep(0.01)}, x, rounds=1)
+    assert mixed["net"].clock == "wall time" and mixed["function"].median >= 0.01
+
+
+def test_latency_compares_one_core_with_one_core():
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    def count():
+        return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+    seen = []
+    with threadpool_limits(2):
+        for threads in (1, 2, None):
+            mn.measure.latency(lambda: seen.append(count()), threads=threads, rounds=1, sample=0)
+            assert all(each == ([1] if threads == 1 else [2]) * len(each) for each in seen)
+            seen.clear()
+        assert set(count()) == {2}
+
+
 @pytest.mark.parametrize(("call", "error"), [
     (lambda: mn.measure.latency({}), TypeError),
+    (lambda: mn.measure.latency(print, threads=0), ValueError),
     (lambda: mn.measure.latency({"a": 3}), TypeError),
     (lambda: mn.measure.latency(print, rounds=0), ValueError),
     (lambda: mn.measure.parameters(np.zeros(3)), TypeError),

@@ -6,8 +6,6 @@ the accuracy, what one more head would cost, and the time that a prediction take
 
 from __future__ import annotations
 
-from time import thread_time
-
 import numpy as np
 
 from minnet import measure
@@ -20,7 +18,6 @@ from minnet.pruning import criteria
 from minnet.pruning.compaction import compact
 from minnet.pruning.ranking import rank, restore, set_masks
 from minnet.pruning.structure import along, branches
-from minnet.threads import at_most
 
 MOST = 40  # retrained networks that are kept
 CRITERIA = {"taylor": criteria.taylor, "magnitude": criteria.magnitude, "random": criteria.random}
@@ -213,10 +210,8 @@ class HeadAblation:
         """Time the whole network and the compact one in turn; yields once."""
         if off not in self._seconds:
             x = np.ascontiguousarray(self.split.x[:BATCH], np.float32)
-            with at_most(1):
-                self._seconds[off] = measure.latency(
-                    {"whole": self.net, "compact": compact(self.pruned(off))}, x, rounds=9, sample=1e-4, budget=0.03,
-                    clock=thread_time)  # what other programs take is not counted
+            self._seconds[off] = measure.latency({"whole": self.net, "compact": compact(self.pruned(off))}, x,
+                                                 rounds=9, sample=1e-4, budget=0.03)
             yield "seconds"
 
     def measure_curve(self, criterion):

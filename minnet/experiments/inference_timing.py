@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import log2
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import numpy as np
 
@@ -168,9 +168,9 @@ class InferenceTiming:
             return max(1, int(SHORTEST / max(perf_counter() - start, 1e-7)))
 
     def _time(self, predict, x, repeats):
-        """Seconds of one call."""
+        """Seconds of one call, without those that other programs had the core."""
         with self._one_core():
-            return sample_of(partial(predict, x), repeats, perf_counter)
+            return sample_of(partial(predict, x), repeats, thread_time)
 
     @contextmanager
     def _one_core(self):

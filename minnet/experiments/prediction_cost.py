@@ -13,7 +13,6 @@ import numpy as np
 from minnet import measure, sparse
 from minnet.messages import format_bytes, format_seconds
 from minnet.pruning.ranking import sparsity
-from minnet.threads import at_most
 
 ROUNDS, BUDGET = 9, 0.02  # rounds at most, and seconds after which no new one begins
 
@@ -65,7 +64,6 @@ class PredictionCost:
 
     def _measure(self, net):
         dense, few = sparse.compile(net, "dense"), sparse.compile(net, "rows")
-        with at_most(1):
-            taken = measure.latency({"dense": dense, "sparse": few}, self._x, rounds=ROUNDS, sample=0, budget=BUDGET)
+        taken = measure.latency({"dense": dense, "sparse": few}, self._x, rounds=ROUNDS, sample=0, budget=BUDGET)
         return Time(len(self._x), taken["dense"].median, taken["sparse"].median, dense.nbytes, few.nbytes,
                     whole=sparsity(net) == 0)

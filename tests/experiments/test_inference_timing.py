@@ -135,7 +135,8 @@ def test_a_part_is_counted_for_the_whole_batch(net, monkeypatch):
     """By a clock on which every call takes a second."""
     monkeypatch.setattr("minnet.experiments.inference_timing.LONGEST", 6 * 2216)
     clock = [0.0]
-    monkeypatch.setattr("minnet.experiments.inference_timing.perf_counter", lambda: clock[0])
+    for name in ("perf_counter", "thread_time"):
+        monkeypatch.setattr(f"minnet.experiments.inference_timing.{name}", lambda: clock[0])
     timing = InferenceTiming(Backends(net, ()), mn.data.digits().val.x, 1)
     assert timing.backends.weights == 2216
 
