@@ -85,7 +85,8 @@ WAYS = {
     "magnitude, global": one_shot,
     "magnitude, per layer": partial(one_shot, scope=mn.layer),
     "magnitude, Erdős–Rényi": erdos_renyi,
-    "taylor (= snip), global": partial(one_shot, criterion=mn.taylor),  # squares of one another: the same order
+    "snip, global": partial(one_shot, criterion=mn.snip),
+    "taylor, global": partial(one_shot, criterion=mn.taylor),
     "wanda, per layer": partial(one_shot, criterion=mn.wanda, scope=mn.layer),
     "snip before training": partial(before_training, criterion=mn.snip),
     "global shape from scratch": from_scratch,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from minnet.nn.layer import Layer, the_network
+from minnet.threads import at_most
 
 
 def pair(data):
@@ -102,7 +103,8 @@ def labels(y, shape):
 def measurable(net, data):
     """Data with labels that fit the scores of a network; one sample is predicted to see them."""
     x, y = samples(data)
-    scores = the_network(net)(x[:1])
+    with at_most(1):
+        scores = the_network(net)(x[:1])
     labels(y, (len(x), *scores.shape[1:]))
     return x, y
 

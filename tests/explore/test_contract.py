@@ -123,6 +123,17 @@ def test_the_latest_request_wins_and_cancel_ends_it(kind, explorer):
     assert "minnet job" not in [thread.name for thread in threading.enumerate()]
 
 
+@every_kind
+def test_a_report_may_come_when_something_else_is_chosen_by_now(kind, explorer):
+    explorer.wait(60)
+    for part in (1.0, 0.0):
+        for control in explorer.control.values():
+            move_to(control, part)
+        for report in ((0.5, "half of it"), None):
+            explorer.progress(report)
+    assert explorer.wait(60) and explorer.errors == []
+
+
 def starts(explorer, button):
     """Whether pressing this button starts work in the background (which is cancelled again)."""
     if button.disabled or button.description in ("Reset", "Cancel"):
