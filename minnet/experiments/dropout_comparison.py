@@ -138,10 +138,10 @@ def spared(widths, p, step, *, samples, batch, seed):
     rng.bit_generator.advance(before // 2)  # two float32 numbers come from each draw of 64 bits
     if before % 2:
         rng.random(dtype=np.float32)  # the first half of a draw is used up
-    return thrown(widths, p, rows, rng)
+    return kept_in_first_row(widths, p, rows, rng)
 
 
-def thrown(widths, p, rows, rng):
+def kept_in_first_row(widths, p, rows, rng):
     """The hidden neurons that dropout keeps in the first row of a batch, in a network of layers of these widths."""
     return [Dropout(p).forward(np.ones((rows, width), np.float32), rng)[0][0] > 0 for width in widths]
 
@@ -425,14 +425,14 @@ class DropoutComparison:
         kept = self._kept_neurons
         return [spread(*each) for each in zip(weights, kept, kept[1:], strict=False)]
 
-    def dropped(self, choice, step):
+    def kept_in_step(self, choice, step):
         """The hidden neurons that dropout keeps in one training step (1 for the first), list of (width,)."""
         return spared(self.widths[1:-1], choice.fraction / 100, step - 1, samples=len(self.data.train), batch=BATCH,
                       seed=self.seed)
 
-    def dropped_for(self, choice, signal):
+    def kept_for(self, choice, signal):
         """The hidden neurons that dropout keeps where it is left on to predict a signal, list of (width,)."""
-        return thrown(self.widths[1:-1], choice.fraction / 100, ASKED, self.rng(signal))
+        return kept_in_first_row(self.widths[1:-1], choice.fraction / 100, ASKED, self.rng(signal))
 
     def rng(self, signal):
         """The generator of dropout where it is left on to predict a signal."""

@@ -156,9 +156,9 @@ class DropoutExplorer(Explorer):
     def _active(self, state):
         """The hidden neurons of the copy with dropout that are active just now."""
         if state["mode"] == TRAINING:
-            return self.experiment.dropped(_choice(state), state["step"])
+            return self.experiment.kept_in_step(_choice(state), state["step"])
         if state["mode"] == DROPOUT_ON:
-            return self.experiment.dropped_for(_choice(state), state["signal"])
+            return self.experiment.kept_for(_choice(state), state["signal"])
         return [np.ones(width, bool) for width in self.experiment.widths[1:-1]]
 
     # ---- training and cutting -----------------------------------------------------------------------
@@ -364,7 +364,7 @@ class Frame:
     start_bytes : int
     start_seconds : float
     dropout, pruning : Side
-    noisy : ndarray, (throws,)
+    noisy : ndarray, (repeats,)
         Accuracies of the copy with dropout, where it is left on to predict.
     names : tuple of str
         Of the classes.
