@@ -190,9 +190,9 @@ class Measurements:
         self._data, self._new, self._seed = data, data.val, seed
         self._seconds, self._noise = {}, {}
 
-    def moment(self, net):
-        """A network's numbers as they are now, and what it recognises with them."""
-        return TrainingPoint(snapshot(net), accuracy(net, self._data.train), accuracy(net, self._new))
+    def moment(self, net, epochs=0):
+        """A network's numbers as they are now, after so many epochs, and what it recognises with them."""
+        return TrainingPoint(epochs, snapshot(net), accuracy(net, self._data.train), accuracy(net, self._new))
 
     def telling(self, dropout, pruned, rng_of):
         """A new signal that shows what dropout does to an answer, as a number.
@@ -246,6 +246,7 @@ class Measurements:
 class TrainingPoint:
     """A network after some epochs: its parameters, and its accuracy on the training and on new samples."""
 
+    epochs: int
     numbers: dict
     train: float
     new: float
@@ -387,21 +388,18 @@ class DropoutComparison:
     # ---- the two networks ---------------------------------------------------------------------------
 
     def select(self, choice, epochs=0):
-        """Bring both copies to a choice, as they are after this many epochs of training, or as far as they have got.
-
-        Returns
-        -------
-        int
-            The epochs of training of the copy with dropout.
-        """
+        """Bring both copies to a choice, as they are after this many epochs of training, or as far as they have got."""
         if self.small is None:
             write(self.pruned, self._masks(choice))
+        for net, point in zip((self.dropout, self.pruned), self.points(choice, epochs), strict=True):
+            rewind(net, point.numbers)
+        set_dropout(self.dropout, choice.fraction / 100)
+
+    def points(self, choice, epochs):
+        """The `TrainingPoint` of each copy after this many epochs of training, or as far as they have got."""
         left, right = self.record(choice)
         epochs = min(epochs, len(left) - 1)
-        rewind(self.dropout, left[epochs].numbers)
-        rewind(self.pruned, right[min(epochs, len(right) - 1)].numbers)
-        set_dropout(self.dropout, choice.fraction / 100)
-        return epochs
+        return left[epochs], right[min(epochs, len(right) - 1)]
 
     def record(self, choice):
         """What training has shown of both copies, each a list of `TrainingPoint` that begins before training."""
@@ -499,7 +497,7 @@ class DropoutComparison:
                 next(run)
             if done % self.per_epoch == 0:
                 for record, net in zip(records, nets.values(), strict=True):
-                    record.append(self._measure.moment(net))
+                    record.append(self._measure.moment(net, done // self.per_epoch))
             yield done / self.steps, f"step {done:,} of {self.steps:,}"
         yield 1.0, "done"
 

@@ -128,13 +128,12 @@ class DropoutExplorer(Explorer):
     def frame(self, state):
         experiment, choice = self.experiment, _choice(state)
         left, right = experiment.record(choice)
-        epochs = min(state["step"] // experiment.per_epoch, len(left) - 1)
-        one, two = left[epochs], right[min(epochs, len(right) - 1)]
+        one, two = experiment.points(choice, state["step"] // experiment.per_epoch)
         active, seconds, mode = self._active(state), experiment.seconds(), state["mode"]
         names = experiment.data.class_names
         signal = None if mode == TRAINING else state["signal"]  # in training nothing is predicted
         rng = experiment.rng(signal) if mode == DROPOUT_ON else None
-        noisy = experiment.noisy(choice, epochs) if mode == DROPOUT_ON else []
+        noisy = experiment.noisy(choice, one.epochs) if mode == DROPOUT_ON else []
         weights, cut = experiment.weights(), experiment.small is not None
         living = alive([weight != 0 for weight in weights])
         masks = [(weight != 0) & both
@@ -149,7 +148,7 @@ class DropoutExplorer(Explorer):
             **stored(experiment.pruned), bytes=experiment.bytes["pruned" if cut else "whole"], seconds=seconds[2],
             answers=experiment.answers(experiment.pruned, signal))
         return Frame(
-            **state, epochs=epochs, trained=experiment.trained(choice), start=experiment.whole,
+            **state, epochs=one.epochs, trained=experiment.trained(choice), start=experiment.whole,
             start_bytes=experiment.bytes["whole"], start_seconds=seconds[0], dropout=dropout, pruning=pruning,
             noisy=np.array(noisy), names=names, truth=names[experiment.data.val.y[state["signal"]]], cut=cut)
 
