@@ -345,6 +345,8 @@ class DropoutComparison:
         Of the network as given.
     records : dict of {recipe: list of TrainingPoint}
         What training has shown so far, one point an epoch.
+    measurements : Measurements
+        Questions to any of these networks.
     bytes : dict of {name: int}
         Of the files of the networks ``whole``, ``dropout`` and, once it is cut, ``pruned``.
     folder : Path
@@ -374,10 +376,10 @@ class DropoutComparison:
         self.per_epoch = steps_for(data.train, 1, BATCH)
         self.steps = epochs * self.per_epoch
         self.small, self.records, self._kept_neurons = None, {}, None
-        self._measure, self._before_training, self._rankings = Measurements(data, seed), {}, {}
+        self.measurements, self._before_training, self._rankings = Measurements(data, seed), {}, {}
         self._telling = {}
         self.dropout, self.pruned = with_dropout(self.net.copy(), 0.5), self.net.copy()
-        self.whole = self._measure.moment(self.net)
+        self.whole = self.measurements.moment(self.net)
         self.bytes = {name: on_disk(each, self.path(name)) for name, each in
                       (("whole", self.net), ("dropout", self.dropout))}
 
@@ -440,23 +442,19 @@ class DropoutComparison:
         """A new signal that shows what dropout does to an answer, before any training, as a number."""
         if choice not in self._telling:
             self.select(choice)
-            self._telling[choice] = self._measure.telling(self.dropout, self.pruned, self.rng)
+            self._telling[choice] = self.measurements.telling(self.dropout, self.pruned, self.rng)
         return self._telling[choice]
-
-    def answers(self, net, signal, rng=None):
-        """How often each class is the answer to the same signal, (classes,)."""
-        return self._measure.answers(net, signal, rng)
 
     def noisy(self, choice, epochs):
         """Accuracies of the copy with dropout on new signals, with dropout left on, (repeats,)."""
-        return self._measure.noisy(self.dropout, (choice.fraction, epochs))
+        return self.measurements.noisy(self.dropout, (choice.fraction, epochs))
 
     def seconds(self):
         """To predict all new signals: the network as given, with dropout, pruned.  A mask takes the same time wherever
         its zeros are, so it is measured once."""
         masked = any(param.mask is not None for param in self.pruned.params())
-        return self._measure.seconds([self.net, self.dropout, self.pruned],
-                                     "cut" if self.small else "masked" if masked else "whole")
+        return self.measurements.seconds([self.net, self.dropout, self.pruned],
+                                         "cut" if self.small else "masked" if masked else "whole")
 
     def _untrained(self, recipe):
         """A copy before it is trained with dropout or with what pruning has left (in ``pruned``)."""
@@ -464,7 +462,7 @@ class DropoutComparison:
             return self.whole
         if recipe not in self._before_training:
             rewind(self.pruned, self.whole.numbers)
-            self._before_training[recipe] = self._measure.moment(self.pruned)
+            self._before_training[recipe] = self.measurements.moment(self.pruned)
         return self._before_training[recipe]
 
     def _masks(self, choice):
@@ -497,7 +495,7 @@ class DropoutComparison:
                 next(run)
             if done % self.per_epoch == 0:
                 for record, net in zip(records, nets.values(), strict=True):
-                    record.append(self._measure.moment(net, done // self.per_epoch))
+                    record.append(self.measurements.moment(net, done // self.per_epoch))
             yield done / self.steps, f"step {done:,} of {self.steps:,}"
         yield 1.0, "done"
 
@@ -514,4 +512,4 @@ class DropoutComparison:
         ends = (np.ones(width, bool) for width in (self.widths[0], self.widths[-1]))
         self._kept_neurons = [next(ends), *active, next(ends)]
         self.bytes["pruned"] = on_disk(self.small, self.path("pruned"))
-        self._before_training["cut",] = self._measure.moment(self.small)
+        self._before_training["cut",] = self.measurements.moment(self.small)

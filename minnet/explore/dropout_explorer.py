@@ -142,11 +142,11 @@ class DropoutExplorer(Explorer):
             weights=[layer.weight.data.copy() for layer in dense(experiment.dropout)],
             masks=between(experiment.widths, active), active=active, moment=one, record=list(left),
             **stored(experiment.dropout), bytes=experiment.bytes["dropout"], seconds=seconds[1],
-            answers=experiment.answers(experiment.dropout, signal, rng))
+            answers=experiment.measurements.answers(experiment.dropout, signal, rng))
         pruning = Side(
             weights=weights, masks=masks, active=living, moment=two, record=list(right),
             **stored(experiment.pruned), bytes=experiment.bytes["pruned" if cut else "whole"], seconds=seconds[2],
-            answers=experiment.answers(experiment.pruned, signal))
+            answers=experiment.measurements.answers(experiment.pruned, signal))
         return Frame(
             **state, epochs=one.epochs, trained=experiment.trained(choice), start=experiment.whole,
             start_bytes=experiment.bytes["whole"], start_seconds=seconds[0], dropout=dropout, pruning=pruning,
