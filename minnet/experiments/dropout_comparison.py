@@ -54,10 +54,14 @@ def write(net, masks):
     set_masks(net, {param.path: masks.get(param.path) for param in net.params()})
 
 
+def with_ends(widths, active):
+    """Which neurons of every layer are active, (width,) each: the hidden ones as given, all inputs and all outputs."""
+    return [np.ones(widths[0], bool), *active, np.ones(widths[-1], bool)]
+
+
 def between(widths, active):
     """The connections among active neurons; inputs and outputs always are."""
-    every = [np.ones(widths[0], bool), *active, np.ones(widths[-1], bool)]
-    return [np.outer(a, b) for a, b in pairwise(every)]
+    return [np.outer(a, b) for a, b in pairwise(with_ends(widths, active))]
 
 
 def spread(array, rows, columns):
@@ -422,8 +426,8 @@ class DropoutComparison:
         weights = [layer.weight.value for layer in dense(self.pruned)]
         if self.small is None:
             return weights
-        kept = self._kept_neurons
-        return [spread(*each) for each in zip(weights, kept, kept[1:], strict=False)]
+        return [spread(weight, rows, columns)
+                for weight, (rows, columns) in zip(weights, pairwise(self._kept_neurons), strict=True)]
 
     def kept_in_step(self, choice, step):
         """The hidden neurons that dropout keeps in one training step (1 for the first), list of (width,)."""
@@ -509,7 +513,6 @@ class DropoutComparison:
         """
         cut(self.pruned)
         self.pruned = self.small = compact(self.pruned)
-        ends = (np.ones(width, bool) for width in (self.widths[0], self.widths[-1]))
-        self._kept_neurons = [next(ends), *active, next(ends)]
+        self._kept_neurons = with_ends(self.widths, active)
         self.bytes["pruned"] = on_disk(self.small, self.path("pruned"))
         self._before_training["cut",] = self.measurements.moment(self.small)
