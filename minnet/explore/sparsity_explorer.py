@@ -138,7 +138,7 @@ class SparsityExplorer(Explorer):
         self.experiment.prune(_method(state), state["sparsity"])
 
     def subject(self, state):
-        return self.experiment.dense()  # trained further in another cell, it is another picture
+        return self.experiment.dense  # trained further in another cell, it is another picture
 
     def frame(self, state):
         method, weights = _method(state), [param for param in self.net.params() if param.prunable]
