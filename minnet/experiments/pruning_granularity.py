@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minnet import measure, sparse
-from minnet.experiments import BATCH, parts
+from minnet.experiments import BATCH, SCOPES, parts
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import scope as scopes
@@ -19,8 +19,6 @@ from minnet.pruning import structure as structures
 from minnet.pruning.compaction import compact
 from minnet.pruning.ranking import rank, restore, set_masks, sparsity
 from minnet.threads import at_most
-
-SCOPES = {"network": scopes.network, "layer": scopes.layer}
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minnet.experiments import parts
+from minnet.experiments import SCOPES, parts
 from minnet.experiments.prediction_cost import PredictionCost
 from minnet.nn.arguments import the_network
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import criteria
-from minnet.pruning import scope as scopes
 from minnet.pruning.ranking import masks_of, rank, set_masks, sparsity
 
 RETRAINED_AT = (0, 10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 93, 95, 97, 98, 99, 100)  # percent
 CRITERIA = {"magnitude": criteria.magnitude, "random": criteria.random}
-SCOPES = {"network": scopes.network, "layer": scopes.layer}
 
 
 class Method(NamedTuple):

@@ -13,7 +13,8 @@ import numpy as np
 from minnet import data as datasets
 from minnet.draw import palette
 from minnet.draw.lines import apart
-from minnet.experiments.iterative_pruning import FINALS, RETRAINING, SCOPES, IterativePruning, Recipe, Result
+from minnet.experiments import SCOPES
+from minnet.experiments.iterative_pruning import FINALS, RETRAINING, IterativePruning, Recipe, Result
 from minnet.nn.models import mlp
 from minnet.pruning.schedule import geometric
 from minnet.widgets.controls import (

@@ -17,9 +17,8 @@ import numpy as np
 
 from minnet.draw import palette
 from minnet.draw.weight_sheet import WeightSheet
-from minnet.experiments import playground
+from minnet.experiments import BATCH, playground
 from minnet.experiments.playground import Outcome, Playground, Recipe, describe, table_row
-from minnet.experiments.pruning_granularity import BATCH
 from minnet.widgets.controls import ResultsTable, TrainControls, dropdown, integer, row, slider, toggles
 from minnet.widgets.explorer_base import Explorer
 
