@@ -23,7 +23,7 @@ from minnet.nn.evaluation import accuracy, predict
 from minnet.nn.layer import Pointwise
 from minnet.nn.layers import Dense, Dropout, Sequential
 from minnet.nn.train import steps, steps_for
-from minnet.pruning import criteria, structure
+from minnet.pruning import structure
 from minnet.pruning.compaction import compact
 from minnet.pruning.ranking import cut, rank, set_masks, sparsity
 from minnet.pruning.scope import layer as each_layer
@@ -308,7 +308,7 @@ class Side:
 BATCH = 32
 KEPT_RECORDS = 12  # trainings whose records are kept
 STRUCTURES = {"neurons": structure.along("out"), "weights": structure.weights}  # as dropout: neurons first
-CRITERIA = {"magnitude": criteria.magnitude, "random": criteria.random}
+CRITERIA = ("magnitude", "random")
 
 
 class Choice(NamedTuple):
@@ -470,9 +470,10 @@ class DropoutComparison:
         return self._before_training[recipe]
 
     def _masks(self, choice):
-        how = choice.structure, choice.criterion
+        how = choice.criterion, choice.structure
         if how not in self._rankings:
-            self._rankings[how] = rank(self.net, CRITERIA[how[1]], STRUCTURES[how[0]], each_layer, rng=self.seed)
+            self._rankings[how] = rank(self.net, choice.criterion, STRUCTURES[choice.structure], each_layer,
+                                       rng=self.seed)
         return self._rankings[how].masks(choice.fraction / 100)
 
     # ---- training and cutting -----------------------------------------------------------------------

@@ -12,11 +12,10 @@ from minnet.experiments.prediction_cost import PredictionCost
 from minnet.nn.arguments import the_network
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
-from minnet.pruning import criteria
 from minnet.pruning.ranking import masks_of, rank, set_masks, sparsity
 
 RETRAINED_AT = (0, 10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 93, 95, 97, 98, 99, 100)  # percent
-CRITERIA = {"magnitude": criteria.magnitude, "random": criteria.random}
+CRITERIA = ("magnitude", "random")
 
 
 class Method(NamedTuple):
@@ -130,7 +129,7 @@ class SparsitySweep:
     def _ranking(self, method):
         """All weights of `dense`, ranked once."""
         if method not in self._rankings:
-            self._rankings[method] = rank(self.dense, CRITERIA[method.criterion], scope=SCOPES[method.scope],
+            self._rankings[method] = rank(self.dense, method.criterion, scope=SCOPES[method.scope],
                                           rng=method.seed)
         return self._rankings[method]
 
