@@ -111,7 +111,7 @@ class IterationsExplorer(Explorer):
         return [
             row(control["rounds"], control["epochs"]),
             row(control["final"], control["retraining"]),
-            row(control["scope"], *self._training.widgets[:2], self._reset, *self._training.widgets[2:]),
+            row(control["scope"], *self._training.buttons, self._reset, *self._training.status),
             self._message,
             self._picture,
             self._sentence,

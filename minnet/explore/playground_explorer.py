@@ -120,13 +120,12 @@ class PlaygroundExplorer(Explorer):
         save.disabled = self.folder is None
         self._results = ResultsTable(self, None)
         self._list_beside()
-        control, gap = self.control, "2px 14px"
-        start, cancel, bar, text = self._training.widgets
+        control, gap, (start, cancel) = self.control, "2px 14px", self._training.buttons
         return [
             row(*(control[name] for name in ("subject", "structure", "criterion", "seed")), gap=gap),
             row(*(control[name] for name in ("percent", "rounds", "epochs")), gap=gap),
             row(*(control[name] for name in ("scope", "schedule", "beside")), gap=gap),
-            row(start, prune, undo, cancel, self._reset, save, bar, text, gap=gap),
+            row(start, prune, undo, cancel, self._reset, save, *self._training.status, gap=gap),
             self._message, self._picture, self._sentence, self._results.head, self._results.table, self._code,
         ]  # fmt: skip
 
