@@ -270,8 +270,8 @@ class Side:
         Of each dense layer, (inputs, outputs); the masks say which connections are in use just now.
     active : list of ndarray of bool, (width,)
         Hidden neurons that are in use just now.
-    moment : Moment
-    record : list of Moment
+    moment : TrainingPoint
+    record : list of TrainingPoint
         From the start, one an epoch, as far as it has been trained.
     shapes : list of (int, int)
         Of the arrays in memory ...
