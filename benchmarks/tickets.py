@@ -12,7 +12,7 @@ The rounds and their rivals are those of `minnet.experiments.lottery_tickets`.
 Round, learning rates and dropout are chosen by the median validation accuracy of all seeds. But test figures had been
 seen before three things were settled: the 500 steps (1,000 in a first trial that was not finished; so the accuracies
 along a long training are written down), and the rules by which the round and the rate of the search are chosen.
-So all of it was repeated once, with everything settled: other seeds, and signals drawn anew that nobody had seen.
+So all of it was repeated once, with everything settled: other seeds, and new signals that nobody had seen.
 
 A seed draws the initial weights, the order of the samples and the random places.
 
@@ -230,12 +230,12 @@ def shuffled(notes, seeds, plain, mixed, masks, found_with, rate, table):
     """The same with the points of the signals in another order, and what the masks look like."""
     order, looks = order_of(plain, mixed), {}
     for seed in seeds:
-        _, anew = rounds(notes, f"shuffled rounds seed {seed}", mixed, found_with, seed, LEVELS[:ROUNDS])
-        nets = {name: start(anew[-1], seed) for name, start in STARTS.items()}
+        _, mixed_masks = rounds(notes, f"shuffled rounds seed {seed}", mixed, found_with, seed, LEVELS[:ROUNDS])
+        nets = {name: start(mixed_masks[-1], seed) for name, start in STARTS.items()}
         nets["ticket of the plain ones"] = ticket(made, masks[seed][ROUNDS - 1], seed)
         for name, net in nets.items():
             once_more(notes, table, f"shuffled signals: {name}", net, mixed, rate, seed)
-        first, mixed_up = masks[seed][ROUNDS - 1]["dense1.weight"], anew[-1]["dense1.weight"]
+        first, mixed_up = masks[seed][ROUNDS - 1]["dense1.weight"], mixed_masks[-1]["dense1.weight"]
         back = np.empty_like(mixed_up)
         back[order] = mixed_up
         for name, mask in (("plain", first), ("shuffled", mixed_up), ("shuffled, put back in order", back),

@@ -6,8 +6,10 @@ steps. Nothing here knows of matplotlib or ipywidgets.
 
 from minnet.data.dataset import Split
 from minnet.nn.arguments import samples
+from minnet.pruning import scope
 
 BATCH = 64  # samples in a prediction that is measured: few enough for the caches of a processor
+SCOPES = {"network": scope.network, "layer": scope.layer}  # which units compete, by name
 
 
 def parts(data):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minnet.experiments import parts
+from minnet.experiments import SCOPES, parts
 from minnet.messages import functions_of
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
@@ -24,7 +24,6 @@ from minnet.pruning.ranking import Ranking, restore, set_masks
 from minnet.pruning.units import Units
 
 CRITERIA = tuple(functions_of(rules))
-SCOPES = {"network": scopes.network, "layer": scopes.layer}
 STRUCTURES = {"weights": structures.weights, "neurons": structures.along("out")}
 COMBINE = ("mean", "sum", "l2")
 PERCENT = range(0, 100, 5)

@@ -23,7 +23,7 @@ from minnet.nn.evaluation import accuracy, predict
 from minnet.nn.layer import Pointwise
 from minnet.nn.layers import Dense, Dropout, Sequential
 from minnet.nn.train import steps, steps_for
-from minnet.pruning import criteria, structure
+from minnet.pruning import structure
 from minnet.pruning.compaction import compact
 from minnet.pruning.ranking import cut, rank, set_masks, sparsity
 from minnet.pruning.scope import layer as each_layer
@@ -54,10 +54,14 @@ def write(net, masks):
     set_masks(net, {param.path: masks.get(param.path) for param in net.params()})
 
 
+def with_ends(widths, active):
+    """Which neurons of every layer are active, (width,) each: the hidden ones as given, all inputs and all outputs."""
+    return [np.ones(widths[0], bool), *active, np.ones(widths[-1], bool)]
+
+
 def between(widths, active):
     """The connections among active neurons; inputs and outputs always are."""
-    every = [np.ones(widths[0], bool), *active, np.ones(widths[-1], bool)]
-    return [np.outer(a, b) for a, b in pairwise(every)]
+    return [np.outer(a, b) for a, b in pairwise(with_ends(widths, active))]
 
 
 def spread(array, rows, columns):
@@ -138,10 +142,10 @@ def spared(widths, p, step, *, samples, batch, seed):
     rng.bit_generator.advance(before // 2)  # two float32 numbers come from each draw of 64 bits
     if before % 2:
         rng.random(dtype=np.float32)  # the first half of a draw is used up
-    return thrown(widths, p, rows, rng)
+    return kept_in_first_row(widths, p, rows, rng)
 
 
-def thrown(widths, p, rows, rng):
+def kept_in_first_row(widths, p, rows, rng):
     """The hidden neurons that dropout keeps in the first row of a batch, in a network of layers of these widths."""
     return [Dropout(p).forward(np.ones((rows, width), np.float32), rng)[0][0] > 0 for width in widths]
 
@@ -190,9 +194,9 @@ class Measurements:
         self._data, self._new, self._seed = data, data.val, seed
         self._seconds, self._noise = {}, {}
 
-    def moment(self, net):
-        """A network's numbers as they are now, and what it recognises with them."""
-        return TrainingPoint(snapshot(net), accuracy(net, self._data.train), accuracy(net, self._new))
+    def moment(self, net, epochs=0):
+        """A network's numbers as they are now, after so many epochs, and what it recognises with them."""
+        return TrainingPoint(epochs, snapshot(net), accuracy(net, self._data.train), accuracy(net, self._new))
 
     def telling(self, dropout, pruned, rng_of):
         """A new signal that shows what dropout does to an answer, as a number.
@@ -246,6 +250,7 @@ class Measurements:
 class TrainingPoint:
     """A network after some epochs: its parameters, and its accuracy on the training and on new samples."""
 
+    epochs: int
     numbers: dict
     train: float
     new: float
@@ -265,8 +270,8 @@ class Side:
         Of each dense layer, (inputs, outputs); the masks say which connections are in use just now.
     active : list of ndarray of bool, (width,)
         Hidden neurons that are in use just now.
-    moment : Moment
-    record : list of Moment
+    moment : TrainingPoint
+    record : list of TrainingPoint
         From the start, one an epoch, as far as it has been trained.
     shapes : list of (int, int)
         Of the arrays in memory ...
@@ -303,7 +308,7 @@ class Side:
 BATCH = 32
 KEPT_RECORDS = 12  # trainings whose records are kept
 STRUCTURES = {"neurons": structure.along("out"), "weights": structure.weights}  # as dropout: neurons first
-CRITERIA = {"magnitude": criteria.magnitude, "random": criteria.random}
+CRITERIA = ("magnitude", "random")
 
 
 class Choice(NamedTuple):
@@ -344,6 +349,8 @@ class DropoutComparison:
         Of the network as given.
     records : dict of {recipe: list of TrainingPoint}
         What training has shown so far, one point an epoch.
+    measurements : Measurements
+        Questions to any of these networks.
     bytes : dict of {name: int}
         Of the files of the networks ``whole``, ``dropout`` and, once it is cut, ``pruned``.
     folder : Path
@@ -373,10 +380,10 @@ class DropoutComparison:
         self.per_epoch = steps_for(data.train, 1, BATCH)
         self.steps = epochs * self.per_epoch
         self.small, self.records, self._kept_neurons = None, {}, None
-        self._measure, self._before_training, self._rankings = Measurements(data, seed), {}, {}
+        self.measurements, self._before_training, self._rankings = Measurements(data, seed), {}, {}
         self._telling = {}
         self.dropout, self.pruned = with_dropout(self.net.copy(), 0.5), self.net.copy()
-        self.whole = self._measure.moment(self.net)
+        self.whole = self.measurements.moment(self.net)
         self.bytes = {name: on_disk(each, self.path(name)) for name, each in
                       (("whole", self.net), ("dropout", self.dropout))}
 
@@ -387,21 +394,18 @@ class DropoutComparison:
     # ---- the two networks ---------------------------------------------------------------------------
 
     def select(self, choice, epochs=0):
-        """Bring both copies to a choice, as they are after this many epochs of training, or as far as they have got.
-
-        Returns
-        -------
-        int
-            The epochs of training of the copy with dropout.
-        """
+        """Bring both copies to a choice, as they are after this many epochs of training, or as far as they have got."""
         if self.small is None:
             write(self.pruned, self._masks(choice))
+        for net, point in zip((self.dropout, self.pruned), self.points(choice, epochs), strict=True):
+            rewind(net, point.numbers)
+        set_dropout(self.dropout, choice.fraction / 100)
+
+    def points(self, choice, epochs):
+        """The `TrainingPoint` of each copy after this many epochs of training, or as far as they have got."""
         left, right = self.record(choice)
         epochs = min(epochs, len(left) - 1)
-        rewind(self.dropout, left[epochs].numbers)
-        rewind(self.pruned, right[min(epochs, len(right) - 1)].numbers)
-        set_dropout(self.dropout, choice.fraction / 100)
-        return epochs
+        return left[epochs], right[min(epochs, len(right) - 1)]
 
     def record(self, choice):
         """What training has shown of both copies, each a list of `TrainingPoint` that begins before training."""
@@ -422,17 +426,17 @@ class DropoutComparison:
         weights = [layer.weight.value for layer in dense(self.pruned)]
         if self.small is None:
             return weights
-        kept = self._kept_neurons
-        return [spread(*each) for each in zip(weights, kept, kept[1:], strict=False)]
+        return [spread(weight, rows, columns)
+                for weight, (rows, columns) in zip(weights, pairwise(self._kept_neurons), strict=True)]
 
-    def dropped(self, choice, step):
+    def kept_in_step(self, choice, step):
         """The hidden neurons that dropout keeps in one training step (1 for the first), list of (width,)."""
         return spared(self.widths[1:-1], choice.fraction / 100, step - 1, samples=len(self.data.train), batch=BATCH,
                       seed=self.seed)
 
-    def dropped_for(self, choice, signal):
+    def kept_for(self, choice, signal):
         """The hidden neurons that dropout keeps where it is left on to predict a signal, list of (width,)."""
-        return thrown(self.widths[1:-1], choice.fraction / 100, ASKED, self.rng(signal))
+        return kept_in_first_row(self.widths[1:-1], choice.fraction / 100, ASKED, self.rng(signal))
 
     def rng(self, signal):
         """The generator of dropout where it is left on to predict a signal."""
@@ -442,23 +446,19 @@ class DropoutComparison:
         """A new signal that shows what dropout does to an answer, before any training, as a number."""
         if choice not in self._telling:
             self.select(choice)
-            self._telling[choice] = self._measure.telling(self.dropout, self.pruned, self.rng)
+            self._telling[choice] = self.measurements.telling(self.dropout, self.pruned, self.rng)
         return self._telling[choice]
-
-    def answers(self, net, signal, rng=None):
-        """How often each class is the answer to the same signal, (classes,)."""
-        return self._measure.answers(net, signal, rng)
 
     def noisy(self, choice, epochs):
         """Accuracies of the copy with dropout on new signals, with dropout left on, (repeats,)."""
-        return self._measure.noisy(self.dropout, (choice.fraction, epochs))
+        return self.measurements.noisy(self.dropout, (choice.fraction, epochs))
 
     def seconds(self):
         """To predict all new signals: the network as given, with dropout, pruned.  A mask takes the same time wherever
         its zeros are, so it is measured once."""
         masked = any(param.mask is not None for param in self.pruned.params())
-        return self._measure.seconds([self.net, self.dropout, self.pruned],
-                                     "cut" if self.small else "masked" if masked else "whole")
+        return self.measurements.seconds([self.net, self.dropout, self.pruned],
+                                         "cut" if self.small else "masked" if masked else "whole")
 
     def _untrained(self, recipe):
         """A copy before it is trained with dropout or with what pruning has left (in ``pruned``)."""
@@ -466,13 +466,14 @@ class DropoutComparison:
             return self.whole
         if recipe not in self._before_training:
             rewind(self.pruned, self.whole.numbers)
-            self._before_training[recipe] = self._measure.moment(self.pruned)
+            self._before_training[recipe] = self.measurements.moment(self.pruned)
         return self._before_training[recipe]
 
     def _masks(self, choice):
-        how = choice.structure, choice.criterion
+        how = choice.criterion, choice.structure
         if how not in self._rankings:
-            self._rankings[how] = rank(self.net, CRITERIA[how[1]], STRUCTURES[how[0]], each_layer, rng=self.seed)
+            self._rankings[how] = rank(self.net, choice.criterion, STRUCTURES[choice.structure], each_layer,
+                                       rng=self.seed)
         return self._rankings[how].masks(choice.fraction / 100)
 
     # ---- training and cutting -----------------------------------------------------------------------
@@ -499,7 +500,7 @@ class DropoutComparison:
                 next(run)
             if done % self.per_epoch == 0:
                 for record, net in zip(records, nets.values(), strict=True):
-                    record.append(self._measure.moment(net))
+                    record.append(self.measurements.moment(net, done // self.per_epoch))
             yield done / self.steps, f"step {done:,} of {self.steps:,}"
         yield 1.0, "done"
 
@@ -513,7 +514,6 @@ class DropoutComparison:
         """
         cut(self.pruned)
         self.pruned = self.small = compact(self.pruned)
-        ends = (np.ones(width, bool) for width in (self.widths[0], self.widths[-1]))
-        self._kept_neurons = [next(ends), *active, next(ends)]
+        self._kept_neurons = with_ends(self.widths, active)
         self.bytes["pruned"] = on_disk(self.small, self.path("pruned"))
-        self._before_training["cut",] = self._measure.moment(self.small)
+        self._before_training["cut",] = self.measurements.moment(self.small)

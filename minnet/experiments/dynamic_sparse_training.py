@@ -158,7 +158,7 @@ class DynamicSparseTraining:
 
     Attributes
     ----------
-    courses : dict of {(method, Recipe): list of Moment}
+    courses : dict of {(method, Recipe): list of TrainingPoint}
         As far as they have got.
     tried : list of Recipe
         In the order in which they were begun.

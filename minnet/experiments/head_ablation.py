@@ -14,13 +14,12 @@ from minnet.nn.attention import Attention, attention_layers, removed_heads
 from minnet.nn.evaluation import accuracy
 from minnet.nn.optim import Adam
 from minnet.nn.train import steps, steps_for
-from minnet.pruning import criteria
 from minnet.pruning.compaction import compact
 from minnet.pruning.ranking import rank, restore, set_masks
 from minnet.pruning.structure import along, branches
 
 MOST = 40  # retrained networks that are kept
-CRITERIA = {"taylor": criteria.taylor, "magnitude": criteria.magnitude, "random": criteria.random}
+CRITERIA = ("taylor", "magnitude", "random")
 
 
 def without(net, *heads):
@@ -115,8 +114,7 @@ class HeadAblation:
     def lowest(self, criterion, count):
         """The names of the ``count`` heads that a ranking removes first; the last one of a layer stays."""
         if criterion not in self._rankings:
-            self._rankings[criterion] = rank(self.net, CRITERIA[criterion], along("head"), data=self.train,
-                                             rng=self.seed)
+            self._rankings[criterion] = rank(self.net, criterion, along("head"), data=self.train, rng=self.seed)
         masks = self._rankings[criterion].masks(count / len(self.heads))
         return frozenset(name for name in self.heads
                          if all(not (masks[path] & unit).any() for path, unit in self.units[name].items()))

@@ -11,16 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minnet.experiments import SCOPES
 from minnet.experiments.lottery_tickets import reinitialised
 from minnet.nn.checkpoint import snapshot
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import criteria
-from minnet.pruning import scope as scopes
 from minnet.pruning.iterative import Round, step_by_step
 from minnet.pruning.ranking import masks_of
 
-SCOPES = {"network": scopes.network, "layer": scopes.layer}
 RETRAINING = ("fine-tune", "rewind", "none")
 FINALS = {"80%": 0.8, "90%": 0.9, "95%": 0.95, "98%": 0.98, "99%": 0.99}
 BATCH = 32

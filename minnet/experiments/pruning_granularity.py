@@ -11,15 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from minnet import measure, sparse
-from minnet.experiments import BATCH, parts
+from minnet.experiments import BATCH, SCOPES, parts
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import scope as scopes
 from minnet.pruning import structure as structures
 from minnet.pruning.compaction import compact
 from minnet.pruning.ranking import rank, restore, set_masks, sparsity
-
-SCOPES = {"network": scopes.network, "layer": scopes.layer}
 
 
 @dataclass(frozen=True)

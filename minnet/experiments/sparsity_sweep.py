@@ -7,18 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minnet.experiments import parts
+from minnet.experiments import SCOPES, parts
 from minnet.experiments.prediction_cost import PredictionCost
 from minnet.nn.arguments import the_network
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
-from minnet.pruning import criteria
-from minnet.pruning import scope as scopes
-from minnet.pruning.ranking import rank, set_masks, sparsity
+from minnet.pruning.ranking import masks_of, rank, set_masks, sparsity
 
 RETRAINED_AT = (0, 10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 93, 95, 97, 98, 99, 100)  # percent
-CRITERIA = {"magnitude": criteria.magnitude, "random": criteria.random}
-SCOPES = {"network": scopes.network, "layer": scopes.layer}
+CRITERIA = ("magnitude", "random")
 
 
 class Method(NamedTuple):
@@ -32,6 +29,9 @@ class Method(NamedTuple):
 class SparsitySweep:
     """Prunes a network in place, and measures copies of it at every sparsity.
 
+    The network may be trained further outside: `update` notices that.  `prune` and `retrain` begin with it, and so does
+    `curve` where it has to measure.
+
     Parameters
     ----------
     net : Layer
@@ -44,6 +44,8 @@ class SparsitySweep:
     Attributes
     ----------
     net : Layer
+    dense : Layer
+        The network without masks: a copy, taken again when its weights have changed.
     split : Split
         What accuracy is measured on.
     train : Split or None
@@ -59,7 +61,7 @@ class SparsitySweep:
         the_network(net)
         self.retrained, self._cost = {}, PredictionCost(self.split.x)
         self.found = round(100 * sparsity(net))
-        self._found_masks = {param.path: param.mask for param in net.params()}
+        self._found_masks = masks_of(net)
         self._as_found = True
         self._read()
 
@@ -67,9 +69,10 @@ class SparsitySweep:
 
     def prune(self, method, percent):
         """Give the network the masks of this sparsity.  Before the first change its own masks stay, as it came."""
+        self.update()
         if not (self._as_found and percent == self.found):
             self._as_found = False
-            set_masks(self.net, self.masks(method, percent / 100))
+            set_masks(self.net, self._ranking(method).masks(percent / 100))
 
     def reset(self):
         """Give the network back the masks that it came with."""
@@ -78,24 +81,23 @@ class SparsitySweep:
 
     def position(self):
         """The network's present masks, for `return_to`."""
-        return {param.path: param.mask for param in self.net.params()}, self._as_found
+        return masks_of(self.net), self._as_found
 
     def return_to(self, position):
         """Give the network back its masks of an earlier moment."""
         masks, self._as_found = position
         set_masks(self.net, masks)
 
-    def dense(self):
-        """The network without masks: a copy, taken again when its weights were trained further meanwhile."""
-        pairs = zip(self.net.params(), self._dense.params(), strict=True)
+    def update(self):
+        """If the weights were trained further meanwhile, forget what was ranked and measured before."""
+        pairs = zip(self.net.params(), self.dense.params(), strict=True)
         if any(not np.array_equal(now.data, then.data) for now, then in pairs):
             self._read()
-        return self._dense
 
     def _read(self):
-        self._dense = self.net.copy()
-        set_masks(self._dense, dict.fromkeys(param.path for param in self._dense.params()))  # what was cut stays so
-        self.least = ceil(100 * sparsity(self._dense) - 1e-9)
+        self.dense = self.net.copy()
+        set_masks(self.dense, dict.fromkeys(param.path for param in self.dense.params()))  # what was cut stays so
+        self.least = ceil(100 * sparsity(self.dense) - 1e-9)
         self._rankings, self._curves = {}, {}  # these belong to the weights
         self._cost.forget()
 
@@ -105,31 +107,31 @@ class SparsitySweep:
 
     # ---- measured at every sparsity -----------------------------------------------------------------
 
-    def masks(self, method, fraction):
-        """{path: mask} at this sparsity."""
-        dense = self.dense()
-        if method not in self._rankings:
-            self._rankings[method] = rank(dense.copy(), CRITERIA[method.criterion], scope=SCOPES[method.scope],
-                                          rng=method.seed)
-        return self._rankings[method].masks(fraction)
-
     def curve(self, method):
-        """Accuracy at 0, 1, … 100 %, not retrained, (101,); measured once."""
-        dense = self.dense()
+        """Accuracy at 0, 1, … 100 %, not retrained, (101,); measured once for the weights of the last `update`."""
         if method not in self._curves:
-            copy, curve = dense.copy(), []
+            self.update()
+            copy, ranking, curve = self.dense.copy(), self._ranking(method), []
             for percent in range(101):
-                set_masks(copy, self.masks(method, percent / 100))
+                set_masks(copy, ranking.masks(percent / 100))
                 curve.append(accuracy(copy, self.split))
             self._curves[method] = np.array(curve)
         return self._curves[method]
 
     def retrain(self, method):
         """Retrain a copy at each of `RETRAINED_AT`; yields (fraction done, what is being done) at each step."""
-        dense, count = self.dense().copy(), steps_for(self.train, self.epochs)
-        masks = {percent: self.masks(method, percent / 100) for percent in RETRAINED_AT}
+        self.update()
+        dense, count, ranking = self.dense.copy(), steps_for(self.train, self.epochs), self._ranking(method)
+        masks = {percent: ranking.masks(percent / 100) for percent in RETRAINED_AT}
         points = self.retrained[method] = {}
         return self._retrain(dense, masks, points, count, method.seed)
+
+    def _ranking(self, method):
+        """All weights of `dense`, ranked once."""
+        if method not in self._rankings:
+            self._rankings[method] = rank(self.dense, method.criterion, scope=SCOPES[method.scope],
+                                          rng=method.seed)
+        return self._rankings[method]
 
     def _retrain(self, dense, masks, points, count, seed):
         for done, (percent, chosen) in enumerate(masks.items()):

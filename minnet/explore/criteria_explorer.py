@@ -19,15 +19,8 @@ from minnet import data as datasets
 from minnet.draw import palette
 from minnet.draw.lines import move
 from minnet.draw.weight_sheet import WeightSheet
-from minnet.experiments.criteria_comparison import (
-    COMBINE,
-    CRITERIA,
-    PERCENT,
-    RETRAINED_AT,
-    SCOPES,
-    CriteriaComparison,
-    Way,
-)
+from minnet.experiments import SCOPES
+from minnet.experiments.criteria_comparison import COMBINE, CRITERIA, PERCENT, RETRAINED_AT, CriteriaComparison, Way
 from minnet.nn.layer import Layer
 from minnet.nn.models import mlp
 from minnet.nn.train import fit

@@ -128,13 +128,12 @@ class DropoutExplorer(Explorer):
     def frame(self, state):
         experiment, choice = self.experiment, _choice(state)
         left, right = experiment.record(choice)
-        epochs = min(state["step"] // experiment.per_epoch, len(left) - 1)
-        one, two = left[epochs], right[min(epochs, len(right) - 1)]
+        one, two = experiment.points(choice, state["step"] // experiment.per_epoch)
         active, seconds, mode = self._active(state), experiment.seconds(), state["mode"]
         names = experiment.data.class_names
         signal = None if mode == TRAINING else state["signal"]  # in training nothing is predicted
         rng = experiment.rng(signal) if mode == DROPOUT_ON else None
-        noisy = experiment.noisy(choice, epochs) if mode == DROPOUT_ON else []
+        noisy = experiment.noisy(choice, one.epochs) if mode == DROPOUT_ON else []
         weights, cut = experiment.weights(), experiment.small is not None
         living = alive([weight != 0 for weight in weights])
         masks = [(weight != 0) & both
@@ -143,22 +142,22 @@ class DropoutExplorer(Explorer):
             weights=[layer.weight.data.copy() for layer in dense(experiment.dropout)],
             masks=between(experiment.widths, active), active=active, moment=one, record=list(left),
             **stored(experiment.dropout), bytes=experiment.bytes["dropout"], seconds=seconds[1],
-            answers=experiment.answers(experiment.dropout, signal, rng))
+            answers=experiment.measurements.answers(experiment.dropout, signal, rng))
         pruning = Side(
             weights=weights, masks=masks, active=living, moment=two, record=list(right),
             **stored(experiment.pruned), bytes=experiment.bytes["pruned" if cut else "whole"], seconds=seconds[2],
-            answers=experiment.answers(experiment.pruned, signal))
+            answers=experiment.measurements.answers(experiment.pruned, signal))
         return Frame(
-            **state, epochs=epochs, trained=experiment.trained(choice), start=experiment.whole,
+            **state, epochs=one.epochs, trained=experiment.trained(choice), start=experiment.whole,
             start_bytes=experiment.bytes["whole"], start_seconds=seconds[0], dropout=dropout, pruning=pruning,
             noisy=np.array(noisy), names=names, truth=names[experiment.data.val.y[state["signal"]]], cut=cut)
 
     def _active(self, state):
         """The hidden neurons of the copy with dropout that are active just now."""
         if state["mode"] == TRAINING:
-            return self.experiment.dropped(_choice(state), state["step"])
+            return self.experiment.kept_in_step(_choice(state), state["step"])
         if state["mode"] == DROPOUT_ON:
-            return self.experiment.dropped_for(_choice(state), state["signal"])
+            return self.experiment.kept_for(_choice(state), state["signal"])
         return [np.ones(width, bool) for width in self.experiment.widths[1:-1]]
 
     # ---- training and cutting -----------------------------------------------------------------------
@@ -364,7 +363,7 @@ class Frame:
     start_bytes : int
     start_seconds : float
     dropout, pruning : Side
-    noisy : ndarray, (throws,)
+    noisy : ndarray, (repeats,)
         Accuracies of the copy with dropout, where it is left on to predict.
     names : tuple of str
         Of the classes.

@@ -13,7 +13,8 @@ import numpy as np
 from minnet import data as datasets
 from minnet.draw import palette
 from minnet.draw.lines import apart
-from minnet.experiments.iterative_pruning import FINALS, RETRAINING, SCOPES, IterativePruning, Recipe, Result
+from minnet.experiments import SCOPES
+from minnet.experiments.iterative_pruning import FINALS, RETRAINING, IterativePruning, Recipe, Result
 from minnet.nn.models import mlp
 from minnet.pruning.schedule import geometric
 from minnet.widgets.controls import (
@@ -110,7 +111,7 @@ class IterationsExplorer(Explorer):
         return [
             row(control["rounds"], control["epochs"]),
             row(control["final"], control["retraining"]),
-            row(control["scope"], *self._training.widgets[:2], self._reset, *self._training.widgets[2:]),
+            row(control["scope"], *self._training.buttons, self._reset, *self._training.status),
             self._message,
             self._picture,
             self._sentence,

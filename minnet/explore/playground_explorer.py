@@ -17,9 +17,8 @@ import numpy as np
 
 from minnet.draw import palette
 from minnet.draw.weight_sheet import WeightSheet
-from minnet.experiments import playground
+from minnet.experiments import BATCH, playground
 from minnet.experiments.playground import Outcome, Playground, Recipe, describe, table_row
-from minnet.experiments.pruning_granularity import BATCH
 from minnet.widgets.controls import ResultsTable, TrainControls, dropdown, integer, row, slider, toggles
 from minnet.widgets.explorer_base import Explorer
 
@@ -121,13 +120,12 @@ class PlaygroundExplorer(Explorer):
         save.disabled = self.folder is None
         self._results = ResultsTable(self, None)
         self._list_beside()
-        control, gap = self.control, "2px 14px"
-        start, cancel, bar, text = self._training.widgets
+        control, gap, (start, cancel) = self.control, "2px 14px", self._training.buttons
         return [
             row(*(control[name] for name in ("subject", "structure", "criterion", "seed")), gap=gap),
             row(*(control[name] for name in ("percent", "rounds", "epochs")), gap=gap),
             row(*(control[name] for name in ("scope", "schedule", "beside")), gap=gap),
-            row(start, prune, undo, cancel, self._reset, save, bar, text, gap=gap),
+            row(start, prune, undo, cancel, self._reset, save, *self._training.status, gap=gap),
             self._message, self._picture, self._sentence, self._results.head, self._results.table, self._code,
         ]  # fmt: skip
 

@@ -15,7 +15,8 @@ import numpy as np
 from minnet import data as datasets
 from minnet import draw
 from minnet.draw import palette
-from minnet.experiments.sparsity_sweep import CRITERIA, RETRAINED_AT, SCOPES, Method, SparsitySweep
+from minnet.experiments import SCOPES
+from minnet.experiments.sparsity_sweep import CRITERIA, RETRAINED_AT, Method, SparsitySweep
 from minnet.nn.models import mlp
 from minnet.nn.train import accuracy, fit
 from minnet.pruning.ranking import sparsity
@@ -138,7 +139,7 @@ class SparsityExplorer(Explorer):
         self.experiment.prune(_method(state), state["sparsity"])
 
     def subject(self, state):
-        return self.experiment.dense()  # trained further in another cell, it is another picture
+        return self.experiment.dense  # trained further in another cell, it is another picture
 
     def frame(self, state):
         method, weights = _method(state), [param for param in self.net.params() if param.prunable]

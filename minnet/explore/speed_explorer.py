@@ -105,10 +105,9 @@ class SpeedExplorer(Explorer):
     def rows(self):
         self._measuring = TrainControls(self, "Measure again", "Forget the times of this place, take new ones",
                                         doing="measuring", done="measured", act=self.measure_again, width="420px")
-        buttons, progress = self._measuring.widgets[:2], self._measuring.widgets[2:]
         return [
             row(*self.control.values()),
-            row(*buttons, self._reset, *progress),
+            row(*self._measuring.buttons, self._reset, *self._measuring.status),
             self._message, self._picture, self._sentence,
         ]
 

@@ -15,16 +15,8 @@ import numpy as np
 from minnet import data as datasets
 from minnet.draw import palette
 from minnet.draw.weight_sheet import WeightSheet
-from minnet.experiments.pruning_granularity import (
-    BATCH,
-    BY_NAME,
-    GRANULARITIES,
-    SCOPES,
-    Granularity,
-    PruningGranularity,
-    Tried,
-    size,
-)
+from minnet.experiments import BATCH, SCOPES
+from minnet.experiments.pruning_granularity import BY_NAME, GRANULARITIES, Granularity, PruningGranularity, Tried, size
 from minnet.nn.layer import Layer
 from minnet.nn.models import mlp, residual_mlp
 from minnet.nn.train import fit

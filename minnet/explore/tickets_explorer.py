@@ -139,10 +139,9 @@ class TicketsExplorer(Explorer):
     def rows(self):
         control = self.control
         self._training = TrainControls(self, "Find the ticket", "Train, prune, rewind; and train the controls")
-        buttons, progress = self._training.widgets[:2], self._training.widgets[2:]
         return [
             row(control["seed"], control["signals"]),
-            row(*buttons, self._reset, *progress),
+            row(*self._training.buttons, self._reset, *self._training.status),
             row(control["round"], control["start"]),
             self._message,
             self._picture,

@@ -136,7 +136,7 @@ class TimingExplorer(Explorer):
             row(widgets.HBox(presets), control["start"], control["stop"]),
             row(control["shape"], control["final"]),
             row(control["criterion"], control["scope"]),
-            row(*self._training.widgets[:2], self._reset, *self._training.widgets[2:]),
+            row(*self._training.buttons, self._reset, *self._training.status),
             self._message,
             self._picture,
             self._sentence,

@@ -78,8 +78,10 @@ class TrainControls:
     start, cancel : Button
     bar : FloatProgress
     text : HTML
+    buttons, status : list
+        The two buttons; bar and text.
     widgets : list
-        All of these, for a row.
+        All four, for a row.
     """
 
     def __init__(self, explorer, label, tooltip, *, doing="training",
@@ -90,7 +92,8 @@ class TrainControls:
         self.cancel.disabled = True
         self.bar = widgets.FloatProgress(value=0, min=0, max=1, layout={"width": "100px"})
         self.text = widgets.HTML(ready, layout={"width": width, "height": "32px", "overflow": "hidden"})
-        self.widgets = [self.start, self.cancel, self.bar, self.text]
+        self.buttons, self.status = [self.start, self.cancel], [self.bar, self.text]
+        self.widgets = [*self.buttons, *self.status]
 
     def disable(self, reason):
         """Show why there is nothing to start."""

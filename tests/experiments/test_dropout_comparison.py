@@ -30,8 +30,8 @@ def test_the_masks_of_any_step_are_those_of_training(widths, p, batch, samples, 
         patch.setattr(mn.Dropout, "forward", watched)
         list(mn.steps(net, data, count=8, batch=batch, rng=11))
     for step in (7, 0, 3, 1, 6, 2, 5, 4):  # in any order
-        thrown = seen[step * len(widths) : (step + 1) * len(widths)]
-        assert same(spared(widths, p, step, samples=samples, batch=batch, seed=11), thrown)
+        kept = seen[step * len(widths) : (step + 1) * len(widths)]
+        assert same(spared(widths, p, step, samples=samples, batch=batch, seed=11), kept)
 
 
 @given(st.integers(0, 10_000), st.floats(0.05, 0.9))

@@ -8,7 +8,8 @@ import pytest
 
 import minnet as mn
 from minnet.draw.lines import apart
-from minnet.experiments.iterative_pruning import FINALS, SCOPES, Recipe
+from minnet.experiments import SCOPES
+from minnet.experiments.iterative_pruning import FINALS, Recipe
 
 FEW = 320  # training samples, so that a recipe takes a moment
 

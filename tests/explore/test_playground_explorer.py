@@ -7,8 +7,7 @@ import pytest
 
 import minnet as mn
 from minnet.draw.weight_sheet import WeightSheet
-from minnet.experiments import playground
-from minnet.experiments.pruning_granularity import BATCH
+from minnet.experiments import BATCH, playground
 from minnet.explore.playground_explorer import PlaygroundExplorer
 
 

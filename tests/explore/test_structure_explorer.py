@@ -9,7 +9,8 @@ from matplotlib.colors import to_rgb
 
 import minnet as mn
 from minnet.draw import palette
-from minnet.experiments.pruning_granularity import BATCH, BY_NAME, GRANULARITIES
+from minnet.experiments import BATCH
+from minnet.experiments.pruning_granularity import BY_NAME, GRANULARITIES
 from minnet.pruning.compaction import stored
 
 

@@ -138,7 +138,7 @@ def test_near_inputs_are_kept_together(lesson, short, claim):
     seen = np.array(lesson.value("ticket.layers[0].weight.mask"))
     assert lesson.value(here.format("ticket")) == pytest.approx(near(seen))
     claim.every(lesson.value(here.format("ticket")), above=1.4)
-    assert lesson.value(here.format("dice")) == pytest.approx(1, abs=0.3)
+    assert lesson.value(here.format("at_random")) == pytest.approx(1, abs=0.3)
     claim.every([near(each.mask()) for each in short], above=1.4)
     claim.every([near(each.net("random mask", LAST).params()[0].mask) for each in short], above=0.7, below=1.3)
 
@@ -165,7 +165,7 @@ def test_in_the_old_order_the_near_inputs_are_back(lesson, short_mixed, signals,
         there[order] = each.mask()
     claim.every([near(mask) for mask in back], above=1.4)
     claim.every([near(each.mask()) for each in short_mixed], above=0.6, below=1.5)
-    claim.every(lesson.value("near(back) - near(anew.layers[0].weight.mask)"), above=0.4)
+    claim.every(lesson.value("near(back) - near(new_ticket.layers[0].weight.mask)"), above=0.4)
 
 
 # ---- the explorer -----------------------------------------------------------------------------------------
