@@ -3,10 +3,13 @@
 import os
 import stat
 
+import matplotlib.style
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import minnet as mn
+from minnet.routing import Web
 
 
 @pytest.fixture(scope="module")
@@ -334,15 +337,45 @@ def test_a_closed_explorer_stays_quiet_and_says_so_when_it_is_saved(net, digits,
     assert list(tmp_path.iterdir()) == [] and explorer.errors == []
 
 
-def test_a_dark_style_is_for_the_learners_own_figures(net, digits):
-    from matplotlib import style
+STYLES = ["dark_background", "ggplot", "bmh", "fivethirtyeight", "Solarize_Light2", "seaborn-v0_8-darkgrid"]
+SEQUENCE = np.linspace(0, 1, 64, dtype=np.float32)
+DRAWINGS = {
+    "network": lambda ax=None: mn.draw.network(mn.models.mlp(64, 8, 10, rng=0), ax, title="Title"),
+    "masks": lambda ax=None: mn.draw.masks(mn.models.mlp(64, 8, 10, rng=0), ax=ax, title="Title"),
+    "histogram": lambda ax=None: mn.draw.histogram(mn.models.mlp(64, 8, 10, rng=0), ax, title="Title"),
+    "surface": lambda ax=None: mn.draw.surface(
+        mn.models.mlp(2, 8, 3, rng=0), SEQUENCE.reshape(32, 2), np.arange(32) % 3, ax, title="Title"),
+    "layout": lambda ax=None: mn.draw.layout(np.eye(2, 3, dtype=np.float32), ax, title="Title"),
+    "attention": lambda ax=None: mn.draw.attention(
+        mn.models.tiny_transformer(tokens=4, n_in=16, n_out=10, rng=0), SEQUENCE, ax, title="Title"),
+    "web": lambda ax=None: mn.draw.web(Web(20), ax, title="Title"),
+}
 
-    bright = mn.explore.sparsity(net.copy(), digits)
-    with style.context("dark_background"):
-        dark = mn.explore.sparsity(net.copy(), digits)
-    assert dark.png() == bright.png()
-    bright.close()
-    dark.close()
+
+def test_every_drawing_is_tried():
+    assert set(DRAWINGS) == set(mn.draw.__all__) - {"Drawing", "Picture"}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("kind", DRAWINGS)
+def test_a_style_is_for_the_learners_own_figures(kind, style):
+    bright = DRAWINGS[kind]()._repr_png_()
+    with matplotlib.style.context(style):
+        assert DRAWINGS[kind]()._repr_png_() == bright
+        sheet = mn.draw.Picture()
+        DRAWINGS[kind](sheet.axes[0])
+        assert sheet.axes[0].get_facecolor() == sheet.get_facecolor() == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize("kind", DRAWINGS)
+def test_a_drawing_can_be_read_in_a_dark_figure_of_the_learners(kind):
+    with matplotlib.style.context("dark_background"):
+        figure = Figure()
+        own, ax = figure.subplots(1, 2)
+        DRAWINGS[kind](ax)
+    assert ax.axison and ax.get_facecolor() == (1, 1, 1, 1)
+    assert {ax.title.get_color(), *(label.get_color() for label in ax.get_xticklabels())} == {"white"}
+    assert figure.get_facecolor() == own.get_facecolor() == (0, 0, 0, 1)
 
 
 # ---- regression -----------------------------------------------------------------------------------------

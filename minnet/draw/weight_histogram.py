@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from minnet.draw import palette
-from minnet.draw.figure import Drawing, masks_of, weights
+from minnet.draw.figure import Drawing, masks_of, on_white_paper, weights
 
 
+@on_white_paper
 def histogram(net, ax=None, *, before=None, bins=61, log=False, removed=None, title=None):
     """Draw a histogram of all weights: those kept in blue, over those removed in grey.
 

@@ -12,11 +12,12 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from minnet.draw import palette
-from minnet.draw.figure import Drawing, masks_of, weights
+from minnet.draw.figure import Drawing, masks_of, on_white_paper, weights
 
 LIMIT = 64
 
 
+@on_white_paper
 def masks(net, image_shape=None, ax=None, *, limit=LIMIT, title=None):
     """Draw the first layer's weights as images, one for each neuron.
 

@@ -13,9 +13,9 @@ from contextlib import ExitStack, contextmanager
 from html import escape
 
 import ipywidgets as widgets
-from matplotlib import style
 
 from minnet.draw import Picture, lecture_mode
+from minnet.draw.figure import white_paper
 from minnet.messages import closest
 from minnet.widgets import html_export
 from minnet.widgets.background_job import Job
@@ -203,7 +203,7 @@ class Explorer:
 
     def _draw_if_changed(self, subject):
         if self._drawn is UNDRAWN or subject != self._drawn:
-            with style.context("default"):  # a dark style of the learner's is for the learner's own figures
+            with white_paper():
                 figure = Picture(0, 0, size=self.size, room=self._room)
                 self._screen = Canvas(figure, self.draw(figure))
             self._drawn = subject

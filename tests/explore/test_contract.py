@@ -20,10 +20,12 @@ from pathlib import Path
 
 import comm
 import ipywidgets as widgets
+import matplotlib.style
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from matplotlib.text import Text
 from PIL import Image
 
 import minnet as mn
@@ -199,6 +201,25 @@ def test_names_from_data_are_text_and_no_markup(open_one, tmp_path):
     explorer.say(MARKUP)
     assert "<script" not in explorer._message.value
     explorer.close()
+
+
+@every_kind
+def test_a_style_is_for_the_learners_own_figures(kind, opened):
+    """Colours, grids and legends are the same, whatever the learner has chosen for other figures."""
+    looks = []
+    for style in ("default", ["dark_background", {"axes.grid": True}]):
+        with matplotlib.style.context(style):
+            explorer = kind.example()
+            for control in explorer.control.values():
+                move_to(control, 0.6)
+            explorer.wait(60)
+        figure = explorer._screen.figure
+        looks.append((figure.get_facecolor(), [
+            (type(each).__name__, getattr(each, "get_facecolor", str)(), getattr(each, "get_color", str)())
+            for ax in figure.axes for each in (ax, *ax.spines.values(), *ax.findobj(Text))],
+            [line.get_visible() for ax in figure.axes for line in ax.get_xgridlines()]))
+        explorer.close()
+    assert str(looks[0]) == str(looks[1])
 
 
 @every_kind
