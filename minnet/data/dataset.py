@@ -12,13 +12,19 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Split:
-    """One split of a data set: samples ``x`` (n, features) and labels ``y`` (n,), both read-only."""
+    """One split of a data set: samples ``x`` (n, features) and labels ``y`` (n,), both read-only.
+
+    Your own arrays, from which it is made, stay as they are.
+    """
 
     x: np.ndarray
     y: np.ndarray
 
     def __post_init__(self):
-        self.x.flags.writeable = self.y.flags.writeable = False
+        for name in ("x", "y"):
+            view = np.asarray(getattr(self, name)).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
 
     def __len__(self):
         return len(self.y)
@@ -41,3 +47,9 @@ class Dataset:
     def __repr__(self):
         parts = ", ".join(f"{part} {len(getattr(self, part))}" for part in ("train", "val", "test"))
         return f"Dataset({self.name}: {parts}; samples {self.image_shape}; {len(self.class_names)} classes)"
+
+
+def class_names(data, count):
+    """What ``count`` classes are called: as the data say, and by their numbers where they don't."""
+    given = tuple(str(name) for name in getattr(data, "class_names", None) or ())[:count]
+    return (*given, *map(str, range(len(given), count)))

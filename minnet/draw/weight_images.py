@@ -108,7 +108,14 @@ def _tile(param, image_shape):
     sizes = dict(zip(param.axes, param.shape, strict=True))
     if "row" in sizes:
         return sizes["row"], sizes["col"]
-    inputs = param.matrix(param.data).shape[0]
+    return tile_shape(param.matrix(param.data).shape[0], image_shape)
+
+
+def tile_shape(inputs, image_shape=None):
+    """Rows and columns of a picture of so many inputs, for samples of this shape; by default a square if there is one.
+
+    Channels stand below each other.
+    """
     if image_shape is None:
         side = math.isqrt(inputs)
         image_shape = (side, side) if side * side == inputs else (1, inputs)

@@ -5,24 +5,42 @@ steps. Nothing here knows of matplotlib or ipywidgets.
 """
 
 from minnet.data.dataset import Split
-from minnet.nn.arguments import samples
+from minnet.nn.arguments import measurable, samples, the_network
 
 BATCH = 64  # samples in a prediction that is measured: few enough for the caches of a processor
 
 
-def parts(data):
-    """What an experiment trains on and what it measures on.
+def parts(data, *nets, whole=False):
+    """What an experiment trains on and what it measures on, looked at before anything is trained.
 
     Parameters
     ----------
     data : Dataset, or one part of it: Split or pair (x, y)
+    *nets : Layer
+        Every part has to fit them: samples of their shape, labels among their classes.
+    whole : bool
+        Whether it must be a whole data set.
 
     Returns
     -------
     train : Split or None
         None where there is only one part.
     split : Split
+
+    Raises
+    ------
+    TypeError, ValueError
     """
+    for net in nets:
+        the_network(net)
     if hasattr(data, "train") and hasattr(data, "val"):
-        return data.train, data.val
-    return None, Split(*samples(data))
+        found = data.train, data.val
+    elif whole:
+        raise TypeError(f"this trains and measures and takes a whole data set, got {type(data).__name__}; write for "
+                        "example digits = mn.data.digits(), and pass digits, not digits.train")
+    else:
+        found = None, Split(*samples(data))
+    for part in found:
+        for net in nets if part is not None else ():
+            measurable(net, part)
+    return found

@@ -83,11 +83,11 @@ class CriteriaComparison:
     """
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
+        self.train, self.split = parts(data, *nets)
         self.nets = [net.copy() for net in nets]
         for net in self.nets:
             restore(net)
         self.data, self.epochs, self.seed = data, epochs, seed
-        self.train, self.split = parts(data)
         self.whole = [accuracy(net, self.split) for net in self.nets]
         self.retrained = {}
         self._scores, self._rankings, self._accuracies, self._curves, self._scans = {}, {}, {}, {}, {}

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minnet.experiments import parts
 from minnet.experiments.iterative_pruning import BATCH
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps
@@ -165,6 +166,7 @@ class DynamicSparseTraining:
     """
 
     def __init__(self, make, data, count):
+        parts(data, make(0), whole=True)
         self.make, self.data, self.count = make, data, count
         self.moments = sorted({*range(0, count, max(count // MOMENTS, 1)), count})
         self.courses, self.tried, self._first = {}, [], {}

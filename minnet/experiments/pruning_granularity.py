@@ -98,10 +98,10 @@ class PruningGranularity:
     """
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
+        self.train, self.split = parts(data, *nets.values())
         self.nets = {name: net.copy() for name, net in nets.items()}
         for net in self.nets.values():
             restore(net)
-        self.train, self.split = parts(data)
         self.epochs, self.seed = epochs, seed
         self.retrained = {}
         self._rankings, self._tried, self._costs = {}, {}, {}

@@ -53,10 +53,15 @@ def pair(data):
 
 
 def samples(data, what="measure on"):
-    """`pair` of data with at least one sample."""
+    """`pair` of data with at least one sample, and without NaN and infinity, which would spread over all weights."""
     x, y = pair(data)
     if not len(x):
         raise ValueError(f"there are no samples to {what}")
+    for name, array in (("x", x), ("y", y)):
+        if array.dtype.kind == "f" and not (np.isfinite(array.min()) and np.isfinite(array.max())):
+            odd = ~np.isfinite(array).reshape(len(array), -1).all(axis=1)
+            raise ValueError(f"{name} is NaN or infinite in {np.count_nonzero(odd):,} of {len(odd):,} samples, first in "
+                             f"{name}[{odd.argmax()}]; leave those samples out, or write np.nan_to_num({name})")
     return x, y
 
 
@@ -97,6 +102,14 @@ def labels(y, shape):
         raise ValueError(f"labels run from {y.min()} to {y.max()}, but the network has {shape[1]} outputs "
                          f"(classes 0 … {shape[1] - 1})")
     return y
+
+
+def class_count(*every):
+    """How many classes several arrays of labels have together."""
+    count = 1 + max((int(y.max()) for y in every if y.dtype.kind in "iu"), default=0)
+    for y in every:
+        labels(y, (len(y), count))
+    return count
 
 
 def measurable(net, data):
