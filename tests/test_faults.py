@@ -389,3 +389,115 @@ def test_a_regression_network_can_be_pruned_by_its_own_loss(criterion):
     how = {"criterion": criterion, "loss": mn.mean_squared_error}
     mn.prune(net.copy(), 0.5, data=data, **how)
     assert [done.sparsity for done in mn.iterate(net, data, rounds=2, final=0.75, epochs=1, rng=0, **how)][-1] == 0.75
+
+
+# ---- numbers of a training --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [
+    lambda: mn.SGD(float("nan")), lambda: mn.SGD(-1), lambda: mn.SGD("0.1"), lambda: mn.SGD(momentum=1.5),
+    lambda: mn.SGD(l1=-1), lambda: mn.Adam(beta1=1.5), lambda: mn.Adam(beta2=1), lambda: mn.AdamW(eps=-1),
+    lambda: mn.Adam(weight_decay=float("inf")), lambda: mn.lr.warm_up(0.1, 0), lambda: mn.lr.cosine(0.1, 0),
+    lambda: mn.lr.step(0.1, 0), lambda: mn.lr.constant(None), lambda: mn.lr.cosine(0.1, 10, final=-1),
+    lambda: mn.LayerNorm(3, "x"), lambda: mn.Attention(2, heads=4),
+])
+def test_what_no_training_can_use_is_refused_at_once(make):
+    with pytest.raises(ValueError, match=r"at least|don't suffice"):
+        make()
+
+
+def test_a_schedule_that_gives_no_number_is_refused_in_the_step_that_asks(net, digits):
+    before = state(net)
+    with pytest.raises(ValueError, match="learning rate of step 0"):
+        mn.fit(net, digits.train, optimiser=mn.SGD(lambda index: float("nan")), progress=False)
+    assert unchanged(net, before)
+
+
+@pytest.mark.parametrize("make", [lambda: mn.Residual(mn.Dense), lambda: mn.Residual(None),
+                                  lambda: mn.Sequential(mn.Dense), lambda: mn.Sequential(input_shape=64)])
+def test_a_layer_is_made_of_layers(make):
+    with pytest.raises(TypeError, match=r"write (Residual|Sequential|input_shape)"):
+        make()
+
+
+@pytest.mark.parametrize("how, words", [
+    ({"patience": "3", "validation": "val"}, "patience"), ({"patience": 2}, "validation"), ({"stop": 3}, "stop"),
+    ({"validation": "column"}, r"write y\[:, 0\]"), ({"epochs": 2.0}, "epochs .* got 2.0"), ({"loss": None}, "loss"),
+    ({"epochs": "3"}, "epochs .* got '3'"), ({"optimiser": mn.SGD}, "the class SGD"), ({"optimiser": 0.1}, "optimiser"),
+    ({"rng": np.random.RandomState(0)}, "rng is a seed"), ({"validation": "none"}, "no samples"),
+])
+def test_everything_is_looked_at_before_the_first_step(how, words, net, digits):
+    x, y = digits.val.x, digits.val.y
+    data = {"val": digits.val, "column": (x, y[:, None]), "none": (x[:0], y[:0])}
+    how = {key: data.get(value, value) if key == "validation" else value for key, value in how.items()}
+    before = state(net)
+    with pytest.raises((TypeError, ValueError), match=words):
+        mn.fit(net, digits.train, progress=False, **how)
+    assert unchanged(net, before)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("use", [
+    lambda net, data: mn.fit(net, data, progress=False), lambda net, data: list(mn.steps(net, data, count=2)),
+    lambda net, data: list(mn.sparse.steps(net, data, count=2)), lambda net, data: mn.iterate(net, data, rounds=2),
+    lambda net, data: mn.prune(net, 0.5, "wanda", data=data), lambda net, data: mn.accuracy(net, data),
+], ids=["fit", "steps", "sparse", "iterate", "prune", "accuracy"])
+def test_one_pixel_that_is_no_number_is_found_before_anything_changes(use, odd, net, digits):
+    x, before = digits.train.x.copy(), state(net)
+    x[7, 3] = odd
+    with pytest.raises(ValueError, match=r"NaN or infinite in 1 of 1,078 samples, as in x\[7\]"):
+        use(net, (x, digits.train.y))
+    assert unchanged(net, before)
+
+
+def test_a_predictor_answers_what_is_not_finite_without_the_weights_that_are_gone(net, digits):
+    mn.prune(net, 1.0)
+    x = np.full((2, 64), np.nan, np.float32)
+    assert np.isfinite(mn.sparse.compile(net)(x)).all() and "NaN" in mn.sparse.compile.__doc__
+
+
+# ---- data of other libraries ------------------------------------------------------------------------------
+
+
+USES = {"predict": mn.predict, "call": lambda net, x: net(x), "compiled": lambda net, x: mn.sparse.compile(net)(x)}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_tensors_and_sparse_matrices_are_samples(use, net, digits, torch):
+    scipy = pytest.importorskip("scipy.sparse")
+    x, right = digits.val.x, USES[use](net, digits.val.x)
+    for other in (torch.tensor(x, requires_grad=True), scipy.csr_matrix(x), scipy.csr_array(x)):
+        assert np.array_equal(USES[use](net, other), right)
+    assert mn.data.Split(torch.tensor(x, requires_grad=True), torch.tensor(digits.val.y)).x.shape == x.shape
+    assert mn.accuracy(net, (scipy.csr_matrix(x), torch.tensor(digits.val.y))) == mn.accuracy(net, digits.val)
+
+
+def test_a_file_of_arrays_is_data(net, digits, tmp_path):
+    np.savez(tmp_path / "data.npz", x=digits.val.x, y=digits.val.y)
+    with np.load(tmp_path / "data.npz") as data:
+        assert mn.accuracy(net, data) == mn.accuracy(net, digits.val)
+    np.savez(tmp_path / "other.npz", images=digits.val.x)
+    with np.load(tmp_path / "other.npz") as data, pytest.raises(TypeError, match="'x' and 'y', got images"):
+        mn.accuracy(net, data)
+
+
+@pytest.mark.parametrize("taken", [None, 3, mn.models.mlp(64, 16, 10, rng=0)])
+def test_a_snapshot_is_wanted(taken, net):
+    with pytest.raises(TypeError, match="a snapshot is wanted"):
+        mn.rewind(net, taken)
+    with pytest.raises(TypeError, match="a network is wanted"):
+        mn.snapshot(3)
+
+
+@pytest.mark.parametrize("draw", [mn.draw.network, mn.draw.masks, mn.draw.histogram])
+def test_a_network_without_weights_is_no_picture(draw):
+    net = mn.models.mlp(64, 16, 16, 10, rng=0)
+    mn.prune(net, 1.0)
+    with pytest.raises(ValueError, match="no weights to draw"):
+        draw(mn.compact(net))
+
+
+def test_a_histogram_shows_numbers(net):
+    net.layers[0].weight.data[0, 0] = np.inf
+    with pytest.raises(ValueError, match="holds NaN or infinity"):
+        mn.draw.histogram(net)

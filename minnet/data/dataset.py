@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minnet.messages import as_array
+
 
 @dataclass(frozen=True)
 class Split:
@@ -22,9 +24,12 @@ class Split:
 
     def __post_init__(self):
         for name in ("x", "y"):
-            view = np.asarray(getattr(self, name)).view()
+            view = as_array(getattr(self, name)).view()
             view.flags.writeable = False
             object.__setattr__(self, name, view)
+        if self.x.ndim < 2 or self.y.ndim < 1 or len(self.x) != len(self.y):
+            raise ValueError("a Split is one row of x and one label of y for each sample, got arrays of shape "
+                             f"{self.x.shape} and {self.y.shape}")
 
     def __len__(self):
         return len(self.y)

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from minnet.draw import lecture_mode
+from minnet.nn.arguments import the_network
 
 DPI = 100  # pixels per inch, at the size for a desk
 _styling = threading.RLock()  # styles are global: two threads that put back in another order would lose one
@@ -137,8 +138,8 @@ class Drawing:
 
 def weights(net):
     """The parameters whose numbers are drawn."""
-    found = [param for param in net.params() if param.prunable]
-    if not found:
+    found = [param for param in the_network(net).params() if param.prunable]
+    if not sum(param.size for param in found):
         raise ValueError(f"there are no weights to draw in {net!r}")
     return found
 

@@ -4,8 +4,9 @@ Each is an object that keeps what it has trained so far; what takes long is a ge
 steps. Nothing here knows of matplotlib or ipywidgets.
 """
 
+from minnet import measure
 from minnet.data.dataset import Split
-from minnet.nn.arguments import measurable, samples, the_network
+from minnet.nn.arguments import finite, measurable, samples
 
 BATCH = 64  # samples in a prediction that is measured: few enough for the caches of a processor
 
@@ -32,7 +33,7 @@ def parts(data, *nets, whole=False):
     TypeError, ValueError
     """
     for net in nets:
-        the_network(net)
+        prunable(net)
     if hasattr(data, "train") and hasattr(data, "val"):
         found = data.train, data.val
     elif whole:
@@ -44,3 +45,10 @@ def parts(data, *nets, whole=False):
         for net in nets if part is not None else ():
             measurable(net, part)
     return found
+
+
+def prunable(net):
+    """A network that has weights, all of them numbers."""
+    if not measure.parameters(finite(net)).weights:
+        raise ValueError(f"{net!r:.60} has no weights; pruned and compacted to nothing, it can't be pruned again")
+    return net

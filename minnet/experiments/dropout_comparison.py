@@ -19,6 +19,7 @@ import numpy as np
 from minnet import measure
 from minnet.experiments import parts
 from minnet.files.network_file import save
+from minnet.messages import whole
 from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.evaluation import accuracy, predict
 from minnet.nn.layer import Pointwise
@@ -363,7 +364,7 @@ class DropoutComparison:
         if sparsity(self.net):
             raise ValueError("some weights of this network are removed, and this explorer starts with a whole one; "
                              "call mn.restore(net) first")
-        self.data, self.epochs, self.seed = data, epochs, seed
+        self.data, self.epochs, self.seed = data, whole(epochs, "epochs", least=1), seed
         if folder is None:
             folder = tempfile.mkdtemp(prefix="minnet-")
             weakref.finalize(self, shutil.rmtree, folder, True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from minnet.experiments import parts
 from minnet.experiments.lottery_tickets import reinitialised
+from minnet.messages import whole
 from minnet.nn.checkpoint import snapshot
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
@@ -115,7 +116,7 @@ class IterativePruning:
         example = make(self.seeds[0])
         parts(data, example, whole=True)
         self.per_epoch = steps_for(data.train, 1, BATCH)
-        self.first = epochs * self.per_epoch
+        self.first = whole(epochs, "epochs") * self.per_epoch
         self.layers = [param.path for param in example.params() if param.prunable]
         self.tried, self._whole = {}, {}
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from minnet import measure, sparse
 from minnet.experiments import BATCH, parts
+from minnet.messages import whole
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import scope as scopes
@@ -102,7 +103,7 @@ class PruningGranularity:
         self.nets = {name: net.copy() for name, net in nets.items()}
         for net in self.nets.values():
             restore(net)
-        self.epochs, self.seed = epochs, seed
+        self.epochs, self.seed = whole(epochs, "epochs"), seed
         self.retrained = {}
         self._rankings, self._tried, self._costs = {}, {}, {}
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from minnet.experiments import parts
 from minnet.experiments.prediction_cost import PredictionCost
+from minnet.messages import whole
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import criteria
@@ -53,7 +54,7 @@ class SparsitySweep:
     """
 
     def __init__(self, net, data, epochs=10):
-        self.net, self.data, self.epochs = net, data, epochs
+        self.net, self.data, self.epochs = net, data, whole(epochs, "epochs")
         self.train, self.split = parts(data, net)
         self.retrained, self._cost = {}, PredictionCost(self.split.x)
         self.found = round(100 * sparsity(net))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minnet.experiments import parts
+from minnet.messages import number, whole
 from minnet.nn.arguments import class_count, samples
 from minnet.nn.evaluation import predict
 from minnet.nn.losses import cross_entropy
@@ -50,7 +51,7 @@ class TrainingRun:
     """
 
     def __init__(self, data, *, hidden=16, rate=0.1, count=2000, batch=32, seed=0):
-        self.data, self.rate, self.count, self.batch = data, rate, count, batch
+        self.data, self.rate, self.count, self.batch = data, number(rate, "rate"), whole(count, "count", least=1), batch
         train, split = parts(data)
         x, y = samples(split)
         self._train = (x, y) if train is None else samples(train, "train on")

@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 
 from minnet.data import digits
 from minnet.draw import palette
-from minnet.experiments import parts
+from minnet.experiments import parts, prunable
 from minnet.experiments.dropout_comparison import plain_layers
 from minnet.experiments.inference_backends import (
     BLOCKS,
@@ -92,7 +92,7 @@ class SpeedExplorer(Explorer):
     def __init__(self, net, data, *, libraries=tuple(LIBRARIES), rounds=15, start=True):
         net = Sequential(*plain_layers(net), input_shape=net.input_shape)
         x, _ = samples(parts(data)[1])
-        net(x[:1])  # samples that don't fit are refused now, not while they are timed
+        prunable(net)(x[:1])  # samples that don't fit are refused now, not while they are timed
         super().__init__(InferenceTiming(Backends(net, libraries), x, rounds))
         if start:
             self.measure()

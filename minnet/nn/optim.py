@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minnet.messages import number
+
 
 @dataclass(frozen=True)
 class SGD:
@@ -36,6 +38,9 @@ class SGD:
     nesterov: bool = False
     weight_decay: float = 0.0
     l1: float = 0.0
+
+    def __post_init__(self):
+        _looked_at(self, below_1=("momentum",), others=("weight_decay", "l1"))
 
     def begin(self, run):
         """Start a run: returns ``update(index)``, which takes one step on ``run.data``."""
@@ -94,6 +99,9 @@ class Adam:
 
     decoupled = False
 
+    def __post_init__(self):
+        _looked_at(self, below_1=("beta1", "beta2"), others=("eps", "weight_decay"))
+
     def begin(self, run):
         """Start a run: returns ``update(index)``, which takes one step on ``run.data``."""
         mean, square, step = run.vector(), run.vector(), run.vector()
@@ -136,4 +144,11 @@ class AdamW(Adam):
 
 def rate(lr, index):
     """The learning rate at a step, from a number or a schedule."""
-    return float(lr(index) if callable(lr) else lr)
+    return number(lr(index) if callable(lr) else lr, f"the learning rate of step {index}")
+
+
+def _looked_at(optimiser, below_1, others):
+    if not callable(optimiser.lr):
+        number(optimiser.lr, "lr")
+    for name in (*below_1, *others):
+        number(getattr(optimiser, name), name, below=1 if name in below_1 else math.inf)

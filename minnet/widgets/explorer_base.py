@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager
 from html import escape
 
 import ipywidgets as widgets
+import numpy as np
+from traitlets import TraitError
 
 from minnet.draw import Picture, lecture_mode
 from minnet.draw.figure import white_paper
@@ -166,9 +168,18 @@ class Explorer:
         for name in values:
             if name not in self.control:
                 raise ValueError(f"no control {name!r}." + closest(name, self.control))
+        before = {name: self.control[name].value for name in values}
         with self._silently():
-            for name, value in values.items():
-                self.control[name].value = value
+            try:
+                for name, value in values.items():
+                    rounded = isinstance(before[name], int) and not isinstance(value, (int, np.integer))
+                    if rounded or (value is None and before[name] is not None):
+                        raise TraitError
+                    self.control[name].value = value
+            except TraitError:
+                for name, old in before.items():
+                    self.control[name].value = old
+                raise ValueError(f"{name} can't be {value!r:.40}; {_takes(self.control[name])}") from None
         self.refresh()
 
     def reset(self):
@@ -331,6 +342,15 @@ class Explorer:
     def __repr__(self):
         said = ", ".join(f"{name}={value!r}" for name, value in self._start.items())
         return f"{type(self).__name__}({said})"
+
+
+def _takes(control):
+    """What a control may be set to, in words."""
+    if hasattr(control, "options"):
+        return f"it is one of {', '.join(map(repr, control._options_values))}"
+    if hasattr(control, "max"):
+        return f"it goes from {control.min} to {control.max} in steps of {getattr(control, 'step', None) or 1}"
+    return f"it is now {control.value!r}"
 
 
 def all_inside(widget):

@@ -1,4 +1,4 @@
-"""Data that are not what an explorer expects: it says so when it is opened, in one sentence, or shows them as they are."""
+"""Data that an explorer does not expect: it says so in one sentence when it is opened, or shows them as they are."""
 
 import inspect
 from dataclasses import replace
@@ -66,7 +66,7 @@ REFUSED = {
     "a column of labels": (lambda: changed(lambda x, y: (x, y[:, None])), r"write y\[:, 0\]"),
     "one-hot labels": (lambda: changed(lambda x, y: (x, np.eye(10)[y])), "write y.argmax"),
     "no samples": (lambda: changed(lambda x, y: (x[:0], y[:0])), "there are no samples"),
-    "NaN": (lambda: changed(spoiled), r"NaN or infinite in 1 of \d+ samples, first in x\[3\]"),
+    "NaN": (lambda: changed(spoiled), r"NaN or infinite in 1 of \d+ samples, as in x\[3\]"),
     "two features": (lambda: changed(lambda x, y: (x[:, :2], y)), r"shape \(n, .*64|\(n, 4, 16\)|classes 0 to 7"),
     "another image shape": (lambda: replace(DIGITS, image_shape=(3, 3)), "do not fill images of shape"),
     "no data": (lambda: None, "data set|data have"), "text": (lambda: "digits", "data set|data have"),
@@ -143,3 +143,48 @@ def test_something_else_than_a_network_gives_a_message(kind, wrong):
         pytest.skip("makes its own network")
     with pytest.raises(TypeError, match="network"):
         getattr(explore, kind)(wrong, DIGITS)
+
+
+def no_weights():
+    net = make(0)
+    mn.prune(net, 1.0)
+    return mn.compact(net)
+
+
+def diverged():
+    net = make(0)
+    net.layers[0].weight.data[0, 0] = np.nan
+    return net
+
+
+@pytest.mark.parametrize("net, words", [(no_weights, "no weights|whole one"), (diverged, "dense1.weight holds NaN")])
+@pytest.mark.parametrize("kind", ["sparsity", "criteria", "structure", "dropout_and_pruning", "speed"])
+def test_a_network_without_weights_or_with_NaN_is_refused(kind, net, words):
+    with pytest.raises(ValueError, match=words):
+        getattr(explore, kind)(net(), DIGITS)
+
+
+@pytest.mark.parametrize("open_one, words", [
+    (lambda: explore.sparsity(make(0), DIGITS, epochs=-1), "epochs"), (lambda: explore.ages("x"), "age"),
+    (lambda: explore.rates("x"), "nodes"), (lambda: explore.training(DIGITS, rate=-1), "rate"),
+    (lambda: explore.training(DIGITS, count=0), "count"), (lambda: explore.iterations(make, DIGITS, seeds=()), "seed"),
+    (lambda: explore.timing(make, DIGITS, count=0), "count"),
+    (lambda: explore.regrowth(make, DIGITS, count=0), "count"),
+    (lambda: explore.heads(transformer(), DIGITS, epochs=1.5), "epochs"),
+])
+def test_settings_are_looked_at_when_it_is_opened(open_one, words):
+    with pytest.raises(ValueError, match=words):
+        open_one()
+
+
+@pytest.mark.parametrize("wrong, words", [
+    ({"sparsity": 0.9}, "from 0 to 100"), ({"criterion": "magnitud"}, "one of 'magnitude'"),
+    ({"sparsity": "x"}, "from 0 to 100"), ({"sparsity": 50, "scope": None}, "scope can't be None"),
+])
+def test_a_control_is_not_set_to_something_else_than_was_asked(wrong, words):
+    explorer = explore.sparsity.example()
+    before = explorer.state
+    with pytest.raises(ValueError, match=words):
+        explorer.set(**wrong)
+    assert explorer.state == before and not mn.sparsity(explorer.net)
+    explorer.close()
