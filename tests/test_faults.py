@@ -1,6 +1,8 @@
 """Inputs that once went wrong, with the right value: each stands for a kind of fault."""
 
+import copy
 import os
+import pickle
 import stat
 
 import matplotlib.style
@@ -402,7 +404,7 @@ def test_a_regression_network_can_be_pruned_by_its_own_loss(criterion):
     lambda: mn.LayerNorm(3, "x"), lambda: mn.Attention(2, heads=4),
 ])
 def test_what_no_training_can_use_is_refused_at_once(make):
-    with pytest.raises(ValueError, match=r"at least|don't suffice"):
+    with pytest.raises(ValueError, match=r"at least|above 0|don't suffice"):
         make()
 
 
@@ -501,3 +503,130 @@ def test_a_histogram_shows_numbers(net):
     net.layers[0].weight.data[0, 0] = np.inf
     with pytest.raises(ValueError, match="holds NaN or infinity"):
         mn.draw.histogram(net)
+
+
+# ---- layers of your own -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def holder():
+    """A layer of the learner's that keeps two others in a container."""
+    class Holder(mn.Layer):
+        def __init__(self, hold):
+            self.hold, self.inner = hold, hold(mn.Dense(64, 16, rng=0), mn.Dense(16, 10, rng=1))
+            self.set_paths()
+
+        def forward(self, x, rng=None):
+            (_, one), (_, two) = self.children().items()
+            middle, back = one.forward(x, rng)
+            y, back_from_end = two.forward(middle, rng)
+            return y, lambda dy, need_dx=True: back(back_from_end(dy), need_dx)
+
+    yield Holder
+    mn.Layer.registry.pop("Holder")
+
+
+HELD = {"list": lambda *each: list(each), "tuple": lambda *each: each, "dict": lambda *each: dict(enumerate(each)),
+        "nested": lambda one, two: {"all": [(one,), None, "x", {3: two}]}}
+
+
+@pytest.mark.parametrize("how", HELD)
+def test_layers_are_found_in_every_container(how, holder, digits):
+    net = mn.Sequential(holder(HELD[how]))
+    assert [p.path.split(".", 1)[1] for p in net.params()] == ["dense1.weight", "dense1.bias", "dense2.weight",
+                                                               "dense2.bias"]
+    before = state(net)
+    mn.fit(net, digits.train, epochs=1, rng=0, progress=False)
+    assert not any(np.array_equal(p.data, data) for p, (data, _) in zip(net.params(), before, strict=True))
+    mn.prune(net, 0.5)
+    assert mn.sparsity(net) == 0.5 and np.allclose(mn.compact(net)(digits.val.x), net(digits.val.x), atol=1e-5)
+
+
+def test_what_has_no_order_is_refused(holder):
+    with pytest.raises(TypeError, match="a set has no order"):
+        holder(lambda *each: set(each))
+
+
+def test_parameters_are_found_in_a_container():
+    class Several(mn.Layer):
+        def __init__(self):
+            self.scales = [mn.Param(np.ones(3, np.float32), ("feature",), prunable=False) for _ in range(2)]
+
+    assert list(Several().own_params()) == ["scales1", "scales2"]
+    mn.Layer.registry.pop("Several")
+
+
+def test_a_layer_that_multiplies_by_itself_is_named_where_evidence_is_wanted(digits):
+    class OwnProduct(mn.Layer):
+        def __init__(self):
+            self.weight = mn.Param(np.ones((64, 10), np.float32), ("in", "out"))
+
+        def forward(self, x, rng=None):
+            return x @ self.weight.value, lambda dy, need_dx=True: self.weight.add_product(x, dy)
+
+    for criterion in ("wanda", "apoz"):
+        with pytest.raises(ValueError, match=r"weight is not seen: its layer multiplies without mn.nn.contract"):
+            mn.prune(mn.Sequential(OwnProduct()), 0.5, criterion, data=digits.val)
+    mn.Layer.registry.pop("OwnProduct")
+
+
+# ---- copies -----------------------------------------------------------------------------------------------
+
+
+COPIES = {"net.copy()": lambda net: net.copy(), "copy.copy": copy.copy, "copy.deepcopy": copy.deepcopy,
+          "pickle": lambda net: pickle.loads(pickle.dumps(net)), "astype": lambda net: net.astype("float32")}
+
+
+def tied_layer():
+    shared = mn.Dense(64, 64, rng=0)
+    return mn.Sequential(shared, mn.ReLU(), shared, mn.Dropout(0.5), mn.Dense(64, 10, rng=1))
+
+
+def tied_param():
+    one, two = mn.Dense(64, 64, rng=0), mn.Dense(64, 64, rng=2)
+    two.weight = one.weight
+    return mn.Sequential(one, mn.ReLU(), two, mn.Dropout(0.5), mn.Dense(64, 10, rng=1))
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("make", [tied_layer, tied_param, lambda: mn.models.tiny_transformer(tokens=4, n_in=16)])
+def test_a_copy_keeps_what_the_original_promised_and_shares_nothing(make, how, digits):
+    net = make()
+    mn.fit(net, digits.train, epochs=1, rng=0, progress=False)
+    mn.prune(net, 0.5)
+    mn.cut(net)
+    mn.prune(net, 0.7)
+    new, before = COPIES[how](net), state(net)
+    assert np.array_equal(new(digits.val.x), net(digits.val.x))
+    for mine, its in zip(net.params(), new.params(), strict=True):  # as many: what was tied is tied
+        for name in ("path", "axes", "contracted", "prunable", "cut_off", "kept"):
+            assert getattr(mine, name) == getattr(its, name)
+        assert not np.shares_memory(mine.data, its.data) and its.data.flags.writeable
+        assert its.mask is None or not its.mask.flags.writeable  # written in place, it would not be seen
+    for param in new.params():
+        param.mask = None
+    assert mn.sparsity(new) == pytest.approx(0.5, abs=0.01)  # what was cut stays so
+    mn.prune(new, 0.9)
+    mn.fit(new, digits.train, epochs=1, rng=0, progress=False)
+    assert unchanged(net, before)
+    drops = any(isinstance(layer, mn.Dropout) for _, layer in new.walk())
+    in_training = new.forward(digits.val.x, np.random.default_rng(0))[0]
+    assert np.array_equal(in_training, new(digits.val.x)) != drops  # dropout is for training, as before
+
+
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, lambda split: pickle.loads(pickle.dumps(split))])
+def test_a_copy_of_data_is_read_only_too(how, digits):
+    new = how(digits)
+    assert not any(array.flags.writeable for part in (new.train, new.val, new.test) for array in (part.x, part.y))
+
+
+def test_what_a_file_cannot_hold_is_said_before_it_is_written(tmp_path):
+    class Forgets(mn.Layer):
+        def __init__(self, n):
+            self.width, self.weight = n, mn.Param(np.ones((n, n), np.float32), ("in", "out"))
+
+    for net in (tied_param(), mn.Sequential(Forgets(3))):
+        with pytest.raises(ValueError, match="keep each argument as an attribute of the same name, and own its"):
+            mn.save(net, tmp_path / "net.safetensors")
+    assert not list(tmp_path.iterdir())
+    mn.Layer.registry.pop("Forgets")

@@ -31,6 +31,10 @@ class Split:
             raise ValueError("a Split is one row of x and one label of y for each sample, got arrays of shape "
                              f"{self.x.shape} and {self.y.shape}")
 
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.__post_init__()  # NumPy's copies are writable
+
     def __len__(self):
         return len(self.y)
 
