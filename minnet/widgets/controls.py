@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
 
 import ipywidgets as widgets
 import numpy as np
@@ -107,7 +108,7 @@ class TrainControls:
         self.cancel.disabled = what is None
         if what is not None:
             self.bar.value, now = what
-            self.text.value = f"{self._doing}: {now}" if self._doing else now
+            self.text.value = escape(f"{self._doing}: {now}" if self._doing else now, quote=False)
         else:
             self.text.value = self._done if self.bar.value == 1 else "stopped; what is finished stays"
             if self._explorer.job.error is not None:
