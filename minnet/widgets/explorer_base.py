@@ -160,6 +160,7 @@ class Explorer:
 
     def set(self, **values):
         """Move controls, all at once: ``explorer.set(sparsity=90)``."""
+        self._open()
         self.place(**values)
         self.moved()
 
@@ -189,11 +190,11 @@ class Explorer:
 
     def refresh(self):
         """Compute, paint and say the present state."""
-        if self._closed:
-            return
         self._gate.clear()  # a background job waits meanwhile
         try:
             with self._lock:
+                if self._closed:
+                    return
                 state = self.state
                 self.prepare(state)
                 self._draw_if_changed(self.subject(state))
@@ -235,8 +236,9 @@ class Explorer:
         self.moved()
 
     def _progress(self, what):
-        if not self._closed:  # a long step may end after that
-            self._careful(self.progress, what)
+        with self._lock:
+            if not self._closed:  # a long step may end after that
+                self._careful(self.progress, what)
 
     def _careful(self, act, *arguments):
         """Do something in a callback.  An error there would only be logged: keep it and say it."""
@@ -297,7 +299,8 @@ class Explorer:
             for part in (widget, widget.layout, getattr(widget, "style", None)):
                 if part is not None:
                     part.close()
-        self._screen.close()
+        with self._lock:  # a refresh that had begun in another thread has ended
+            self._screen.close()
 
     @property
     def in_lecture(self):
@@ -327,7 +330,7 @@ class Explorer:
 
     def _open(self):
         if self._closed:
-            raise RuntimeError(f"this explorer is closed; open another one, and save that: {self!r}")
+            raise RuntimeError(f"this explorer is closed; open another one: {self!r}")
 
     def png(self):
         """The present picture as the bytes of a PNG file."""

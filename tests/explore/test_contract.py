@@ -315,6 +315,32 @@ def test_reset_leads_back_to_the_beginning(kind, explorer):
 
 
 @every_kind
+def test_closed_during_a_long_step_it_stays_quiet(kind, monkeypatch):
+    explorer, may_go_on, went_wrong = kind.example(), threading.Event(), []
+    monkeypatch.setattr(threading, "excepthook", went_wrong.append)
+    explorer.wait(60)
+
+    def work():
+        yield 0.1, "begun"
+        may_go_on.wait(30)
+        yield 0.5, "a long step"
+        yield 1.0, "done"
+
+    explorer.job.start(work())
+    thread = explorer.job._thread
+    close = explorer.job.close
+    monkeypatch.setattr(explorer.job, "close", lambda: close(0.05))  # a step may take longer than close waits
+    explorer.close()
+    may_go_on.set()
+    thread.join(10)
+    explorer.refresh()
+    explorer._progress(None)
+    with pytest.raises(RuntimeError, match="closed"):
+        explorer.set()
+    assert not thread.is_alive() and went_wrong == [] and explorer.errors == [] and explorer.job.error is None
+
+
+@every_kind
 def test_opened_and_closed_it_leaves_nothing_behind(kind):
     use(kind)
     gc.collect()
