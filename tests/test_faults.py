@@ -630,3 +630,14 @@ def test_what_a_file_cannot_hold_is_said_before_it_is_written(tmp_path):
             mn.save(net, tmp_path / "net.safetensors")
     assert not list(tmp_path.iterdir())
     mn.Layer.registry.pop("Forgets")
+
+
+def test_a_pruned_module_can_be_copied_as_its_docstring_says(net, torch):
+    mn.prune(net, 0.5)
+    module = mn.to_torch(net)
+    assert "second time" in mn.to_torch.__doc__
+    for part in module.modules():
+        if hasattr(part, "weight_mask"):
+            torch.nn.utils.prune.remove(part, "weight")
+    x = torch.zeros(1, 64)
+    assert torch.equal(copy.deepcopy(module)(x), mn.to_torch(net)(x))
