@@ -38,11 +38,36 @@ def whole(value, name, least=0):
     return int(value)
 
 
+def number(value, name, below=math.inf, above=None):
+    """A finite number that is at least 0 (or ``above`` something), and below another one."""
+    try:
+        found = math.nan if isinstance(value, (str, bytes, bool)) else float(value)
+    except (TypeError, ValueError):
+        found = math.nan
+    if not 0 <= found < below or (above is not None and found <= above):
+        least = "at least 0" if above is None else f"above {above:g}"
+        most = "" if below == math.inf else f" and below {below:g}"
+        raise ValueError(f"{name} is a number, {least}{most}, got {value!r:.40}")
+    return found
+
+
+def as_array(value):
+    """An array from an array, a list, a tensor of PyTorch or a sparse matrix of SciPy."""
+    if hasattr(value, "detach"):  # PyTorch
+        value = value.detach().cpu()
+        value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
+    elif hasattr(value, "toarray"):  # SciPy
+        value = value.toarray()
+    return np.asarray(value)
+
+
 def generator(rng):
     """A random generator, from a seed, a `numpy.random.Generator` or None (then it is another one each time)."""
     try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError):
+        found = np.random.default_rng(rng)
+        found.bit_generator.seed_seq.spawn(0)  # training draws two streams; numpy.random.RandomState has only one
+        return found
+    except (TypeError, ValueError, AttributeError):
         raise TypeError("rng is a seed (a whole number, at least 0), a numpy.random.Generator or None, got "
                         f"{rng!r:.60}; write rng=0, or rng=np.random.default_rng(0)") from None
 

@@ -94,7 +94,8 @@ def to_torch(net):
     -------
     torch.nn.Module
         In evaluation mode.  It takes samples in the network's own shape (images, where the network takes images).
-        Masks are stored as by ``torch.nn.utils.prune``.
+        Masks are stored as by ``torch.nn.utils.prune``, and as with that, ``copy.deepcopy`` refuses the module: call
+        ``to_torch`` a second time, or ``torch.nn.utils.prune.remove(module, "weight")`` before copying.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from minnet.draw import palette
-from minnet.draw.figure import DPI, Drawing
+from minnet.draw.figure import DPI, Drawing, on_white_paper
 from minnet.nn.attention import patterns, removed_heads
 
 LINE = 15.5  # pixels that a line of small print takes
@@ -20,6 +20,7 @@ LEFT = 60  # pixels for the names of the query tokens
 OVER, UNDER = 2.4 * LINE, 2.6 * LINE  # pixels for the names above a row of maps, and for the token names below
 
 
+@on_white_paper
 def attention(net, x, ax=None, *, words=None, mark=None, title=None):
     """Draw one map for each head of a network, for one sample.
 

@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 
 from minnet.draw import palette
-from minnet.draw.figure import Drawing
+from minnet.draw.figure import Drawing, on_white_paper
 
 COLOURS = (palette.POSITIVE, palette.NEGATIVE, palette.AFTER, palette.ROSE, palette.AMBER, palette.SKY, palette.YELLOW,
            palette.INK)
@@ -19,6 +19,7 @@ MARKERS = "os^DvPX*"  # a second cue in addition to the colour
 GRID = 101
 
 
+@on_white_paper
 def surface(net, x, y, ax=None, *, folds=None, title=None):
     """Draw the class that a network predicts at every point of the plane, and the data points.
 

@@ -7,15 +7,57 @@
 from __future__ import annotations
 
 import io
+import threading
+from contextlib import contextmanager
+from functools import wraps
 
 import numpy as np
+from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
 
 from minnet.draw import lecture_mode
+from minnet.nn.arguments import the_network
 
 DPI = 100  # pixels per inch, at the size for a desk
+_styling = threading.RLock()  # styles are global: two threads that put back in another order would lose one
+
+
+@contextmanager
+def white_paper():
+    """``with white_paper():`` what is drawn inside is black on white; a style of the learner's, such as a dark one,
+    is for the learner's own figures."""
+    with _styling, style.context("default"):
+        yield
+
+
+def on_white_paper(draw):
+    """Decorator for a function that takes Axes and returns a `Drawing`: it may be called in any style."""
+    @wraps(draw)
+    def drawn(*arguments, **named):
+        with white_paper():
+            drawing = draw(*arguments, **named)
+        _fit_into(drawing.ax.figure, drawing.ax)
+        return drawing
+    return drawn
+
+
+def _fit_into(figure, ax):
+    """On a dark figure of the learner's: white Axes, and around them white words."""
+    red, green, blue, alpha = to_rgba(figure.get_facecolor())
+    if alpha * (1 - (red + green + blue) / 3) < 0.5:
+        return
+    if not ax.axison:  # then there would be nothing behind it
+        ax.set_axis_on()
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    ax.set_facecolor("white")
+    ax.tick_params(which="both", colors="white")
+    for text in (*(ax.set_title(ax.get_title(side), loc=side) for side in ("left", "center", "right")),
+                 ax.xaxis.label, ax.yaxis.label):
+        text.set_color("white")
 
 
 class Picture(Figure):
@@ -33,13 +75,17 @@ class Picture(Figure):
 
     def __init__(self, rows=1, columns=1, size=None, room=None):
         size, room = size or (5 * max(columns, 1), 4 * max(rows, 1)), room or lecture_mode.room()
-        # A style of the learner's, such as a dark one, is for the learner's own figures: the paper here is white.
         # Everything in a figure grows with the DPI; fewer inches keep the size of the figure.
-        super().__init__(figsize=[side * room.sheet / room.ink for side in size], dpi=DPI * room.ink,
-                         layout="constrained", facecolor="white")
+        with white_paper():
+            super().__init__(figsize=[side * room.sheet / room.ink for side in size], dpi=DPI * room.ink,
+                             layout="constrained")
         FigureCanvasAgg(self)
         if rows and columns:
             self.subplots(rows, columns)
+
+    def add_subplot(self, *arguments, **named):
+        with white_paper():
+            return super().add_subplot(*arguments, **named)
 
     def png(self):
         """The picture as the bytes of a PNG file."""
@@ -92,8 +138,8 @@ class Drawing:
 
 def weights(net):
     """The parameters whose numbers are drawn."""
-    found = [param for param in net.params() if param.prunable]
-    if not found:
+    found = [param for param in the_network(net).params() if param.prunable]
+    if not sum(param.size for param in found):
         raise ValueError(f"there are no weights to draw in {net!r}")
     return found
 

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from minnet.draw import palette
-from minnet.draw.figure import Drawing
+from minnet.draw.figure import Drawing, on_white_paper
 from minnet.formats import COO, CSR, NM, Bitmap, Blocks, Format
 
 ROWS = ("#A6D5F2", "#F7C99B", "#A3DCC8", "#F3E79B", "#E7BFD6", "#C9C9C9")  # light, and easy to tell apart
@@ -23,6 +23,7 @@ LINE = 48  # bytes in a line
 SIZE = 11  # of the number of bytes behind a strip
 
 
+@on_white_paper
 def layout(stored, ax=None, *, title=None):
     """Draw a matrix and how it is stored in memory.
 

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 
 from minnet.draw import palette
-from minnet.draw.figure import Drawing, masks_of, weights
+from minnet.draw.figure import Drawing, masks_of, on_white_paper, weights
 from minnet.messages import generator
 
 LIMIT = 3000  # up to this many connections, all are drawn ...
@@ -23,6 +23,7 @@ SLICES = 20
 THINNEST, WIDEST = 0.5, 2.8  # points
 
 
+@on_white_paper
 def network(net, ax=None, *, ghosts=True, masks=None, sample=None, rng=0, labels=None, title=None):
     """Draw a network: the strength and sign of every connection, and which ones are removed.
 

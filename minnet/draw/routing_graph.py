@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from minnet.draw import palette
-from minnet.draw.figure import Drawing
+from minnet.draw.figure import Drawing, on_white_paper
 from minnet.routing import distances
 
 KINDS = {  # in the order in which they are drawn
@@ -24,6 +24,7 @@ THINNEST, WIDEST = 0.6, 3.0  # points
 POINTS = 11  # on a curve
 
 
+@on_white_paper
 def web(web, ax=None, *, legend=True, title=None):
     """Draw the links of a `minnet.routing.Web`.
 

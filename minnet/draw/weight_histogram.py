@@ -8,9 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from minnet.draw import palette
-from minnet.draw.figure import Drawing, masks_of, weights
+from minnet.draw.figure import Drawing, masks_of, on_white_paper, weights
+from minnet.nn.arguments import finite
 
 
+@on_white_paper
 def histogram(net, ax=None, *, before=None, bins=61, log=False, removed=None, title=None):
     """Draw a histogram of all weights: those kept in blue, over those removed in grey.
 
@@ -51,7 +53,7 @@ class WeightHistogram(Drawing):
 
     def __init__(self, net, ax=None, *, before=None, bins=61, log=False, removed=None, title=None):
         super().__init__(ax, size=(6, 4))
-        self.net = net
+        self.net = finite(net)
         now = self._numbers({})
         then = np.concatenate([param.value.ravel() for param in weights(before)]) if before else now
         reach = float(max(np.abs(then).max(initial=0), np.abs(now).max(initial=0))) or 1.0

@@ -12,11 +12,12 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from minnet.draw import palette
-from minnet.draw.figure import Drawing, masks_of, weights
+from minnet.draw.figure import Drawing, masks_of, on_white_paper, weights
 
 LIMIT = 64
 
 
+@on_white_paper
 def masks(net, image_shape=None, ax=None, *, limit=LIMIT, title=None):
     """Draw the first layer's weights as images, one for each neuron.
 
@@ -107,7 +108,14 @@ def _tile(param, image_shape):
     sizes = dict(zip(param.axes, param.shape, strict=True))
     if "row" in sizes:
         return sizes["row"], sizes["col"]
-    inputs = param.matrix(param.data).shape[0]
+    return tile_shape(param.matrix(param.data).shape[0], image_shape)
+
+
+def tile_shape(inputs, image_shape=None):
+    """Rows and columns of a picture of so many inputs, for samples of this shape; by default a square if there is one.
+
+    Channels stand below each other.
+    """
     if image_shape is None:
         side = math.isqrt(inputs)
         image_shape = (side, side) if side * side == inputs else (1, inputs)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minnet.experiments import SCOPES, parts
-from minnet.messages import functions_of
+from minnet.messages import functions_of, whole
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import criteria as rules
@@ -82,11 +82,11 @@ class CriteriaComparison:
     """
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
+        self.train, self.split = parts(data, *nets)
         self.nets = [net.copy() for net in nets]
         for net in self.nets:
             restore(net)
-        self.data, self.epochs, self.seed = data, epochs, seed
-        self.train, self.split = parts(data)
+        self.data, self.epochs, self.seed = data, whole(epochs, "epochs"), seed
         self.whole = [accuracy(net, self.split) for net in self.nets]
         self.retrained = {}
         self._scores, self._rankings, self._accuracies, self._curves, self._scans = {}, {}, {}, {}, {}

@@ -17,7 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 from minnet import measure
+from minnet.experiments import parts
 from minnet.files.network_file import save
+from minnet.messages import whole
 from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.evaluation import accuracy, predict
 from minnet.nn.layer import Pointwise
@@ -364,14 +366,12 @@ class DropoutComparison:
     """
 
     def __init__(self, net, data, *, epochs=10, seed=0, folder=None):
-        if not (hasattr(data, "train") and hasattr(data, "val")):
-            raise TypeError(f"this explorer takes a whole data set, got {type(data).__name__}; write for example "
-                            "mn.explore.dropout_and_pruning(net, mn.data.mnist1d())")
         self.net = Sequential(*plain_layers(net), input_shape=net.input_shape).copy()
+        parts(data, self.net, whole=True)
         if sparsity(self.net):
             raise ValueError("some weights of this network are removed, and this explorer starts with a whole one; "
                              "call mn.restore(net) first")
-        self.data, self.epochs, self.seed = data, epochs, seed
+        self.data, self.epochs, self.seed = data, whole(epochs, "epochs", least=1), seed
         if folder is None:
             folder = tempfile.mkdtemp(prefix="minnet-")
             weakref.finalize(self, shutil.rmtree, folder, True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from minnet import measure
 from minnet.experiments import BATCH
+from minnet.messages import whole
 from minnet.nn.attention import Attention, attention_layers, removed_heads
 from minnet.nn.evaluation import accuracy
 from minnet.nn.optim import Adam
@@ -73,7 +74,7 @@ class HeadAblation:
 
     def __init__(self, net, split, train, seed=0, *, epochs=2, optimiser=None):
         self.net, self.split, self.train, self.seed = net.copy(), split, train, seed
-        self.epochs, self.optimiser, self.retrained = epochs, optimiser or Adam(1e-3), {}
+        self.epochs, self.optimiser, self.retrained = whole(epochs, "epochs"), optimiser or Adam(1e-3), {}
         restore(self.net)
         self._shapes = {param.path: param.shape for param in self.net.params()}
         self.levels, self.units = [], {}

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minnet.experiments import SCOPES
+from minnet.experiments import SCOPES, parts
 from minnet.experiments.lottery_tickets import reinitialised
+from minnet.messages import whole
 from minnet.nn.checkpoint import snapshot
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
@@ -110,9 +111,11 @@ class IterativePruning:
 
     def __init__(self, make, data, seeds, epochs):
         self.make, self.data, self.seeds = make, data, tuple(seeds)
+        example = make(self.seeds[0])
+        parts(data, example, whole=True)
         self.per_epoch = steps_for(data.train, 1, BATCH)
-        self.first = epochs * self.per_epoch
-        self.layers = [param.path for param in make(self.seeds[0]).params() if param.prunable]
+        self.first = whole(epochs, "epochs") * self.per_epoch
+        self.layers = [param.path for param in example.params() if param.prunable]
         self.tried, self._whole = {}, {}
 
     @property

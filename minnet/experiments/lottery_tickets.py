@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minnet.experiments import parts
 from minnet.messages import generator
 from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.evaluation import accuracy
@@ -212,6 +213,8 @@ class TicketRuns:
     """
 
     def __init__(self, make, data, **how):
+        for each in data.values():
+            parts(each, make(0), whole=True)
         self.make, self.data, self.how, self.runs = make, data, how, {}
 
     def run(self, name, seed):

@@ -12,6 +12,7 @@ import numpy as np
 
 from minnet import measure, sparse
 from minnet.experiments import BATCH, SCOPES, parts
+from minnet.messages import whole
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import scope as scopes
@@ -95,11 +96,11 @@ class PruningGranularity:
     """
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
+        self.train, self.split = parts(data, *nets.values())
         self.nets = {name: net.copy() for name, net in nets.items()}
         for net in self.nets.values():
             restore(net)
-        self.train, self.split = parts(data)
-        self.epochs, self.seed = epochs, seed
+        self.epochs, self.seed = whole(epochs, "epochs"), seed
         self.retrained = {}
         self._rankings, self._tried, self._costs = {}, {}, {}
 

@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minnet.experiments import parts
 from minnet.experiments.iterative_pruning import BATCH, FINALS
+from minnet.messages import whole
 from minnet.nn.evaluation import evaluate
 from minnet.nn.train import steps
 from minnet.pruning import criteria, schedule
@@ -140,9 +142,11 @@ class PruningSchedules:
     """
 
     def __init__(self, make, data, seeds, count):
-        self.make, self.data, self.seeds, self.count = make, data, tuple(seeds), count
+        self.make, self.data, self.seeds, self.count = make, data, tuple(seeds), whole(count, "count", least=1)
+        example = make(self.seeds[0])
+        parts(data, example, whole=True)
         self._moments = sorted({*range(0, count, max(1, count // MOMENTS)), count})
-        self.layers = [(param.path, param.size) for param in make(self.seeds[0]).params() if param.prunable]
+        self.layers = [(param.path, param.size) for param in example.params() if param.prunable]
         self.all, self.moments = {}, 0
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 
 from minnet.experiments import SCOPES, parts
 from minnet.experiments.prediction_cost import PredictionCost
-from minnet.nn.arguments import the_network
+from minnet.messages import whole
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning.ranking import masks_of, rank, set_masks, sparsity
@@ -56,9 +56,8 @@ class SparsitySweep:
     """
 
     def __init__(self, net, data, epochs=10):
-        self.net, self.data, self.epochs = net, data, epochs
-        self.train, self.split = parts(data)
-        the_network(net)
+        self.net, self.data, self.epochs = net, data, whole(epochs, "epochs")
+        self.train, self.split = parts(data, net)
         self.retrained, self._cost = {}, PredictionCost(self.split.x)
         self.found = round(100 * sparsity(net))
         self._found_masks = masks_of(net)

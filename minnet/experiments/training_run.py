@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from minnet.nn.arguments import pair
+from minnet.experiments import parts
+from minnet.messages import number, whole
+from minnet.nn.arguments import class_count, samples
 from minnet.nn.evaluation import predict
 from minnet.nn.losses import cross_entropy
 from minnet.nn.models import mlp
@@ -49,11 +51,12 @@ class TrainingRun:
     """
 
     def __init__(self, data, *, hidden=16, rate=0.1, count=2000, batch=32, seed=0):
-        self.data, self.rate, self.count, self.batch = data, rate, count, batch
-        self._train = pair(getattr(data, "train", data))
-        x, y = pair(getattr(data, "val", data))
+        self.data, self.rate, self.count, self.batch = data, number(rate, "rate"), whole(count, "count", least=1), batch
+        train, split = parts(data)
+        x, y = samples(split)
+        self._train = (x, y) if train is None else samples(train, "train on")
         self.x, self.y = x[:MEASURED], y[:MEASURED]
-        self.classes = 1 + int(max(self._train[1].max(), y.max()))
+        self.classes = class_count(self._train[1], y)
         self._first = {"hidden": hidden, "rate": rate, "seed": seed}
         self.reset()
 

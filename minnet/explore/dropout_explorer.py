@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from minnet import data as datasets
+from minnet.data.dataset import class_names
 from minnet.draw import palette
 from minnet.draw.network_sample import NetworkSample
 from minnet.experiments.dropout_comparison import (
@@ -130,7 +131,7 @@ class DropoutExplorer(Explorer):
         left, right = experiment.record(choice)
         one, two = experiment.points(choice, state["step"] // experiment.per_epoch)
         active, seconds, mode = self._active(state), experiment.seconds(), state["mode"]
-        names = experiment.data.class_names
+        names = class_names(experiment.data, experiment.widths[-1])
         signal = None if mode == TRAINING else state["signal"]  # in training nothing is predicted
         rng = experiment.rng(signal) if mode == DROPOUT_ON else None
         noisy = experiment.noisy(choice, one.epochs) if mode == DROPOUT_ON else []
@@ -212,7 +213,8 @@ class DropoutExplorer(Explorer):
                          for side, title in enumerate(titles)]
         self._curves = Curves(figure.add_subplot(grid[1, 0]), experiment.steps, experiment.per_epoch,
                               experiment.whole.new)
-        self._bars = Answers(figure.add_subplot(grid[1, 1]), experiment.data.class_names, ASKED)
+        names = class_names(experiment.data, experiment.widths[-1])
+        self._bars = Answers(figure.add_subplot(grid[1, 1]), names, ASKED)
         moving = [artist for sample in self._samples for artist in sample.artists]
         return [*moving, *self._curves.artists, *self._bars.artists]
 

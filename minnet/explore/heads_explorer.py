@@ -14,13 +14,15 @@ import ipywidgets as widgets
 import numpy as np
 
 from minnet.data import recall, spelled
+from minnet.data.dataset import class_names
 from minnet.draw import palette
 from minnet.draw.attention_maps import AttentionMaps
-from minnet.experiments import BATCH
+from minnet.experiments import BATCH, parts
 from minnet.experiments.head_ablation import CRITERIA, HeadAblation
 from minnet.measure import parameters
 from minnet.messages import format_seconds
 from minnet.nn.attention import Attention, patterns, removed_heads
+from minnet.nn.layer import the_network
 from minnet.nn.models import tiny_transformer
 from minnet.nn.train import fit
 from minnet.widgets.controls import TrainControls, few, integer, row, slider, toggles
@@ -115,14 +117,12 @@ class HeadsExplorer(Explorer):
         return HeadsExplorer(net, sequences, epochs=1)
 
     def __init__(self, net, data, *, epochs=2, optimiser=None, seed=0):
-        if not (hasattr(data, "train") and hasattr(data, "val")):
-            raise TypeError(f"this explorer takes a whole data set, got {type(data).__name__}; write for example "
-                            "mn.explore.heads(net, mn.data.recall())")
-        branches = [layer.branch for _, layer in net.walk() if hasattr(layer, "branch")]
+        branches = [layer.branch for _, layer in the_network(net).walk() if hasattr(layer, "branch")]
         if not any(isinstance(part, Attention) for branch in branches for _, part in branch.walk()):
             raise TypeError(f"this explorer takes a transformer, got {net!r:.60}, in which no residual branch has "
                             "attention; write for example mn.models.tiny_transformer(rng=0)")
-        experiment = HeadAblation(net, data.val, data.train, seed, epochs=epochs, optimiser=optimiser)
+        train, split = parts(data, net, whole=True)
+        experiment = HeadAblation(net, split, train, seed, epochs=epochs, optimiser=optimiser)
         list(experiment.measure(frozenset()))  # so that it opens, and a saved notebook shows it, complete
         self._data = data
         super().__init__(experiment)
@@ -171,7 +171,8 @@ class HeadsExplorer(Explorer):
         again = experiment.retrained.get(off)
         shown = net or experiment.pruned(off)
         sample = experiment.split.x[state["sample"]]
-        words = self._words(sample)
+        words, scores = self._words(sample), shown(sample[None])[0]
+        names = class_names(self._data, len(scores))
         return Frame(
             off=off, maps=patterns(shown, sample), removed=removed_heads(shown),
             accuracy=experiment.accuracy(off, net), costs=experiment.costs(off, net),
@@ -180,8 +181,8 @@ class HeadsExplorer(Explorer):
             tried=[(experiment.heads_gone(each), experiment.accuracy(each, found))
                    for each, found in experiment.retrained.items()],
             numbers=parameters(experiment.net).all, left=experiment.left(off), seconds=experiment.seconds(off),
-            words=words, mark=_mark(words), answer=self._data.class_names[int(shown(sample[None])[0].argmax())],
-            truth=self._data.class_names[experiment.split.y[state["sample"]]], note=self._note(state, off))
+            words=words, mark=_mark(words), answer=names[int(scores.argmax())],
+            truth=names[experiment.split.y[state["sample"]]], note=self._note(state, off))
 
     def _asked(self, state):
         """What is shown in a state: the units that are off, the retrained network (or None), the criterion."""

@@ -87,7 +87,9 @@ class IterationsExplorer(Explorer):
                                   epochs=1)
 
     def __init__(self, make, data, *, seeds=(0, 1, 2), epochs=20):
-        untrained("iterations", make, seeds[0], data)
+        if not len(seeds):
+            raise ValueError("at least one seed is needed; write for example seeds=(0, 1, 2)")
+        untrained("iterations", make, seeds[0])
         super().__init__(IterativePruning(make, data, seeds, epochs))
 
     # ---- controls -----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from time import monotonic
 import ipywidgets as widgets
 import numpy as np
 
+from minnet.data.dataset import class_names
 from minnet.draw import palette
 from minnet.draw.weight_sheet import WeightSheet
 from minnet.experiments import BATCH, playground
@@ -155,7 +156,7 @@ class PlaygroundExplorer(Explorer):
         return Frame(
             recipe=recipe, trained=experiment.trained(recipe), number=numbers.get(recipe, 0),
             here=here, whole=whole, beside=whole if other is None else experiment.result(other),
-            beside_number=state["beside"], names=data.class_names,
+            beside_number=state["beside"], names=class_names(data, len(whole.classes)),
             points={numbers[each]: (100 - 100 * result.sparsity, 100 * result.accuracy)
                     for each in tried if each.subject == recipe.subject for result in [experiment.result(each)]},
             code=recipe.code(len(data.train)), note=note,
@@ -168,7 +169,8 @@ class PlaygroundExplorer(Explorer):
         sheet = figure.add_subplot(grid[:, 0])
         self._points = Points(figure.add_subplot(grid[0, 1]))
         recipe = self._recipe(self.state)
-        self._classes = Classes(figure.add_subplot(grid[1, 1]), self.experiment.data(recipe).class_names)
+        names = class_names(self.experiment.data(recipe), len(self.experiment.whole(recipe).classes))
+        self._classes = Classes(figure.add_subplot(grid[1, 1]), names)
         figure.canvas.draw()  # settles the layout, which the sheet fits itself into
         self._sheet = WeightSheet(self.experiment.dense(recipe), sheet,
                                 "Weights: grey masked, white deleted")

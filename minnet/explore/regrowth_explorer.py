@@ -14,8 +14,8 @@ from matplotlib.collections import LineCollection
 
 from minnet import data as datasets
 from minnet.draw import palette
+from minnet.draw.weight_images import tile_shape
 from minnet.experiments.dynamic_sparse_training import METHODS, RIGL, SET, DynamicSparseTraining, Recipe, TrainingPoint
-from minnet.nn.layer import Layer
 from minnet.nn.models import mlp
 from minnet.widgets.controls import (
     Player,
@@ -27,6 +27,7 @@ from minnet.widgets.controls import (
     row,
     slider,
     toggles,
+    untrained,
 )
 from minnet.widgets.explorer_base import Explorer
 
@@ -97,12 +98,7 @@ class RegrowthExplorer(Explorer):
         return RegrowthExplorer(lambda seed: mlp(64, 12, 10, rng=seed), few(datasets.digits()), count=30)
 
     def __init__(self, make, data, *, count=1000):
-        example = make(0) if callable(make) and not isinstance(make, Layer) else None
-        if not isinstance(example, Layer):
-            raise TypeError("regrowth takes a function that makes an untrained network from a seed, write for example "
-                            "mn.explore.regrowth(lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed), digits)")
-        if not hasattr(data, "train"):
-            raise TypeError("regrowth trains and measures: pass the whole data set, not one part of it")
+        untrained("regrowth", make, 0, dense=True)
         super().__init__(DynamicSparseTraining(make, data, count))
 
     # ---- controls -----------------------------------------------------------------------------------
@@ -110,7 +106,7 @@ class RegrowthExplorer(Explorer):
     def controls(self):
         data, self.count, self._painted = self.experiment.data, self.experiment.count, 0.0
         self._empty = np.mean(data.train.x.reshape(len(data.train), -1) > 0, axis=0) < RARELY
-        self._shape = data.image_shape[-2:]
+        self._shape = tile_shape(len(self._empty), getattr(data, "image_shape", None))
         return {
             "method": toggles("Look at", METHODS, RIGL, [
                 "a random mask that stays", "the smallest weights are dropped, others grow at random",

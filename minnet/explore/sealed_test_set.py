@@ -12,6 +12,7 @@ from hashlib import sha256
 import ipywidgets as widgets
 import numpy as np
 
+from minnet.nn.arguments import measurable, the_network
 from minnet.nn.train import accuracy
 from minnet.pruning.ranking import restore, sparsity
 from minnet.widgets.controls import dress
@@ -39,9 +40,12 @@ class SealedTestSet:
     """
 
     def __init__(self, net, data, before=None):
+        the_network(net)
         if not hasattr(data, "test"):
-            raise TypeError("open_test_set takes a whole data set with a .test part, "
+            raise TypeError("open_test_set opens the .test part of a whole data set, "
                             f"got {type(data).__name__}; write for example mn.explore.open_test_set(net, digits)")
+        for each in (net, before) if before is not None else (net,):
+            measurable(each, data.test)
         self._net, self._data, self._before = net, data, before
         self.accuracies = None
         self._button = widgets.Button(description="Open the test set", icon="envelope-open", layout={"width": "auto"})

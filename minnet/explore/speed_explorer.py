@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 
 from minnet.data import digits
 from minnet.draw import palette
+from minnet.experiments import parts, prunable
 from minnet.experiments.dropout_comparison import plain_layers
 from minnet.experiments.inference_backends import (
     BLOCKS,
@@ -28,6 +29,7 @@ from minnet.experiments.inference_backends import (
 )
 from minnet.experiments.inference_timing import InferenceTiming, TimingResult
 from minnet.messages import format_bytes, format_seconds
+from minnet.nn.arguments import samples
 from minnet.nn.layers import Sequential
 from minnet.nn.models import mlp
 from minnet.widgets.controls import TrainControls, choice_slider, few, row
@@ -89,7 +91,9 @@ class SpeedExplorer(Explorer):
 
     def __init__(self, net, data, *, libraries=tuple(LIBRARIES), rounds=15, start=True):
         net = Sequential(*plain_layers(net), input_shape=net.input_shape)
-        super().__init__(InferenceTiming(Backends(net, libraries), getattr(data, "val", data).x, rounds))
+        x, _ = samples(parts(data)[1])
+        prunable(net)(x[:1])  # samples that don't fit are refused now, not while they are timed
+        super().__init__(InferenceTiming(Backends(net, libraries), x, rounds))
         if start:
             self.measure()
 

@@ -14,7 +14,9 @@ import numpy as np
 
 from minnet import data as datasets
 from minnet import draw
+from minnet.data.dataset import class_names
 from minnet.draw import palette
+from minnet.draw.weight_images import tile_shape
 from minnet.experiments.training_run import TrainingRun
 from minnet.nn.losses import cross_entropy
 from minnet.widgets.controls import choice_slider, few, integer, row, slider
@@ -97,7 +99,7 @@ class TrainingExplorer(Explorer):
     def controls(self):
         run = self.experiment
         self._on = f"{len(run.y):,} {'validation samples' if hasattr(run.data, 'val') else 'samples'}"
-        self._names = getattr(run.data, "class_names", None) or [str(each) for each in range(run.classes)]
+        self._names = class_names(run.data, run.classes)
         self._plane = run.x.shape[1:] == (2,)
         rates = [(f"{rate:.3g}", rate) for rate in sorted({*RATES, run.rate})]
         return {
@@ -240,8 +242,8 @@ class TrainingExplorer(Explorer):
             self._subject = draw.masks(run.net, shape, left,
                                        title="What hidden neurons look at: blue +, orange −")
             ax = figure.add_subplot(middle[0])
-            rows, columns = (1, *(shape or self._square()))[-2:]
-            self._chosen = ax.imshow(np.zeros((rows, columns)), cmap="Greys", vmin=run.x.min(), vmax=run.x.max())
+            self._chosen = ax.imshow(np.zeros(tile_shape(run.x[0].size, shape)), cmap="Greys", vmin=run.x.min(),
+                                     vmax=run.x.max())
             ax.set_axis_off()
             ax.set_title("The sample", fontsize=palette.TITLE, color=palette.INK, loc="left")
             first = [self._chosen]
@@ -255,11 +257,6 @@ class TrainingExplorer(Explorer):
         moving = [self._chosen] if self._plane else []
         return [*self._subject.artists, *moving, *first, self._hidden, self._chances, self._truth,
                 *self._traces.artists]
-
-    def _square(self):
-        size = self.experiment.x[0].size
-        side = int(np.sqrt(size))
-        return (side, side) if side * side == size else (1, size)
 
     def paint(self, frame):
         net, one = self.experiment.net, self.experiment.x[self.state["sample"]]
@@ -279,7 +276,7 @@ class TrainingExplorer(Explorer):
         self._traces.update(frame)
 
     def sentence(self, frame):
-        said, truth = (escape(str(self._names[each])) for each in (frame.answer, frame.truth))
+        said, truth = (escape(self._names[each]) for each in (frame.answer, frame.truth))
         sure = f" ({frame.chances[frame.answer]:.0%})" if np.isfinite(frame.chances).all() else ""
         inactive = ""
         if frame.inactive:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minnet.messages import as_array
 from minnet.nn.layer import Layer, the_network
 from minnet.threads import at_most
 
@@ -54,22 +55,22 @@ def pair(data):
 
 
 def samples(data, what="measure on"):
-    """`pair` of data with at least one sample."""
+    """`pair` of data with at least one sample, and without NaN and infinity, which would spread over all weights."""
     x, y = pair(data)
     if not len(x):
         raise ValueError(f"there are no samples to {what}")
+    for name, array in (("x", x), ("y", y)):
+        if array.dtype.kind == "f" and not (np.isfinite(array.min()) and np.isfinite(array.max())):
+            odd = ~np.isfinite(array).reshape(len(array), -1).all(axis=1)
+            raise ValueError(f"{name} is NaN or infinite in {np.count_nonzero(odd):,} of {len(odd):,} samples, as in "
+                             f"{name}[{odd.argmax()}]; leave those samples out, or write np.nan_to_num({name})")
     return x, y
 
 
 def numbers(value, name, text=False):
     """An array of numbers, from an array, a list, a tensor, a sparse matrix or a table."""
-    if hasattr(value, "detach"):  # PyTorch
-        value = value.detach().cpu()
-        value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
-    elif hasattr(value, "toarray"):  # SciPy
-        value = value.toarray()
     try:
-        array = np.asarray(value)
+        array = as_array(value)
     except ValueError:
         array = np.asarray(value, object)
     if array.dtype.kind not in ("biuf" + "US" * text):
@@ -98,6 +99,23 @@ def labels(y, shape):
         raise ValueError(f"labels run from {y.min()} to {y.max()}, but the network has {shape[1]} outputs "
                          f"(classes 0 … {shape[1] - 1})")
     return y
+
+
+def class_count(*every):
+    """How many classes several arrays of labels have together."""
+    count = 1 + max((int(y.max()) for y in every if y.dtype.kind in "iu"), default=0)
+    for y in every:
+        labels(y, (len(y), count))
+    return count
+
+
+def finite(net):
+    """A network whose weights are numbers, those that are removed aside."""
+    for param in the_network(net).params():
+        if not np.isfinite(param.value).all():
+            raise ValueError(f"{param.path} holds NaN or infinity; train the network again with a smaller learning "
+                             "rate, or remove such weights: weight.mask = np.isfinite(weight.data), then mn.cut(net)")
+    return net
 
 
 def measurable(net, data):

@@ -36,6 +36,9 @@ class Attention(Layer):
 
     def __init__(self, n_in, heads=4, dim=None, n_out=None, bias=True, rng=None):
         self.n_in, self.heads, self.bias = n_in, heads, bias
+        if dim is None and n_in < heads:
+            raise ValueError(f"{n_in} features of a token don't suffice for {heads} heads; write fewer heads, or say "
+                             "how many features each has: dim=1")
         self.dim = n_in // max(heads, 1) if dim is None else dim
         self.n_out = n_in if n_out is None else n_out
         rng = generator(rng)

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from minnet.messages import as_array
 from minnet.nn.param import Param
 
 
@@ -20,8 +21,8 @@ class Layer:
     """Base of all layers.
 
     A layer keeps its constructor's arguments as attributes of the same name, its parameters as `Param`
-    attributes, and its inner layers as `Layer` attributes or a list of them.  The tree, the paths of the
-    parameters, copies, printing and saving follow from that.
+    attributes, and its inner layers as `Layer` attributes, or both in lists, tuples and dicts.  The tree,
+    the paths of the parameters, copies, printing and saving follow from that.
 
     The backward pass of a layer with parameters takes a second argument, ``back(dy, need_dx=True)``: the first
     layer of a network need not compute the gradient with respect to the data, which is not used.
@@ -54,7 +55,7 @@ class Layer:
 
     def numbers(self, x):
         """An input as an array; what is no float, or float16, is converted to the network's number type."""
-        x = np.asarray(x)
+        x = as_array(x)
         return x.astype(self.dtype) if x.dtype.kind in "biu" or x.dtype == np.float16 else x
 
     # ---- the tree ---------------------------------------------------------------------------------
@@ -65,16 +66,22 @@ class Layer:
         for name, attribute in vars(self).items():
             if isinstance(attribute, Layer):
                 inside[name] = attribute
-            elif isinstance(attribute, list):
-                for layer in attribute:
-                    kind = type(layer).__name__.lower()
-                    count[kind] = count.get(kind, 0) + 1
-                    inside[f"{kind}{count[kind]}"] = layer
+                continue
+            for layer in _contained(attribute, Layer):
+                kind = type(layer).__name__.lower()
+                count[kind] = count.get(kind, 0) + 1
+                inside[f"{kind}{count[kind]}"] = layer
         return inside
 
     def own_params(self):
         """The parameters directly on this layer, as {name: Param}."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, Param)}
+        own = {}
+        for name, value in vars(self).items():
+            if isinstance(value, Param):
+                own[name] = value
+            else:
+                own.update({f"{name}{number}": each for number, each in enumerate(_contained(value, Param), 1)})
+        return own
 
     def walk(self, path=""):
         """Every layer of the tree with its path, starting with this one (path ``""``)."""
@@ -115,6 +122,9 @@ class Layer:
         """An independent network with the same numbers and masks."""
         return copy.deepcopy(self)
 
+    def __copy__(self):
+        return self.copy()  # a network never shares its numbers with a copy
+
     def astype(self, dtype):
         """A copy with another number type, for example ``"float64"``."""
         new = self.copy()
@@ -144,6 +154,19 @@ def the_network(net):
                         "nothing: write mn.prune(net, 0.5), not net = mn.prune(net, 0.5)")
     raise TypeError(f"a network is wanted, got {type(net).__name__}; the network comes first, for example "
                     "net = mn.models.mlp(64, 32, 16, 10, rng=0), then mn.prune(net, 0.5) or mn.fit(net, data.train)")
+
+
+def _contained(value, kind):
+    """What is of a kind in a list, a tuple, a dict, or in such inside of them, in order."""
+    if isinstance(value, (set, frozenset)) and any(isinstance(each, kind) for each in value):
+        raise TypeError(f"a set has no order, so the {kind.__name__}s in it have no names; keep them in a list")
+    if not isinstance(value, (list, tuple, dict)):
+        return
+    for each in value.values() if isinstance(value, dict) else value:
+        if isinstance(each, kind):
+            yield each
+        else:
+            yield from _contained(each, kind)
 
 
 class Featurewise(Layer):

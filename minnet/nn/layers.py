@@ -116,6 +116,9 @@ class Sequential(Layer):
             if not isinstance(layer, Layer):
                 raise TypeError(f"Sequential takes layers, got {layer!r}; write Sequential(Dense(64, 10), ReLU(), …)")
         self.layers = list(layers)
+        if isinstance(input_shape, int):
+            raise TypeError(f"input_shape is the shape of a sample, got {input_shape}; write "
+                            f"input_shape=({input_shape},)")
         self.input_shape = None if input_shape is None else tuple(input_shape)
         self.set_paths()
 

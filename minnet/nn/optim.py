@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minnet.messages import number
+
 
 @dataclass(frozen=True)
 class SGD:
@@ -37,6 +39,9 @@ class SGD:
     nesterov: bool = False
     weight_decay: float = 0.0
     l1: float = 0.0
+
+    def __post_init__(self):
+        _looked_at(self, below_1=("momentum",), others=("weight_decay", "l1"))
 
     def begin(self, run):
         """Start a run: returns ``update(index)``, which takes one step on ``run.data``."""
@@ -96,6 +101,9 @@ class Adam:
     weight_decay: float = 0.0
 
     decoupled = False
+
+    def __post_init__(self):
+        _looked_at(self, below_1=("beta1", "beta2"), others=("eps", "weight_decay"))
 
     def begin(self, run):
         """Start a run: returns ``update(index)``, which takes one step on ``run.data``."""
@@ -157,4 +165,11 @@ def geometric_sum(beta, terms):
 
 def rate(lr, index):
     """The learning rate at a step, from a number or a schedule."""
-    return float(lr(index) if callable(lr) else lr)
+    return number(lr(index) if callable(lr) else lr, f"the learning rate of step {index}")
+
+
+def _looked_at(optimiser, below_1, others):
+    if not callable(optimiser.lr):
+        number(optimiser.lr, "lr")
+    for name in (*below_1, *others):
+        number(getattr(optimiser, name), name, below=1 if name in below_1 else math.inf)

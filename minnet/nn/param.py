@@ -7,6 +7,7 @@ Everything above this file goes through these few attributes.
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -53,6 +54,15 @@ class Param:
         self._grad = None  # a buffer that is reused from step to step ...
         self._has_grad = False  # ... and whether it holds anything yet
         self._compute_grad = None  # where it is computed only if it is asked for
+
+    def __copy__(self):
+        return copy.deepcopy(self)  # a parameter never shares its numbers with a copy
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        for mask in (self._mask, self._cut):
+            if mask is not None:
+                mask.flags.writeable = False  # NumPy's copies are writable
 
     # ---- the numbers ------------------------------------------------------------------------------
 

@@ -27,6 +27,9 @@ class Residual(Layer):
     """
 
     def __init__(self, branch):
+        if not isinstance(branch, Layer):
+            raise TypeError(f"the branch of a Residual is a layer, got {branch!r:.40}; write Residual(Dense(8, 8)), or "
+                            "Residual(Sequential(…)) for several")
         self.branch = branch
         self.set_paths()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minnet.messages import closest
+from minnet.messages import as_array, closest
 from minnet.nn.activations import ReLU
 from minnet.nn.layer import Layer
 from minnet.nn.layers import Dense, Dropout, Flatten, Sequential
@@ -47,6 +47,12 @@ def compile(net, format="auto"):
     -------
     Predictor
         Call it with a batch; `nbytes`, `formats` and `explain()` describe what was built.
+
+    Notes
+    -----
+    For inputs that are NaN or infinite it may answer numbers where the network answers NaN: the network multiplies them
+    by the zeros of removed weights, and 0 · ∞ is NaN, while a predictor does not read what is multiplied by a removed
+    weight. For finite inputs the two differ by rounding only, as long as no sum exceeds the number type.
     """
     if not isinstance(net, Layer):
         raise TypeError(f"compile takes a network, got {type(net).__name__}; "
@@ -106,7 +112,7 @@ class Predictor:
 
 
 def _float32(x):
-    x = np.asarray(x)
+    x = as_array(x)
     if x.dtype.kind not in "fiub":
         raise TypeError(f"a predictor takes real numbers, got an array of {x.dtype}; "
                         "pass for example x.astype('float32').")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
 
 import ipywidgets as widgets
 import numpy as np
@@ -110,7 +111,7 @@ class TrainControls:
         self.cancel.disabled = what is None
         if what is not None:
             self.bar.value, now = what
-            self.text.value = f"{self._doing}: {now}" if self._doing else now
+            self.text.value = escape(f"{self._doing}: {now}" if self._doing else now, quote=False)
         else:
             self.text.value = self._done if self.bar.value == 1 else "stopped; what is finished stays"
             if self._explorer.job.error is not None:
@@ -245,18 +246,19 @@ def few(data, train=160, val=80):
                             for part, split in parts.items()})
 
 
-def untrained(name, make, seed, data):
-    """The network that ``make(seed)`` gives to ``mn.explore.name``, which trains it on a whole data set.
+def untrained(name, make, seed, *, dense=False):
+    """The network that ``make(seed)`` gives to ``mn.explore.name``.
 
     Raises
     ------
     TypeError
-        If there is no network, or only a part of the data: it says what to type instead.
+        If there is no network, or its first layer is not ``dense`` where it has to be: it says what to type instead.
     """
-    net = make(seed) if callable(make) and not isinstance(make, Layer) else None
+    net = make(seed) if callable(make) and not isinstance(make, (Layer, type)) else None
     if not isinstance(net, Layer):
         raise TypeError(f"{name} takes a function that makes an untrained network from a seed, write for example "
                         f"mn.explore.{name}(lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed), digits)")
-    if not hasattr(data, "train"):
-        raise TypeError(f"{name} trains and measures: pass the whole data set, not one part of it")
+    if dense and len(net.params()[0].shape) != 2:
+        raise TypeError(f"{name} draws what the neurons of the first layer look at, so that has to be a dense layer; "
+                        "write for example mn.models.mlp(64, 300, 100, 10, rng=seed)")
     return net

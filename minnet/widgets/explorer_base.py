@@ -13,9 +13,11 @@ from contextlib import ExitStack, contextmanager
 from html import escape
 
 import ipywidgets as widgets
-from matplotlib import style
+import numpy as np
+from traitlets import TraitError
 
 from minnet.draw import Picture, lecture_mode
+from minnet.draw.figure import white_paper
 from minnet.messages import closest
 from minnet.widgets import html_export
 from minnet.widgets.background_job import Job
@@ -158,6 +160,7 @@ class Explorer:
 
     def set(self, **values):
         """Move controls, all at once: ``explorer.set(sparsity=90)``."""
+        self._open()
         self.place(**values)
         self.moved()
 
@@ -166,9 +169,18 @@ class Explorer:
         for name in values:
             if name not in self.control:
                 raise ValueError(f"no control {name!r}." + closest(name, self.control))
+        before = {name: self.control[name].value for name in values}
         with self._silently():
-            for name, value in values.items():
-                self.control[name].value = value
+            try:
+                for name, value in values.items():
+                    rounded = isinstance(before[name], int) and not isinstance(value, (int, np.integer))
+                    if rounded or (value is None and before[name] is not None):
+                        raise TraitError
+                    self.control[name].value = value
+            except TraitError:
+                for name, old in before.items():
+                    self.control[name].value = old
+                raise ValueError(f"{name} can't be {value!r:.40}; {_takes(self.control[name])}") from None
         self.refresh()
 
     def reset(self):
@@ -178,11 +190,11 @@ class Explorer:
 
     def refresh(self):
         """Compute, paint and say the present state."""
-        if self._closed:
-            return
         self._gate.clear()  # a background job waits meanwhile
         try:
             with self._lock:
+                if self._closed:
+                    return
                 state = self.state
                 self.prepare(state)
                 self._draw_if_changed(self.subject(state))
@@ -203,7 +215,7 @@ class Explorer:
 
     def _draw_if_changed(self, subject):
         if self._drawn is UNDRAWN or subject != self._drawn:
-            with style.context("default"):  # a dark style of the learner's is for the learner's own figures
+            with white_paper():
                 figure = Picture(0, 0, size=self.size, room=self._room)
                 self._screen = Canvas(figure, self.draw(figure))
             self._drawn = subject
@@ -224,8 +236,9 @@ class Explorer:
         self.moved()
 
     def _progress(self, what):
-        if not self._closed:  # a long step may end after that
-            self._careful(self.progress, what)
+        with self._lock:
+            if not self._closed:  # a long step may end after that
+                self._careful(self.progress, what)
 
     def _careful(self, act, *arguments):
         """Do something in a callback.  An error there would only be logged: keep it and say it."""
@@ -286,7 +299,8 @@ class Explorer:
             for part in (widget, widget.layout, getattr(widget, "style", None)):
                 if part is not None:
                     part.close()
-        self._screen.close()
+        with self._lock:  # a refresh that had begun in another thread has ended
+            self._screen.close()
 
     @property
     def in_lecture(self):
@@ -316,7 +330,7 @@ class Explorer:
 
     def _open(self):
         if self._closed:
-            raise RuntimeError(f"this explorer is closed; open another one, and save that: {self!r}")
+            raise RuntimeError(f"this explorer is closed; open another one: {self!r}")
 
     def png(self):
         """The present picture as the bytes of a PNG file."""
@@ -331,6 +345,15 @@ class Explorer:
     def __repr__(self):
         said = ", ".join(f"{name}={value!r}" for name, value in self._start.items())
         return f"{type(self).__name__}({said})"
+
+
+def _takes(control):
+    """What a control may be set to, in words."""
+    if hasattr(control, "options"):
+        return f"it is one of {', '.join(map(repr, control._options_values))}"
+    if hasattr(control, "max"):
+        return f"it goes from {control.min} to {control.max} in steps of {getattr(control, 'step', None) or 1}"
+    return f"it is now {control.value!r}"
 
 
 def all_inside(widget):

@@ -20,17 +20,21 @@ from pathlib import Path
 
 import comm
 import ipywidgets as widgets
+import matplotlib.style
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from matplotlib.text import Text
 from PIL import Image
 
 import minnet as mn
 import minnet.explore
+from minnet.experiments.playground import Subject
 from minnet.explore import Explorer
 from minnet.widgets import html_export
 from minnet.widgets.controls import few
+from minnet.widgets.explorer_base import all_inside
 from tests.explore.pages import Page
 from tests.explore.walking import KINDS, MOVES, OPENED, SHORT, THOROUGH, WALK, Walk, controls_of, same
 from tests.notebooks import ROOT
@@ -192,6 +196,11 @@ def test_what_is_said_and_labelled(kind, opened):
 MARKUP = "<script>alert(1)</script>"
 
 
+def small(seed):
+    return mn.models.mlp(64, 6, 10, rng=seed)
+
+
+
 @pytest.mark.parametrize("open_one", [
     lambda data: minnet.explore.training(data, hidden=4),
     lambda data: minnet.explore.dropout_and_pruning(mn.models.mlp(64, 6, 10, rng=0), data, epochs=1),
@@ -199,17 +208,65 @@ MARKUP = "<script>alert(1)</script>"
     lambda data: minnet.explore.sparsity(mn.models.mlp(64, 6, 10, rng=0), data),
     lambda data: minnet.explore.structure(mn.models.mlp(64, 6, 10, rng=0), data),
     lambda data: minnet.explore.heads(mn.models.tiny_transformer(tokens=4, n_in=16, n_out=10, rng=0), data),
-], ids=["training", "dropout", "criteria", "sparsity", "structure", "heads"])
+    lambda data: minnet.explore.structure({MARKUP: mn.models.mlp(64, 6, 10, rng=0)}, data, epochs=1),
+    lambda data: minnet.explore.tickets(small, {MARKUP: data, "other": data}, rounds=2, count=20),
+    lambda data: minnet.explore.regrowth(small, data, count=20),
+    lambda data: minnet.explore.iterations(small, data, seeds=(0,), epochs=1),
+    lambda data: minnet.explore.timing(small, data, seeds=(0,), count=20),
+    lambda data: minnet.explore.playground(
+        subjects={MARKUP: Subject("mn.data.digits()", "mn.models.mlp(64, 6, 10)", 1)}),
+], ids=["training", "dropout", "criteria", "sparsity", "structure", "heads", "networks", "tickets", "regrowth",
+        "iterations", "timing", "playground"])
 def test_names_from_data_are_text_and_no_markup(open_one, tmp_path):
     digits = few(mn.data.digits())
     explorer = open_one(replace(digits, name=MARKUP, class_names=tuple(f"{MARKUP}{each}" for each in range(10))))
     for name, control in explorer.control.items():
         for part in (0, 1):
             move_to(control, part)
-            assert not any("<script" in text.value for text in explorer.texts()), name
-    explorer.say(MARKUP)
-    assert "<script" not in explorer._message.value
+            assert not markup_in(explorer), name
+    explorer.rehearse()
+    assert explorer.wait(60) and not markup_in(explorer)
+    explorer._careful(explorer.say, MARKUP)
+    assert not markup_in(explorer)
+    if isinstance(explorer, minnet.explore.training):  # the others' pages take longer, and are made the same way
+        explorer.save_html(tmp_path / "page.html", title=MARKUP)
+        assert MARKUP not in (tmp_path / "page.html").read_text(encoding="utf-8")
     explorer.close()
+
+
+def markup_in(explorer):
+    """The texts of all widgets that show HTML, and hold the markup from the data."""
+    return [each.value for each in all_inside(explorer.widget) if isinstance(each, widgets.HTML)
+            and "<script" in each.value]
+
+
+def test_errors_are_text_and_no_markup():
+    explorer = minnet.explore.sparsity.example()
+    for act in (lambda: int(MARKUP), lambda: mn.Sequential(int)):
+        with pytest.raises((ValueError, TypeError)):
+            explorer._careful(act)
+        assert not markup_in(explorer) and "&lt;" in explorer._message.value
+    explorer.errors.clear()
+    explorer.close()
+
+
+@every_kind
+def test_a_style_is_for_the_learners_own_figures(kind, opened):
+    """Colours, grids and legends are the same, whatever the learner has chosen for other figures."""
+    looks = []
+    for style in ("default", ["dark_background", {"axes.grid": True}]):
+        with matplotlib.style.context(style):
+            explorer = kind.example()
+            for control in explorer.control.values():
+                move_to(control, 0.6)
+            explorer.wait(60)
+        figure = explorer._screen.figure
+        looks.append((figure.get_facecolor(), [
+            (type(each).__name__, getattr(each, "get_facecolor", str)(), getattr(each, "get_color", str)())
+            for ax in figure.axes for each in (ax, *ax.spines.values(), *ax.findobj(Text))],
+            [line.get_visible() for ax in figure.axes for line in ax.get_xgridlines()]))
+        explorer.close()
+    assert str(looks[0]) == str(looks[1])
 
 
 @every_kind
@@ -266,6 +323,32 @@ def test_reset_leads_back_to_the_beginning(kind, explorer):
             control.index = len(control.options) - 1
     explorer._reset.click()
     assert explorer.state == start
+
+
+@every_kind
+def test_closed_during_a_long_step_it_stays_quiet(kind, monkeypatch):
+    explorer, may_go_on, went_wrong = kind.example(), threading.Event(), []
+    monkeypatch.setattr(threading, "excepthook", went_wrong.append)
+    explorer.wait(60)
+
+    def work():
+        yield 0.1, "begun"
+        may_go_on.wait(30)
+        yield 0.5, "a long step"
+        yield 1.0, "done"
+
+    explorer.job.start(work())
+    thread = explorer.job._thread
+    close = explorer.job.close
+    monkeypatch.setattr(explorer.job, "close", lambda: close(0.05))  # a step may take longer than close waits
+    explorer.close()
+    may_go_on.set()
+    thread.join(10)
+    explorer.refresh()
+    explorer._progress(None)
+    with pytest.raises(RuntimeError, match="closed"):
+        explorer.set()
+    assert not thread.is_alive() and went_wrong == [] and explorer.errors == [] and explorer.job.error is None
 
 
 @every_kind
