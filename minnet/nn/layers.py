@@ -13,7 +13,7 @@ import numpy as np
 from minnet.nn.contract import contract
 from minnet.nn.layer import Layer, Pointwise
 from minnet.nn.param import Param, normal
-from minnet.nn.survey import Linear, survey
+from minnet.nn.survey import Linear, features_axis, survey
 
 
 class Dense(Layer):
@@ -141,7 +141,10 @@ class Sequential(Layer):
         return x, back
 
     def survey(self, known):
-        known = replace(known, sample=self._fit(known.sample))
+        arriving, sample = known, self._fit(known.sample)
+        reshaped = sample.shape != known.sample.shape
+        if reshaped:  # the numbers become other features, of which all have to arrive
+            known = known.then(sample, pinned=True)
         way_back = []
         for layer in self.layers:
             known, narrow = survey(layer, known)
@@ -153,7 +156,13 @@ class Sequential(Layer):
                 layer, wanted = step(wanted)
                 if layer is not None:
                     small.insert(0, layer)
-            return Sequential(*small, input_shape=self.input_shape), wanted
+            shape = self.input_shape
+            if reshaped:
+                wanted = np.ones(len(arriving.constant), bool)
+            elif shape is not None:
+                axis = features_axis(sample)
+                shape = (*shape[: axis - 1], int(wanted.sum()), *shape[axis:])
+            return Sequential(*small, input_shape=shape), wanted
 
         return known, narrow
 
