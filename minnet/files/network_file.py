@@ -56,10 +56,15 @@ def save(net, path):
         raise TypeError(f"save takes a network first and then a path, got {type(net).__name__}; write save(net, path)")
     description = _describe(net)
     params = net.params()
-    rebuilt = _build(_parse(description), limit=sum(p.size for p in params)).params()
-    if [(p.path, p.shape) for p in rebuilt] != [(p.path, p.shape) for p in params]:
-        raise ValueError("built again from its constructors' arguments, this network has other parameters; a layer "
-                         "must keep each argument as an attribute of the same name, and own its parameters alone")
+    try:
+        rebuilt = _build(_parse(description), limit=sum(p.size for p in params)).params()
+        same = [(p.path, p.shape) for p in rebuilt] == [(p.path, p.shape) for p in params]
+        found = "it has other parameters then"
+    except FormatError as problem:
+        same, found = False, problem
+    if not same:
+        raise ValueError("this network can't be built again from its constructors' arguments; a layer must keep each "
+                         f"argument as an attribute of the same name, and own its parameters alone ({found})")
     types = {p.dtype.name for p in params}
     if len(types) > 1 or not types <= FLOATS:
         raise TypeError(f"all parameters of a network in a file have one number type, one of {sorted(FLOATS)}, got "

@@ -140,6 +140,13 @@ class Param:
             return self._data
         return (self._data.view(self._bits.dtype) & self._bits).view(self.dtype)  # as fast as a product; but ∞ · 0 ≠ 0
 
+    def __setstate__(self, state):
+        """A copy, or what was pickled: NumPy has made its masks writeable."""
+        vars(self).update(state)
+        for mask in (self._mask, self._cut):
+            if mask is not None:
+                mask.flags.writeable = False
+
     def _as_bits(self, mask):
         return -mask.astype(f"i{self.dtype.itemsize}")
 
@@ -229,5 +236,5 @@ class Param:
 
     def __repr__(self):
         named = ", ".join(f"{a}={n}" for a, n in zip(self.axes, self.shape, strict=True))
-        removed = "" if self._mask is None else f", {1 - self.kept / max(self.size, 1):.1%} removed"
+        removed = "" if self._mask is None else f", {(self.size - self.kept) / max(self.size, 1):.1%} removed"
         return f"Param({self.path or '?'}: {named}{removed})"
