@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 
@@ -116,7 +117,7 @@ class Sequential(Layer):
             if not isinstance(layer, Layer):
                 raise TypeError(f"Sequential takes layers, got {layer!r}; write Sequential(Dense(64, 10), ReLU(), …)")
         self.layers = list(layers)
-        self.input_shape = None if input_shape is None else tuple(input_shape)
+        self.input_shape = None if input_shape is None else _shape(input_shape)
         self.set_paths()
 
     def forward(self, x, rng=None):
@@ -194,7 +195,16 @@ def _dropout_factors(rng, like, p):
     return scale
 
 
+def _shape(given):
+    given = tuple(given) if isinstance(given, (tuple, list)) else given
+    if not isinstance(given, tuple) or not all(type(n) is not bool and isinstance(n, (int, np.integer)) and n >= 0
+                                               for n in given):
+        raise ValueError("input_shape is the shape of one sample, whole numbers such as (64,) or (1, 28, 28), "
+                         f"got {given!r:.60}")
+    return given
+
+
 def _probability(p, name):
-    if not 0 <= p < 1:
+    if not isinstance(p, Real) or not 0 <= p < 1:
         raise ValueError(f"{name} is a probability, 0 ≤ {name} < 1, got {p!r}")
     return p

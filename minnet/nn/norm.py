@@ -6,6 +6,8 @@ the mean and the standard deviation of all others, so a normalised width cannot 
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 
 from minnet.nn.layer import Layer
@@ -23,6 +25,8 @@ class LayerNorm(Layer):
     """
 
     def __init__(self, n, eps=1e-5):
+        if isinstance(eps, bool) or not isinstance(eps, Real) or not eps >= 0:
+            raise ValueError(f"eps is a small number, at least 0, got {eps!r:.60}; write for example 1e-5")
         self.n, self.eps = n, eps
         self.gain = Param(np.ones(n, np.float32), ("feature",), prunable=False)
         self.bias = Param(np.zeros(n, np.float32), ("feature",), prunable=False)
