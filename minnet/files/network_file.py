@@ -286,11 +286,25 @@ def _construct(kind, config, rng):
     given = {"rng": rng, **config}
     given = inspect.BoundArguments(signature, {name: given[name] for name in signature.parameters if name in given})
     try:
-        return make(*given.args, **given.kwargs)
+        made = make(*given.args, **given.kwargs)
+        kept = made.config()
     except FormatError:
         raise
     except Exception as problem:  # whatever error a constructor raises, the file is the cause
         raise FormatError(f"{kind} can't be built as the file says: {problem or type(problem).__name__}") from problem
+    for name, value in config.items():
+        if name not in kept or not _same(kept[name], value):
+            raise FormatError(f"{kind} does not keep {name}={value!r:.60} as the file says, but as "
+                              f"{kept.get(name)!r:.60}")
+    return made
+
+
+def _same(kept, given):
+    """Whether an argument was kept as it was given; numbers of NumPy count as those of Python, None as False."""
+    if isinstance(given, (list, tuple)):
+        return type(kept) is type(given) and len(kept) == len(given) and all(map(_same, kept, given))
+    kept = kept.item() if isinstance(kept, np.generic) else kept
+    return kept is given or (type(kept) is type(given) and kept == given) or (kept is None and given is False)
 
 
 # ---- the numbers ----------------------------------------------------------------------------------------
