@@ -17,7 +17,8 @@ CHANGES = 10  # of each network
 TYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "U8": np.uint8}
 VALUES = [None, True, False, 0, 1, -1, 2, 3, 1.5, 0.1, -0.0, 1e-5, 1e308, "", "6", "Dense", "ReLU", "GELU", "Dropout",
           "Sequential", "OwnLeaky", "OwnPair", "F16", "F32", "U8", 2**31, 2**63, 10**30, [], {}, [1, 2], [0, 4], [[1]],
-          {"layer": 0}, {"layer": 1}, [{"layer": 0}], {"tuple": [2, 2]}, {"tuple": []}, {"tuple": [-1]}, {"tuple": ["a"]}]
+          {"layer": 0}, {"layer": 1}, [{"layer": 0}],
+          {"tuple": [2, 2]}, {"tuple": []}, {"tuple": [-1]}, {"tuple": ["a"]}]
 
 
 def test_a_changed_file_is_refused_or_is_what_it_says(tmp_path):
