@@ -248,6 +248,20 @@ def test_a_sample_may_be_flat_where_the_network_takes_images():
     assert [p.shape for p in mn.compact(net, np.zeros((1, 784))).params()] == wanted
 
 
+def test_attention_without_biases_stays_so(tmp_path):
+    """A constant feature is not folded into one bias of four, of which a file knows all or none."""
+    net = mn.Sequential(mn.PatchEmbedding(3, 2, 4, rng=0), mn.Sigmoid(), mn.Attention(4, 2, bias=False, rng=1),
+                        mn.MeanPool(), mn.Dense(4, 3, rng=2), input_shape=(3, 2))
+    for name in ("weight", "positions"):
+        param = net.layers[0].own_params()[name]
+        param.mask = np.ones(param.shape, bool) & [True, False, True, True]
+    x, small = np.random.default_rng(0).normal(size=(5, 3, 2)).astype(np.float32), mn.compact(net)
+    assert_close(small(x), net(x))
+    mn.save(small, tmp_path / "net")
+    assert mn.load(tmp_path / "net")(x).tobytes() == small(x).tobytes()
+    assert [p.path for p in small.params()] == [p.path for p in net.params()]
+
+
 class Negative(mn.Dense):
     def forward(self, x, rng=None):
         y, back = super().forward(x, rng)
