@@ -212,7 +212,7 @@ class SparsityExplorer(Explorer):
 
     def progress(self, what):
         self._training.progress(what)
-        if what is None or len(self.experiment.retrained[_method(self.state)]) != len(self.shown.retrained):
+        if what is None or len(self.experiment.retrained.get(_method(self.state), ())) != len(self.shown.retrained):
             self.refresh()
 
 
