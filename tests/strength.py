@@ -1,6 +1,6 @@
 """How many random cases the property tests try: few in every run, many where MINNET_STRENGTH says so.
 
-    make strength                                                  # all of tests/properties, at full strength
+    make strength                                                  # all of them at full strength: half an hour
     MINNET_STRENGTH=5 python -m pytest -m "" tests/properties      # five times as many cases as in every run
     MINNET_CASE=1234 python -m pytest tests/properties -k compact  # only this case, to see why it failed
 
