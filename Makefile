@@ -6,6 +6,7 @@
 #   make test TEST_ARGS="tests/nn -x"               any option of pytest
 #   make test-all                                   also the other lessons, long walks and fresh processes
 #   make computers                                  the claims of the lessons, as other processors would round them
+#   make strength                                   random networks, files, moves and interrupts by the thousand
 #   make handouts                                   a page for each explorer, that needs no Jupyter, in handouts/
 
 PYTHON ?= python3
@@ -19,11 +20,11 @@ ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # Sliders answer up to 40 ms sooner; minnet/jupyter_nodelay.py says why.
 PROMPT := --ServerApp.kernel_websocket_connection_class=minnet.jupyter_nodelay.Prompt
 
-.PHONY: help lab test test-all computers lint bench handouts clean
+.PHONY: help lab test test-all computers strength lint bench handouts clean
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
-	@echo 'Targets: lab  test  test-all  computers  lint  bench  handouts  clean'
+	@echo 'Targets: lab  test  test-all  computers  strength  lint  bench  handouts  clean'
 
 lab: $(VENV)/lab.stamp
 	$(PY) -m jupyterlab $(ROOT) $(PROMPT) --LabApp.default_url='/lab/tree/$(LESSON)' $(LAB_ARGS)
@@ -36,6 +37,9 @@ test-all: $(VENV)/test.stamp
 
 computers: $(VENV)/test.stamp
 	OPENBLAS_NUM_THREADS=1 $(PY) -m tests.computers
+
+strength: $(VENV)/test.stamp
+	MINNET_STRENGTH=100 $(PY) -m pytest -n 2 -m "" -rP tests/properties tests/nn/test_determinism.py $(TEST_ARGS)
 
 lint: $(VENV)/test.stamp
 	$(PY) -m ruff check .

@@ -14,7 +14,7 @@ def closest(word, known):
     """`` Did you mean 'x'?`` with the closest known word, followed by the list of all of them."""
     known = [str(k) for k in known]
     near = difflib.get_close_matches(str(word), known, n=1, cutoff=0.5)
-    return (f" Did you mean {near[0]!r}?" if near else "") + f" There are: {', '.join(known)}."
+    return (f" Did you mean {near[0]!r}?" if near else "") + f" There are: {', '.join(known) or 'none'}."
 
 
 def fraction(value, name="sparsity"):

@@ -59,12 +59,12 @@ def save(net, path):
     try:
         rebuilt = _build(_parse(description), limit=sum(p.size for p in params)).params()
     except FormatError as problem:
-        rebuilt, found = None, f"fails ({problem})"
+        rebuilt, found = None, problem
     else:
-        found = "has other parameters"
+        found = "it has other parameters then"
     if rebuilt is None or [(p.path, p.shape) for p in rebuilt] != [(p.path, p.shape) for p in params]:
-        raise ValueError(f"built again from its constructors' arguments, this network {found}; a layer must keep each "
-                         "argument as an attribute of the same name, and own its parameters alone")
+        raise ValueError("this network can't be built again from its constructors' arguments; a layer must keep each "
+                         f"argument as an attribute of the same name, and own its parameters alone ({found})")
     types = {p.dtype.name for p in params}
     if len(types) > 1 or not types <= FLOATS:
         raise TypeError(f"all parameters of a network in a file have one number type, one of {sorted(FLOATS)}, got "
@@ -286,11 +286,25 @@ def _construct(kind, config, rng):
     given = {"rng": rng, **config}
     given = inspect.BoundArguments(signature, {name: given[name] for name in signature.parameters if name in given})
     try:
-        return make(*given.args, **given.kwargs)
+        made = make(*given.args, **given.kwargs)
+        kept = made.config()
     except FormatError:
         raise
     except Exception as problem:  # whatever error a constructor raises, the file is the cause
         raise FormatError(f"{kind} can't be built as the file says: {problem or type(problem).__name__}") from problem
+    for name, value in config.items():
+        if name not in kept or not _same(kept[name], value):
+            raise FormatError(f"{kind} does not keep {name}={value!r:.60} as the file says, but as "
+                              f"{kept.get(name)!r:.60}")
+    return made
+
+
+def _same(kept, given):
+    """Whether an argument was kept as it was given; numbers of NumPy count as those of Python, None as False."""
+    if isinstance(given, (list, tuple)):
+        return type(kept) is type(given) and len(kept) == len(given) and all(map(_same, kept, given))
+    kept = kept.item() if isinstance(kept, np.generic) else kept
+    return kept is given or (type(kept) is type(given) and kept == given) or (kept is None and given is False)
 
 
 # ---- the numbers ----------------------------------------------------------------------------------------

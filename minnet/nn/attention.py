@@ -76,7 +76,9 @@ class Attention(Layer):
         return y, back
 
     def survey(self, known):
-        q, k, v = (Linear(known, *_linked(weight), bias)
+        # Without biases there is nowhere to fold a constant into, unless it is 0.
+        foldable = None if self.bias else known.constant == 0
+        q, k, v = (Linear(known, *_linked(weight), bias, foldable)
                    for weight, bias in ((self.q, self.q_bias), (self.k, self.k_bias), (self.v, self.v_bias)))
         # Averaged are values v over tokens: where v is constant, so is its average.  A head is left out as a whole.
         mixed = known.then(np.zeros((1, 1, self.heads * self.dim)), v.constant, tied=max(self.dim, 1))
@@ -86,7 +88,7 @@ class Attention(Layer):
             dims = here.reads(wanted)
             heads = dims.reshape(self.heads, self.dim).any(axis=1)
             reads = q.reads(dims) | k.reads(dims) | v.reads(dims)
-            small = Attention(int(reads.sum()), int(heads.sum()), self.dim, int(wanted.sum()))
+            small = Attention(int(reads.sum()), int(heads.sum()), self.dim, int(wanted.sum()), bool(self.bias))
             for name, linear in (("q", q), ("k", k), ("v", v)):
                 weight = getattr(self, name).part(**{"in": reads, "head": heads})
                 setattr(small, name, weight)
@@ -94,7 +96,6 @@ class Attention(Layer):
                 setattr(small, f"{name}_bias", bias)
             small.out = self.out.part(head=heads, out=wanted)
             small.out_bias = fold(self.out_bias, small.out, wanted, here.folded(dims, wanted))
-            small.bias = any(p is not None for p in (small.q_bias, small.k_bias, small.v_bias, small.out_bias))
             return small, reads
 
         return known.then(self.forward(known.sample)[0], here.constant), narrow

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 
 from minnet.nn.contract import contract
 from minnet.nn.layer import Layer, Pointwise
 from minnet.nn.param import Param, normal
-from minnet.nn.survey import Linear, survey
+from minnet.nn.survey import Linear, features_axis, survey
 
 
 class Dense(Layer):
@@ -116,10 +117,7 @@ class Sequential(Layer):
             if not isinstance(layer, Layer):
                 raise TypeError(f"Sequential takes layers, got {layer!r}; write Sequential(Dense(64, 10), ReLU(), …)")
         self.layers = list(layers)
-        if isinstance(input_shape, int):
-            raise TypeError(f"input_shape is the shape of a sample, got {input_shape}; write "
-                            f"input_shape=({input_shape},)")
-        self.input_shape = None if input_shape is None else tuple(input_shape)
+        self.input_shape = None if input_shape is None else _shape(input_shape)
         self.set_paths()
 
     def forward(self, x, rng=None):
@@ -144,7 +142,10 @@ class Sequential(Layer):
         return x, back
 
     def survey(self, known):
-        known = replace(known, sample=self._fit(known.sample))
+        arriving, sample = known, self._fit(known.sample)
+        reshaped = sample.shape != known.sample.shape
+        if reshaped:  # the numbers become other features, of which all have to arrive
+            known = known.then(sample, pinned=True)
         way_back = []
         for layer in self.layers:
             known, narrow = survey(layer, known)
@@ -156,7 +157,13 @@ class Sequential(Layer):
                 layer, wanted = step(wanted)
                 if layer is not None:
                     small.insert(0, layer)
-            return Sequential(*small, input_shape=self.input_shape), wanted
+            shape = self.input_shape
+            if reshaped:
+                wanted = np.ones(len(arriving.constant), bool)
+            elif shape is not None:
+                axis = features_axis(sample)
+                shape = (*shape[: axis - 1], int(wanted.sum()), *shape[axis:])
+            return Sequential(*small, input_shape=shape), wanted
 
         return known, narrow
 
@@ -188,7 +195,16 @@ def _dropout_factors(rng, like, p):
     return scale
 
 
+def _shape(given):
+    given = tuple(given) if isinstance(given, (tuple, list)) else given
+    if not isinstance(given, tuple) or not all(type(n) is not bool and isinstance(n, (int, np.integer)) and n >= 0
+                                               for n in given):
+        raise ValueError("input_shape is the shape of one sample, whole numbers such as (64,) or (1, 28, 28), "
+                         f"got {given!r:.60}")
+    return given
+
+
 def _probability(p, name):
-    if not 0 <= p < 1:
+    if not isinstance(p, Real) or not 0 <= p < 1:
         raise ValueError(f"{name} is a probability, 0 ≤ {name} < 1, got {p!r}")
     return p

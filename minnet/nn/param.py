@@ -58,6 +58,9 @@ class Param:
     def __copy__(self):
         return copy.deepcopy(self)  # a parameter never shares its numbers with a copy
 
+    def __getstate__(self):
+        return {**vars(self), "_compute_grad": None}  # a copy has no part in the training run
+
     def __setstate__(self, state):
         vars(self).update(state)
         for mask in (self._mask, self._cut):
@@ -183,9 +186,6 @@ class Param:
         """Have ``compute()`` add the gradient when it is asked for."""
         self.grad, self._compute_grad = None, compute
 
-    def __getstate__(self):
-        return {**self.__dict__, "_compute_grad": None}  # a copy has no part in the training run
-
     def add(self, gradient):
         """Accumulate a gradient of the parameter's own shape."""
         if self._has_grad:
@@ -250,5 +250,5 @@ class Param:
 
     def __repr__(self):
         named = ", ".join(f"{a}={n}" for a, n in zip(self.axes, self.shape, strict=True))
-        removed = "" if self._mask is None else f", {1 - self.kept / max(self.size, 1):.1%} removed"
+        removed = "" if self._mask is None else f", {(self.size - self.kept) / max(self.size, 1):.1%} removed"
         return f"Param({self.path or '?'}: {named}{removed})"

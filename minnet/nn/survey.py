@@ -10,9 +10,11 @@ layer has to read it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
+from minnet.nn.layer import Layer
 from minnet.nn.param import Param
 
 
@@ -47,14 +49,19 @@ class Known:
 
     def then(self, sample, constant=None, pinned=False, tied=1):
         """What is known after the next layer; without ``constant``, every feature varies."""
-        features = sample.shape[1] if sample.ndim == 4 else sample.shape[-1]
+        features = sample.shape[features_axis(sample)]
         constant = np.full(features, np.nan) if constant is None else constant
         return replace(self, sample=sample, constant=constant, pinned=pinned, tied=tied)
 
 
+def features_axis(sample):
+    """Which axis of a batch counts features: the channels of images, else the last one."""
+    return 1 if sample.ndim == 4 else sample.ndim - 1
+
+
 def survey(layer, known):
     """Survey a layer, and log the smaller layer that replaces it."""
-    after, narrow = layer.survey(known)
+    after, narrow = _method(layer)(known)
 
     def logged(wanted):
         small, reads = narrow(wanted)
@@ -62,6 +69,13 @@ def survey(layer, known):
         return small, reads
 
     return after, logged
+
+
+def _method(layer):
+    """A layer's own `survey`, or that of `Layer`, where a subclass computes something else than it was written for."""
+    asked, computed = (next(cls for cls in type(layer).__mro__ if name in vars(cls)) for name in ("survey", "forward"))
+    fits = issubclass(asked, computed) or asked.forward is Layer.forward  # that of Pointwise is for any forward
+    return layer.survey if fits else partial(Layer.survey, layer)
 
 
 class Linear:

@@ -10,7 +10,7 @@ import numpy as np
 
 from minnet.nn.layer import the_network
 from minnet.nn.layers import Sequential
-from minnet.nn.survey import Known, survey
+from minnet.nn.survey import Known, features_axis, survey
 
 
 def compact(net, sample=None):
@@ -37,8 +37,7 @@ def compact(net, sample=None):
     """
     the_network(net).set_paths()
     sample = _one_sample(net, sample)
-    features = sample.shape[1] if sample.ndim == 4 else sample.shape[-1]
-    known = Known(sample, np.full(features, np.nan), pinned=True)
+    known = Known(sample, np.full(sample.shape[features_axis(sample)], np.nan), pinned=True)
     after, narrow = survey(net, known)
     small, _ = narrow(np.ones(len(after.constant), bool))
     if small is None:

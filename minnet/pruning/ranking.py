@@ -124,7 +124,8 @@ def cut(net):
 def sparsity(net):
     """Fraction of the prunable weights that are removed; biases and gains are not counted."""
     weights = [p for p in the_network(net).params() if p.prunable]
-    return 1 - sum(p.kept for p in weights) / max(sum(p.size for p in weights), 1)
+    size = sum(p.size for p in weights)
+    return 1 - sum(p.kept for p in weights) / size if size else 0.0
 
 
 class Budget:

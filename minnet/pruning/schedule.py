@@ -5,23 +5,24 @@ Call one inside the loop: ``mn.prune(net, mn.cubic(0.9, start=200, stop=1500)(st
 
 from __future__ import annotations
 
+from functools import partial
+
 from minnet.messages import fraction
 
 
 def one_shot(final, at=0):
     """Nothing before step ``at``, everything from then on."""
-    final = fraction(final, "final sparsity")
-    return lambda step: final if step >= at else 0.0
+    return partial(_one_shot, fraction(final, "final sparsity"), at)
 
 
 def linear(final, *, start=0, stop, initial=0.0):
     """Equal increments from ``start`` to ``stop``."""
-    return _rising(final, start, stop, initial, lambda t: t)
+    return _rising(final, start, stop, initial, power=1)
 
 
 def cubic(final, *, start=0, stop, initial=0.0):
     """Fast at first, slowing down: ``s_f + (s_i − s_f)(1 − t)³`` (Zhu & Gupta 2017, eq. 1)."""
-    return _rising(final, start, stop, initial, lambda t: 1 - (1 - t) ** 3)
+    return _rising(final, start, stop, initial, power=3)
 
 
 def geometric(final, rounds):
@@ -38,14 +39,19 @@ def geometric(final, rounds):
     return [1 - (1 - final) ** ((i + 1) / rounds) for i in range(rounds)]
 
 
-def _rising(final, start, stop, initial, shape):
+def _one_shot(final, at, step):
+    return final if step >= at else 0.0
+
+
+def _rising(final, start, stop, initial, power):
     final, initial = fraction(final, "final sparsity"), fraction(initial, "initial sparsity")
     if not start < stop:
         raise ValueError(f"the schedule must start before it stops, got start={start}, stop={stop}")
+    return partial(_risen, final, start, stop, initial, power)
 
-    def schedule(step):
-        if step < start:
-            return 0.0 if initial == 0 else initial * (step >= start)
-        return initial + (final - initial) * shape(min((step - start) / (stop - start), 1.0))
 
-    return schedule
+def _risen(final, start, stop, initial, power, step):
+    if step < start:
+        return 0.0
+    t = min((step - start) / (stop - start), 1.0)
+    return initial + (final - initial) * (t if power == 1 else 1 - (1 - t) ** power)

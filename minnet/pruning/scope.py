@@ -7,6 +7,8 @@ groups of four neighbours give N:M sparsity.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 
@@ -34,16 +36,16 @@ def window(m):
     """
     if not isinstance(m, (int, np.integer)) or m < 1:
         raise ValueError(f"a window holds a whole number of weights, got window({m!r}); write for example window(4)")
+    return partial(_windows, m)
 
-    def scope(net):
-        groups, start = {}, 0
-        for param in net.params():
-            groups[param.path] = np.full(param.shape, -1)
-            if param.prunable:
-                matrix = param.matrix(groups[param.path])
-                inputs, outputs = matrix.shape
-                matrix[...] = start + np.arange(inputs)[:, None] // m + np.arange(outputs) * -(-inputs // m)
-                start += -(-inputs // m) * outputs
-        return groups
 
-    return scope
+def _windows(m, net):
+    groups, start = {}, 0
+    for param in net.params():
+        groups[param.path] = np.full(param.shape, -1)
+        if param.prunable:
+            matrix = param.matrix(groups[param.path])
+            inputs, outputs = matrix.shape
+            matrix[...] = start + np.arange(inputs)[:, None] // m + np.arange(outputs) * -(-inputs // m)
+            start += -(-inputs // m) * outputs
+    return groups

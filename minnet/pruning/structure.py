@@ -8,6 +8,7 @@ the tree and the names of the axes, never the classes of layers, so it works for
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -30,19 +31,19 @@ def blocks(rows, columns):
     ``blocks(1, 4)`` is four neighbouring outputs that share an input, ``blocks(4, 4)`` a square.
     """
     rows, columns = whole(rows, "rows of a block", least=1), whole(columns, "columns of a block", least=1)
+    return partial(_rectangles, rows, columns)
 
-    def structure(net):
-        ids, start = {}, 0
-        for param in net.params():
-            if param.prunable:
-                ids[param.path] = np.empty(param.shape, int)
-                matrix = param.matrix(ids[param.path])
-                down, across = (np.arange(n) // size for n, size in zip(matrix.shape, (rows, columns), strict=True))
-                matrix[...] = start + down[:, None] * (across[-1] + 1) + across if matrix.size else 0
-                start = int(matrix.max(initial=start - 1)) + 1
-        return ids
 
-    return structure
+def _rectangles(rows, columns, net):
+    ids, start = {}, 0
+    for param in net.params():
+        if param.prunable:
+            ids[param.path] = np.empty(param.shape, int)
+            matrix = param.matrix(ids[param.path])
+            down, across = (np.arange(n) // size for n, size in zip(matrix.shape, (rows, columns), strict=True))
+            matrix[...] = start + down[:, None] * (across[-1] + 1) + across if matrix.size else 0
+            start = int(matrix.max(initial=start - 1)) + 1
+    return ids
 
 
 def along(*axes):
@@ -54,27 +55,28 @@ def along(*axes):
     """
     if not axes or not all(isinstance(axis, str) for axis in axes) or len(set(axes)) < len(axes):
         raise ValueError(f'along takes names of axes, each once, for example along("out"); got {axes}')
-
-    def structure(net):
-        layers = [layer for _, layer in net.walk() if any(p.prunable for p in layer.own_params().values())]
-        ids, start = {}, 0
-        net.set_paths()
-        for layer in layers[:-1]:
-            having = [p for p in layer.own_params().values() if set(axes) <= set(p.axes)]
-            if not any(p.prunable for p in having):
-                continue
-            shape = tuple(having[0].shape[having[0].axes.index(a)] for a in axes)
-            units = np.arange(start, start + math.prod(shape)).reshape(shape)
-            start += units.size
-            for param in having:
-                ids[param.path] = _spread(units, axes, param)
-        if not ids:
-            known = {a for layer in layers[:-1] for p in layer.own_params().values() for a in p.axes}
-            raise ValueError(f"no layer but the last has the axes {axes}." + closest(axes[0], sorted(known)))
-        return ids
-
+    structure = partial(_slices, axes)
     structure.keeps_one = True
     return structure
+
+
+def _slices(axes, net):
+    layers = [layer for _, layer in net.walk() if any(p.prunable for p in layer.own_params().values())]
+    ids, start = {}, 0
+    net.set_paths()
+    for layer in layers[:-1]:
+        having = [p for p in layer.own_params().values() if set(axes) <= set(p.axes)]
+        if not any(p.prunable for p in having):
+            continue
+        shape = tuple(having[0].shape[having[0].axes.index(a)] for a in axes)
+        units = np.arange(start, start + math.prod(shape)).reshape(shape)
+        start += units.size
+        for param in having:
+            ids[param.path] = _spread(units, axes, param)
+    if not ids:
+        known = {a for layer in layers[:-1] for p in layer.own_params().values() for a in p.axes}
+        raise ValueError(f"no layer but the last has the axes {axes}." + closest(axes[0], sorted(known)))
+    return ids
 
 
 def branches(net):

@@ -67,10 +67,11 @@ class Units:
 
     def total(self, values):
         """Add up ``{path: array}`` over the weights of each unit."""
-        pairs = [(self.ids[path].ravel(), np.broadcast_to(values[path], param.shape).ravel())
-                 for path, param in self.params.items() if param.prunable]
+        pairs = [(np.empty(0, int), np.empty(0, bool))]  # for units without weights
+        pairs += [(self.ids[path].ravel(), np.broadcast_to(values[path], param.shape).ravel())
+                  for path, param in self.params.items() if param.prunable]
         ids, flat = (np.concatenate(part) for part in zip(*pairs, strict=True))
-        if ids.size == self.count and ids[0] == 0 and np.all(np.diff(ids) == 1):
+        if 0 < ids.size == self.count and ids[0] == 0 and np.all(np.diff(ids) == 1):
             return flat.astype(np.float64)  # every unit is one weight, in order
         member = ids >= 0
         return np.bincount(ids[member], flat[member], minlength=self.count)

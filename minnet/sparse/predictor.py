@@ -78,6 +78,9 @@ class Predictor:
         self.steps = tuple(steps)
         self._runs = tuple(step.run for step in self.steps)
 
+    def __reduce__(self):
+        return Predictor, (self.steps,)     # for pickle and copies
+
     def __call__(self, x):
         """Predict a batch.
 

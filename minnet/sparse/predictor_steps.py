@@ -118,26 +118,33 @@ class DenseRun:
         self.linears = linears = shrink(linears) if format == "auto" else linears
         self.plan = plan = choose(linears, format)
         self.formats = {linear.path: name for linear, name in zip(linears, plan.formats, strict=True)}
-        stored, ways = [], {}
-        if "dense" in plan.ways:
-            dense = [(linear.weight, linear.bias, linear.relu) for linear in linears]
-            ways["dense"] = (partial(_product, dense),) * 3
-            stored += [array for linear in linears for array in (linear.weight, linear.bias)]
-        if "csr" in plan.ways:
-            naive = [NaiveLayer(linear.weight, linear.bias, linear.relu) for linear in linears]
-            ways["csr"] = (partial(_in_turn, naive),) * 3
-            stored += naive
+        self._dense = [(linear.weight, linear.bias, linear.relu) for linear in linears if "dense" in plan.ways]
+        self._naive = [NaiveLayer(linear.weight, linear.bias, linear.relu) for linear in linears if "csr" in plan.ways]
+        self._arrays = ()
         if "kernels" in plan.ways:
-            packed = pack_network([(linear.weight, linear.bias, linear.relu, name)
-                                   for linear, name in zip(linears, plan.formats, strict=True)])
-            self._arrays = packed.arrays
-            ways["kernels"] = _single_sample(self.outputs, *packed.arrays), self._kernel_few, self._kernel_many
-            stored.append(packed)
-        self.nbytes = sum(part.nbytes for part in stored)
+            self._arrays = pack_network([(linear.weight, linear.bias, linear.relu, name)
+                                         for linear, name in zip(linears, plan.formats, strict=True)]).arrays
+        stored = [array for weight, bias, _ in self._dense for array in (weight, bias)]
+        self.nbytes = sum(part.nbytes for part in [*stored, *self._naive, *self._arrays])
         multiplied = sum(linear.weight.size if plan.ways[2] == "dense" else np.count_nonzero(linear.weight)
                          for linear in linears)
         self._chunk = chunk_for(multiplied, plan.ways[2])
-        self.run = self._by_batch_size(*(ways[way][i] for i, way in enumerate(plan.ways)))
+        self.run = self._fastest()
+
+    def __getstate__(self):
+        """For pickle and copies, which can't take a closure: it is made again."""
+        return {name: value for name, value in vars(self).items() if name != "run"}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.run = self._fastest()
+
+    def _fastest(self):
+        """The function that predicts a batch, in the way of the plan for each batch size."""
+        ways = {"dense": (partial(_product, self._dense),) * 3, "csr": (partial(_in_turn, self._naive),) * 3}
+        if self._arrays:
+            ways["kernels"] = _single_sample(self.outputs, *self._arrays), self._kernel_few, self._kernel_many
+        return self._by_batch_size(*(ways[way][i] for i, way in enumerate(self.plan.ways)))
 
     def _by_batch_size(self, one, few, many):
         """The function that predicts a batch, with one of three functions for different batch sizes."""

@@ -226,12 +226,22 @@ class Player(widgets.Play):
         first, last = (0, len(slider.options) - 1) if chosen else (slider.min, slider.max)
         now = slider.index if chosen else slider.value
         super().__init__(value=now, min=first, max=last, interval=interval, layout={"width": "auto"})
-        self._link = widgets.link((self, "value"), (slider, "index" if chosen else "value"))
+        self._slider, self._place = slider, "index" if chosen else "value"
+        self.observe(self._lead, "value")
+        slider.observe(self._follow, self._place)
+
+    def _lead(self, change):
+        setattr(self._slider, self._place, self.value)
+
+    def _follow(self, change):
+        place = getattr(self._slider, self._place)  # `widgets.link` would fail where another thread has moved it again
+        if place is not None:
+            self.value = place
 
     def close(self):
-        if getattr(self, "_link", None) is not None:
-            self._link.unlink()
-            self._link = None
+        if self.comm is not None:  # it is open
+            self._slider.unobserve(self._follow, self._place)
+            self.unobserve(self._lead, "value")
         super().close()
 
 

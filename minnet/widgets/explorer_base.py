@@ -72,7 +72,7 @@ class Explorer:
     def __init__(self, experiment=None):
         self._options = dict(vars(self))  # what the subclass was given besides the experiment
         self.experiment = experiment
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # one thread at a time moves, reports or closes
         self._gate = threading.Event()
         self._gate.set()
         self._quiet, self._posed, self._drawn, self._closed = False, None, UNDRAWN, False
@@ -169,19 +169,20 @@ class Explorer:
         for name in values:
             if name not in self.control:
                 raise ValueError(f"no control {name!r}." + closest(name, self.control))
-        before = {name: self.control[name].value for name in values}
-        with self._silently():
-            try:
-                for name, value in values.items():
-                    rounded = isinstance(before[name], int) and not isinstance(value, (int, np.integer))
-                    if rounded or (value is None and before[name] is not None):
-                        raise TraitError
-                    self.control[name].value = value
-            except TraitError:
-                for name, old in before.items():
-                    self.control[name].value = old
-                raise ValueError(f"{name} can't be {value!r:.40}; {_takes(self.control[name])}") from None
-        self.refresh()
+        with self._lock:
+            before = {name: self.control[name].value for name in values}
+            with self._silently():
+                try:
+                    for name, value in values.items():
+                        rounded = isinstance(before[name], int) and not isinstance(value, (int, np.integer))
+                        if rounded or (value is None and before[name] is not None):
+                            raise TraitError
+                        self.control[name].value = value
+                except TraitError:
+                    for name, old in before.items():
+                        self.control[name].value = old
+                    raise ValueError(f"{name} can't be {value!r:.40}; {_takes(self.control[name])}") from None
+            self.refresh()
 
     def reset(self):
         """Put all controls back to where they stood at first."""
@@ -225,29 +226,31 @@ class Explorer:
         self._message.value = f'<p role="alert">{escape(message, quote=False)}</p>' if message else ""
 
     def _on_move(self, change):
-        if not self._quiet:
-            self.job.rest(BROWSER)
-            self.say("")
-            self._careful(self._answer, change)
-            self.job.rest(BROWSER)  # counted from the end of the answer
+        with self._lock:  # so that another thread is not just placing controls
+            if not self._quiet:
+                self.job.rest(BROWSER)
+                self.say("")
+                self._careful(self._answer, change)
+                self.job.rest(BROWSER)  # counted from the end of the answer
 
     def _answer(self, change):
         self.refresh()
         self.moved()
 
     def _progress(self, what):
-        with self._lock:
-            if not self._closed:  # a long step may end after that
-                self._careful(self.progress, what)
+        self._careful(self.progress, what)
 
     def _careful(self, act, *arguments):
         """Do something in a callback.  An error there would only be logged: keep it and say it."""
-        try:
-            act(*arguments)
-        except Exception as error:
-            self.errors.append(error)
-            self.say(f"Something went wrong: {type(error).__name__}: {error}")
-            raise
+        with self._lock:
+            if self._closed:  # a long step of the job may end after that
+                return
+            try:
+                act(*arguments)
+            except Exception as error:
+                self.errors.append(error)
+                self.say(f"Something went wrong: {type(error).__name__}: {error}")
+                raise
 
     @contextmanager
     def _silently(self):
@@ -294,12 +297,12 @@ class Explorer:
             if self._closed:
                 return
             self._closed = True
-        self.job.close()
-        for widget in all_inside(self.widget):
-            for part in (widget, widget.layout, getattr(widget, "style", None)):
-                if part is not None:
-                    part.close()
-        with self._lock:  # a refresh that had begun in another thread has ended
+        self.job.close()  # without the lock, for which its thread may wait
+        with self._lock:
+            for widget in all_inside(self.widget):
+                for part in (widget, widget.layout, getattr(widget, "style", None)):
+                    if part is not None:
+                        part.close()
             self._screen.close()
 
     @property

@@ -187,3 +187,13 @@ def test_the_test_set_is_opened_once(net, digits, monkeypatch):
     assert before.accuracies[0] == before.accuracies[1] and "nothing lost" in before._said.value
     with pytest.raises(TypeError, match="whole data set"):
         mn.explore.open_test_set(net, digits.test)
+
+
+def test_a_report_between_a_move_and_its_answer_finds_nothing_retrained_yet(net, digits):
+    """Another thread may have moved the seed, and waits until this report is done."""
+    explorer = mn.explore.sparsity(net, digits, epochs=1)
+    with explorer._silently():
+        explorer.control["seed"].value = 7
+    explorer._progress((0.5, "the network of seed 0"))
+    assert explorer.errors == [] and explorer.shown.retrained == {}
+    explorer.close()

@@ -249,6 +249,23 @@ def test_what_cannot_be_loaded_is_not_saved(own_layer, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+class Forgetful(mn.Layer):
+    def __init__(self, n):
+        self.weight = mn.Param(np.ones(n, np.float32), ("feature",))
+
+    def forward(self, x, rng=None):
+        return x * self.weight.value, None
+
+
+def test_why_a_network_cannot_be_built_again_is_said(tmp_path):
+    tied = mn.Sequential(mn.Dense(4, 4, rng=0), mn.Dense(4, 4, rng=1))
+    tied.layers[1].weight = tied.layers[0].weight
+    for net in (tied, Forgetful(3)):
+        with pytest.raises(ValueError, match="must keep each argument as an attribute of the same name, and own its"):
+            mn.save(net, tmp_path / "net")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_was_pruned_before_saving_cannot_be_restored_after_loading(tmp_path):
     net = mn.models.mlp(6, 5, 3, rng=0)
     mn.prune(net, 0.5)

@@ -10,32 +10,44 @@ import pytest
 
 import minnet as mn
 from tests.nn.trials import MODELS, batch_for
+from tests.strength import cases
 
 pytestmark = pytest.mark.processes
 
 SCRIPT = """
 import hashlib
+import sys
 import numpy as np
 import minnet as mn
 
 digits = mn.data.digits()
 digest = hashlib.sha256()
-for net in (mn.models.mlp(64, 40, 10, dropout=0.2, rng=1), mn.models.tiny_transformer(rng=1)):
-    for step in mn.steps(net, digits.train, mn.SGD(0.05, momentum=0.9), count=30, rng=2):
-        mn.prune(net, mn.cubic(0.8, start=5, stop=25)(step.index))
-    mn.fit(net, digits.train, epochs=1, rng=3, progress=False)
-    for param in net.params():
-        digest.update(param.data.tobytes() + (b"" if param.mask is None else param.mask.tobytes()))
+for seed in map(int, sys.argv[1:]):
+    conv = mn.Sequential(mn.Conv2d(1, 6, 3, rng=seed), mn.ReLU(), mn.MaxPool2d(2), mn.Flatten(),
+                         mn.Dense(54, 10, rng=seed), input_shape=(1, 8, 8))
+    large = mn.models.mlp(64, 300, 100, 10, rng=seed)  # wide enough for several threads
+    for net in (mn.models.mlp(64, 40, 10, dropout=0.2, rng=seed), mn.models.tiny_transformer(rng=seed), conv, large):
+        for step in mn.steps(net, digits.train, mn.SGD(0.05, momentum=0.9), count=30, batch=64, rng=seed):
+            mn.prune(net, mn.cubic(0.8, start=5, stop=25)(step.index))
+        mn.fit(net, digits.train, epochs=1, rng=seed, progress=False)
+        if net is large:
+            for step in mn.sparse.steps(net, digits.train, count=30, rng=seed):
+                digest.update(np.float64(step.loss).tobytes())
+        for param in net.params():
+            digest.update(param.data.tobytes() + (b"" if param.mask is None else param.mask.tobytes()))
+        digest.update(mn.sparse.compile(net)(digits.test.x).tobytes())
 print(digest.hexdigest())
 """
 
 
-def test_two_processes_agree_to_the_bit():
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_two_processes_with_as_many_threads_agree_to_the_bit(threads):
     root = Path(mn.__file__).parents[1]
-    digests = set()
+    digests, cpus = set(), {f"{library}_NUM_THREADS": threads for library in ("OPENBLAS", "MKL", "OMP")}
+    command = [sys.executable, "-c", SCRIPT, *map(str, cases(everyday=1, full=20))]
     for seed in ("0", "1234"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-        run = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, cwd=root)
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root), **cpus}
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=root)
         assert run.returncode == 0, run.stderr
         digests.add(run.stdout.strip())
     assert len(digests) == 1

@@ -226,6 +226,58 @@ def test_an_unknown_layer_is_left_whole():
     mn.Layer.registry.pop("Reverse")
 
 
+def test_networks_in_a_network_keep_their_shapes_in_step():
+    """An inner Sequential with an ``input_shape`` is given fewer features, too."""
+    inner = mn.models.mlp(6, 5, 3, rng=1)
+    net = mn.Sequential(mn.models.mlp(4, 6, rng=0), mn.ReLU(), inner, input_shape=(4,))
+    images = mn.Sequential(mn.Conv2d(1, 4, 3, rng=0), mn.Sequential(mn.Conv2d(4, 2, 1, rng=1), input_shape=(4, 2, 2)),
+                           mn.Sequential(mn.Dense(8, 3, rng=2), input_shape=(8,)), input_shape=(1, 4, 4))
+    for each in (net, images):
+        mn.prune(each, 0.5, structure=mn.along("out"), scope=mn.layer)
+        small, x = mn.compact(each), np.random.default_rng(0).normal(size=(5, *each.input_shape)).astype(np.float32)
+        assert_close(small(x), each(x))
+        assert sum(p.size for p in small.params()) < sum(p.size for p in each.params())
+    assert mn.compact(net).layers[2].input_shape == (3,) and inner.input_shape == (6,)
+    assert mn.compact(images).layers[1].input_shape == (2, 2, 2)
+
+
+def test_a_sample_may_be_flat_where_the_network_takes_images():
+    net = mn.models.lenet5(rng=0)
+    mn.prune(net, 0.5, structure=mn.along("out"))
+    wanted = [p.shape for p in mn.compact(net).params()]
+    assert [p.shape for p in mn.compact(net, np.zeros((1, 784))).params()] == wanted
+
+
+def test_attention_without_biases_stays_so(tmp_path):
+    """A constant feature is not folded into one bias of four, of which a file knows all or none."""
+    net = mn.Sequential(mn.PatchEmbedding(3, 2, 4, rng=0), mn.Sigmoid(), mn.Attention(4, 2, bias=False, rng=1),
+                        mn.MeanPool(), mn.Dense(4, 3, rng=2), input_shape=(3, 2))
+    for name in ("weight", "positions"):
+        param = net.layers[0].own_params()[name]
+        param.mask = np.ones(param.shape, bool) & [True, False, True, True]
+    x, small = np.random.default_rng(0).normal(size=(5, 3, 2)).astype(np.float32), mn.compact(net)
+    assert_close(small(x), net(x))
+    mn.save(small, tmp_path / "net")
+    assert mn.load(tmp_path / "net")(x).tobytes() == small(x).tobytes()
+    assert [p.path for p in small.params()] == [p.path for p in net.params()]
+
+
+class Negative(mn.Dense):
+    def forward(self, x, rng=None):
+        y, back = super().forward(x, rng)
+        return -y, lambda dy, need_dx=True: back(-dy, need_dx)
+
+
+def test_a_subclass_that_computes_something_else_is_left_whole():
+    """What `Dense` says of itself does not hold for it."""
+    net = mn.Sequential(mn.Dense(4, 6, rng=0), mn.ReLU(), Negative(6, 5, rng=1), mn.ReLU(), mn.Dense(5, 2, rng=2))
+    mn.prune(net, 0.5, structure=mn.along("out"))
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    small = mn.compact(net)
+    assert_close(small(x), net(x))
+    assert type(small.layers[2]) is Negative
+
+
 def test_compact_asks_for_a_sample_where_it_cannot_know_the_shape():
     net = mn.Sequential(mn.Conv2d(1, 2, 3, rng=0), mn.Flatten(), mn.Dense(2 * 9, 3, rng=0))
     with pytest.raises(ValueError, match=r"mn\.compact\(net, sample=x\[:1\]\)"):

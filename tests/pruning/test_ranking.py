@@ -293,3 +293,18 @@ def test_masks_are_set_by_path_and_others_stay():
     set_masks(net, {first.path: np.ones((4, 6), bool), second.path: None})
     assert first.mask is None and second.mask is None
     assert first.kept_mask.all() and first.kept_mask.shape == (4, 6)
+
+
+@pytest.mark.parametrize("structure", [mn.weights, mn.blocks(2, 2), mn.along("out"), mn.branches])
+def test_units_without_weights_are_pruned_of_nothing(structure):
+    """Layers of width 0, as `compact` leaves them, and branches whose layers have no weights."""
+    nothing = mn.Sequential(mn.Residual(mn.LayerNorm(3)), mn.Dense(3, 0), mn.Dense(0, 2))
+    for scope in (mn.network, mn.layer):
+        mn.prune(nothing, 0.5, structure=structure, scope=scope)
+        masks = mn.rank(nothing, structure=structure, scope=scope).masks(0.5)
+        assert masks and mn.sparsity(nothing) == 0
+
+
+def test_where_there_are_no_axes_none_are_named():
+    with pytest.raises(ValueError, match="There are: none"):
+        mn.prune(mn.LayerNorm(3), 0.5, structure=mn.along("out"))

@@ -8,11 +8,16 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numba
+import numpy as np
 import pytest
+from numba.core.codegen import CodeLibrary
 
+from minnet.sparse import naive_csr
+from minnet.sparse.jit import Kernel
 from tests.notebooks import ROOT
 
 pytestmark = pytest.mark.processes
@@ -80,6 +85,22 @@ def test_without_a_writable_folder_there_is_one_warning(tmp_path):
     found = predict("rows", (1, 20), NUMBA_CACHE_DIR=str(tmp_path / "file" / "cache"),
                     NUMBA_CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator")
     assert found == (1, 0)
+
+
+def test_what_an_interrupt_has_kept_from_numba_is_compiled_again(tmp_path, monkeypatch):
+    """Python ignores an exception in what LLVM calls, so numba goes on and finds nothing to write into its cache."""
+    def nothing(library):
+        raise RuntimeError("no compiled object yet for <Library>")
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(CodeLibrary, "serialize_using_object_code", nothing)
+    kernel, y = Kernel(naive_csr.multiply.python, naive_csr.multiply.signature), np.empty((1, 2), np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kernel.call(np.ones((1, 1), np.float32), y, np.float32([3]), np.int32([0]), np.int32([0, 1, 1]),
+                    np.float32([0, 4]), False)
+    assert y.tolist() == [[3, 4]]
+    assert not list(tmp_path.rglob("*.nbc"))
 
 
 def test_processes_that_start_at_the_same_time(tmp_path):
