@@ -416,7 +416,7 @@ def test_a_schedule_that_gives_no_number_is_refused_in_the_step_that_asks(net, d
 
 
 @pytest.mark.parametrize("make", [lambda: mn.Residual(mn.Dense), lambda: mn.Residual(None),
-                                  lambda: mn.Sequential(mn.Dense), lambda: mn.Sequential(input_shape=64)])
+                                  lambda: mn.Sequential(mn.Dense)])
 def test_a_layer_is_made_of_layers(make):
     with pytest.raises(TypeError, match=r"write (Residual|Sequential|input_shape)"):
         make()

@@ -48,7 +48,8 @@ def test_structures_and_scopes(name, again):
 
 @again
 @pytest.mark.parametrize("optimiser", [mn.SGD(mn.lr.cosine(0.1, steps=9), momentum=0.9), mn.Adam(1e-3),
-                                       mn.AdamW(mn.lr.warm_up(0.01, 4), weight_decay=0.1)], ids=repr)
+                                       mn.AdamW(mn.lr.warm_up(0.01, 4), weight_decay=0.1)],
+                         ids=["SGD, cosine", "Adam", "AdamW, warm-up"])
 def test_optimisers(optimiser, again):
     data = np.random.default_rng(0).normal(size=(30, 6)).astype(np.float32), np.arange(30) % 3
     numbers = []
