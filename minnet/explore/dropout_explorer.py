@@ -343,7 +343,7 @@ STYLE = """<style>
 .minnet-table th[scope=row] { text-align: left; font-weight: 400; white-space: nowrap; }
 .minnet-table tr:first-child { border-bottom: 1px solid currentColor; }
 </style>"""
-TRAINING, PREDICT, DROPOUT_ON = "training", "predict", "predict, dice left on"  # what can be shown
+TRAINING, PREDICT, DROPOUT_ON = "training", "predict", "predict with dropout left on"  # what can be shown
 
 
 @dataclass(frozen=True)
@@ -414,8 +414,8 @@ def sentence(frame):
     if frame.mode == PREDICT:
         return (f"<b>Predicting.</b> Dropout's connections are all back: <b>{left.used:,} of {total:,}</b>. {frozen} "
                 f"{asked}")
-    return (f"<b>Predicting with the dice left on.</b> {asked} Of all new signals dropout recognises "
-            f"<b>{frame.noisy.min():.1%} to {frame.noisy.max():.1%}</b>, with the dice off {left.moment.new:.1%}. "
+    return (f"<b>Predicting with dropout left on.</b> {asked} Of all new signals dropout recognises "
+            f"<b>{frame.noisy.min():.1%} to {frame.noisy.max():.1%}</b>, switched off {left.moment.new:.1%}. "
             f"{frozen}")
 
 
