@@ -42,16 +42,9 @@ class DropoutExplorer(Explorer):
 
     Parameters
     ----------
-    net : Sequential
-        Dense layers with activations between them; left as it is.
-    data : Dataset
-        Both learn from ``.train``; the new samples are ``.val``.
-    epochs : int
-        How long "Train both" trains.
-    seed : int
-        Of the batches, of dropout and of random pruning.
-    folder : str or path, optional
-        Where the networks are saved; by default a temporary folder, gone when the program ends.
+    net, data, epochs, seed, folder
+        As for `minnet.experiments.dropout_comparison.DropoutComparison`: a fully connected network, which is left as it
+        is, and a whole data set; "Train both" trains for ``epochs``.
 
     Attributes
     ----------
