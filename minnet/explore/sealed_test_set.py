@@ -12,7 +12,7 @@ from hashlib import sha256
 import ipywidgets as widgets
 import numpy as np
 
-from minnet.nn.train import accuracy
+from minnet.nn.evaluation import accuracy
 from minnet.pruning.ranking import restore, sparsity
 from minnet.widgets.controls import dress
 

@@ -228,7 +228,7 @@ class TimingExplorer(Explorer):
         self._paint_names([*trials, frame.trial])
         self._paint_layers(frame.trial)
         self._results.show({plan: _row(f"#{trial.number}", plan, mean_and_range(trial.finals()))
-                          for plan, trial in frame.tried.items()}, frame.plan if frame.trial else None)
+                            for plan, trial in frame.tried.items()}, frame.plan if frame.trial else None)
 
     def _paint_plans(self, frame, others):
         for slot, line in enumerate(self._others_planned):
