@@ -109,7 +109,7 @@ class TimingExplorer(Explorer):
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        self._moments = 0  # of the training that goes on, as far as it is drawn
+        self._drawn_moments = 0  # of all trainings
         self._layers = [path.removesuffix(".weight") for path, _ in self.experiment.layers]
         self._sizes = np.array([size for _, size in self.experiment.layers])
         return {
@@ -293,8 +293,8 @@ class TimingExplorer(Explorer):
 
     def progress(self, what):
         self._training.progress(what)
-        if what is None or self.experiment.moments != self._moments:
-            self._moments = self.experiment.moments
+        if what is None or self.experiment.reached != self._drawn_moments:
+            self._drawn_moments = self.experiment.reached
             self.refresh()
 
 
