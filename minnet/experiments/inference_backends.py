@@ -33,7 +33,6 @@ FORMATS = {
     "bitmap": Bitmap.from_dense,
     "blocks of 4": partial(Blocks.from_dense, block=(4, 1)),  # four outputs, one input
 }
-HALF = "2:4"
 
 
 class StorageSizes:
@@ -147,7 +146,7 @@ class Backends:
 
         Yields
         ------
-        (name, Runner)
+        (name, Backend)
         """
         few = self.pruned(part)
         networks = {DENSE: self.whole, BLOCKS: self.pruned(part, blocks=True), TWO_FOUR: self.half,

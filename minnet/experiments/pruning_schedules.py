@@ -137,17 +137,19 @@ class PruningSchedules:
         Under None that of the whole network, which is never pruned.
     layers : list of (path, size)
         Of the weights.
-    moments : int
-        How often all seeds of a trial have got one moment further, so far.
+    moments : list of int
+        Steps at which a training is pruned and measured.
+    reached : int
+        How many moments all seeds of a trial have reached, all trials together.
     """
 
     def __init__(self, make, data, seeds, count):
         self.make, self.data, self.seeds, self.count = make, data, tuple(seeds), whole(count, "count", least=1)
         example = make(self.seeds[0])
         parts(data, example, whole=True)
-        self._moments = sorted({*range(0, count, max(1, count // MOMENTS)), count})
+        self.moments = sorted({*range(0, count, max(1, count // MOMENTS)), count})
         self.layers = [(param.path, param.size) for param in example.params() if param.prunable]
-        self.all, self.moments = {}, 0
+        self.all, self.reached = {}, 0
 
     @property
     def whole(self):
@@ -175,14 +177,14 @@ class PruningSchedules:
         number = self.all[plan].number if plan in self.all else len(self.all)
         self.all[plan] = Trial(number, ((),) * len(self.seeds), self.count)
         runs = [self._run(plan, seed) for seed in self.seeds]
-        for _ in self._moments:
+        for _ in self.moments:
             for place, run in enumerate(runs):
                 for step, moment in run:
                     if moment is not None:
                         self._note(plan, place, moment)
                         break
                     yield step
-            self.moments += 1
+            self.reached += 1
 
     def _run(self, plan, seed):
         """One seed: after each step (step, None), and at the moments (step, TrainingPoint)."""
@@ -190,7 +192,7 @@ class PruningSchedules:
         level = (lambda step: 0.0) if plan is None else plan.schedule(self.count)
         done = 0
         training = steps(net, self.data.train, count=self.count, batch=BATCH, rng=seed)
-        for moment in self._moments:
+        for moment in self.moments:
             while done < moment:
                 done = next(training).index + 1
                 yield done, None

@@ -188,8 +188,8 @@ class CriteriaExplorer(Explorer):
 
     def paint(self, frame):
         self.say(frame.note)
-        palette = np.array([to_rgb(colour) for colour in (NEITHER, A, B, BOTH)])
-        self._sheet.colour({path: palette[by_a + 2 * by_b] for path, (by_a, by_b) in frame.kept.items()})
+        colours = np.array([to_rgb(colour) for colour in (NEITHER, A, B, BOTH)])
+        self._sheet.colour({path: colours[by_a + 2 * by_b] for path, (by_a, by_b) in frame.kept.items()})
         self._curves.update(frame)
         self._points.update(frame)
 

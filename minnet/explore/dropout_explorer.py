@@ -43,16 +43,9 @@ class DropoutExplorer(Explorer):
 
     Parameters
     ----------
-    net : Sequential
-        Dense layers with activations between them; left as it is.
-    data : Dataset
-        Both learn from ``.train``; the new samples are ``.val``.
-    epochs : int
-        How long "Train both" trains.
-    seed : int
-        Of the batches, of dropout and of random pruning.
-    folder : str or path, optional
-        Where the networks are saved; by default a temporary folder, gone when the program ends.
+    net, data, epochs, seed, folder
+        As for `minnet.experiments.dropout_comparison.DropoutComparison`: a fully connected network, which is left as it
+        is, and a whole data set; "Train both" trains for ``epochs``.
 
     Attributes
     ----------
@@ -345,7 +338,7 @@ STYLE = """<style>
 .minnet-table th[scope=row] { text-align: left; font-weight: 400; white-space: nowrap; }
 .minnet-table tr:first-child { border-bottom: 1px solid currentColor; }
 </style>"""
-TRAINING, PREDICT, DROPOUT_ON = "training", "predict", "predict, dice left on"  # what can be shown
+TRAINING, PREDICT, DROPOUT_ON = "training", "predict", "predict with dropout left on"  # what can be shown
 
 
 @dataclass(frozen=True)
@@ -416,8 +409,8 @@ def sentence(frame):
     if frame.mode == PREDICT:
         return (f"<b>Predicting.</b> Dropout's connections are all back: <b>{left.used:,} of {total:,}</b>. {frozen} "
                 f"{asked}")
-    return (f"<b>Predicting with the dice left on.</b> {asked} Of all new signals dropout recognises "
-            f"<b>{frame.noisy.min():.1%} to {frame.noisy.max():.1%}</b>, with the dice off {left.moment.new:.1%}. "
+    return (f"<b>Predicting with dropout left on.</b> {asked} Of all new signals dropout recognises "
+            f"<b>{frame.noisy.min():.1%} to {frame.noisy.max():.1%}</b>, switched off {left.moment.new:.1%}. "
             f"{frozen}")
 
 

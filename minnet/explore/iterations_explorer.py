@@ -199,7 +199,7 @@ class IterationsExplorer(Explorer):
         ranges = {recipe: map(mean_and_range, (each.finals(), each.finals("random"), each.scratch))
                   for recipe, each in frame.tried.items()}
         self._results.show({recipe: _row(f"#{frame.tried[recipe].number}", recipe, *found)
-                          for recipe, found in ranges.items()}, frame.recipe if frame.result is not None else None)
+                            for recipe, found in ranges.items()}, frame.recipe if frame.result is not None else None)
 
     def _paint_names(self, results):
         """``#3`` at the end of each curve; where several end at one place, one above the other."""

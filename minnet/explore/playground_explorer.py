@@ -173,7 +173,7 @@ class PlaygroundExplorer(Explorer):
         self._classes = Classes(figure.add_subplot(grid[1, 1]), names)
         figure.canvas.draw()  # settles the layout, which the sheet fits itself into
         self._sheet = WeightSheet(self.experiment.dense(recipe), sheet,
-                                "Weights: grey masked, white deleted")
+                                  "Weights: grey masked, white deleted")
         return [*self._sheet.artists, *self._points.artists, *self._classes.artists]
 
     def paint(self, frame):

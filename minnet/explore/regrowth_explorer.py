@@ -231,7 +231,7 @@ class RegrowthExplorer(Explorer):
         for line in self._here:
             line.set_xdata([frame.moment.step] * 2)
         self._results.show({recipe: _row(recipe, found) for recipe, found in frame.tried.items()},
-                         frame.recipe if frame.recipe in frame.tried else None)
+                           frame.recipe if frame.recipe in frame.tried else None)
 
     def sentence(self, frame):
         moment = frame.moment

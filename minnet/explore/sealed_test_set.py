@@ -13,7 +13,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from minnet.nn.arguments import measurable, the_network
-from minnet.nn.train import accuracy
+from minnet.nn.evaluation import accuracy
 from minnet.pruning.ranking import restore, sparsity
 from minnet.widgets.controls import dress
 

@@ -17,8 +17,9 @@ from minnet import draw
 from minnet.draw import palette
 from minnet.experiments import SCOPES
 from minnet.experiments.sparsity_sweep import CRITERIA, RETRAINED_AT, Method, SparsitySweep
+from minnet.nn.evaluation import accuracy
 from minnet.nn.models import mlp
-from minnet.nn.train import accuracy, fit
+from minnet.nn.train import fit
 from minnet.pruning.ranking import sparsity
 from minnet.widgets.controls import TrainControls, few, integer, row, slider, toggles
 from minnet.widgets.explorer_base import Explorer

@@ -84,12 +84,8 @@ class StructureExplorer(Explorer):
     ----------
     nets : Layer, list of Layer, or dict of {name: Layer}
         Trained; they stay as they are.
-    data : Dataset or Split
-        Of a whole data set, accuracy is measured on ``.val`` and copies are retrained on ``.train``.
-    epochs : int
-        How long each copy is retrained.
-    seed : int
-        Of retraining.
+    data, epochs, seed
+        As for `minnet.experiments.pruning_granularity.PruningGranularity`.
 
     Attributes
     ----------

@@ -111,7 +111,7 @@ class TimingExplorer(Explorer):
     # ---- controls -----------------------------------------------------------------------------------
 
     def controls(self):
-        self._moments = 0  # of the training that goes on, as far as it is drawn
+        self._drawn_moments = 0  # of all trainings
         self._layers = [path.removesuffix(".weight") for path, _ in self.experiment.layers]
         self._sizes = np.array([size for _, size in self.experiment.layers])
         return {
@@ -230,7 +230,7 @@ class TimingExplorer(Explorer):
         self._paint_names([*trials, frame.trial])
         self._paint_layers(frame.trial)
         self._results.show({plan: _row(f"#{trial.number}", plan, mean_and_range(trial.finals()))
-                          for plan, trial in frame.tried.items()}, frame.plan if frame.trial else None)
+                            for plan, trial in frame.tried.items()}, frame.plan if frame.trial else None)
 
     def _paint_plans(self, frame, others):
         for slot, line in enumerate(self._others_planned):
@@ -295,8 +295,8 @@ class TimingExplorer(Explorer):
 
     def progress(self, what):
         self._training.progress(what)
-        if what is None or self.experiment.moments != self._moments:
-            self._moments = self.experiment.moments
+        if what is None or self.experiment.reached != self._drawn_moments:
+            self._drawn_moments = self.experiment.reached
             self.refresh()
 
 

@@ -16,13 +16,16 @@ from minnet.threads import at_most
 ALL_BUT_ONE = max(1, (os.cpu_count() or 1) - 1)  # cores for the work: one is for the browser
 INTERVAL = 0.1  # seconds between two reports: each of them keeps the browser busy for a while
 SWITCH = 0.0005  # seconds after which work gives way to another thread that waits, instead of Python's 0.005
-SLOW = 1.0  # seconds after `rest` in which another move is likely: until then the work goes slowly,
-BREAKS = 3  # with a break after each step, this many times as long as the step
+SLOW = 1.0  # seconds after `rest` in which another move is likely, so that the work goes slowly
+BREAKS = 3  # the break after each step meanwhile, as a multiple of the step's time: a quarter of the processor is used
 DEFAULT_SWITCH = sys.getswitchinterval()
 
 
 class Job:
     """Runs one generator at a time in the background.
+
+    Its pace: at full speed, but no step while ``gate`` is cleared, nor in the time that `rest` asks for; and until
+    `SLOW` seconds after `rest`, a break of `BREAKS` times the step after each step.
 
     Parameters
     ----------
@@ -42,7 +45,7 @@ class Job:
         self._report, self._gate = report, gate
         self._lock = threading.Lock()
         self._work = self._thread = None
-        self._rests_until = self._slow_until = self._break_until = 0.0
+        self._rests_until = self._slow_until = 0.0
         self.error = None
 
     @property
@@ -138,22 +141,23 @@ class Job:
 
     def _paced(self, work):
         """The steps of the work, each as soon as it may be made, until other work is asked for."""
+        break_until = 0.0
         while self._work is work:
-            if self._may_go_on():
+            if self._may_go_on(break_until):
                 start = monotonic()
                 try:
                     progress = next(work)
                 except StopIteration:
                     return
                 now = monotonic()
-                self._break_until = min(now + BREAKS * (now - start), self._slow_until)
+                break_until = min(now + BREAKS * (now - start), self._slow_until)
                 yield progress
 
-    def _may_go_on(self):
+    def _may_go_on(self, break_until):
         """Wait a moment where the work has to; False if it still has to."""
         if self._gate is not None and not self._gate.wait(0.1):
             return False
-        left = max(self._rests_until, self._break_until) - monotonic()
+        left = max(self._rests_until, break_until) - monotonic()
         if left > 0:
             sleep(min(left, 0.1))
         return left <= 0

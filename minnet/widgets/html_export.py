@@ -78,8 +78,7 @@ class ControlValues:
         """The same with every second place, the present one and both ends among them."""
         kept = sorted({*range(self.start % 2, len(self.values), 2), self.start, 0, len(self.values) - 1})
         return ControlValues(self.name, self.label, tuple(self.values[i] for i in kept),
-                             tuple(self.said[i] for i in kept),
-                    kept.index(self.start), self.slides)
+                             tuple(self.said[i] for i in kept), kept.index(self.start), self.slides)
 
 
 def dials_of(explorer):
@@ -142,7 +141,7 @@ def _dial(name, control, which):
         values = [value for value in values if value in which]
     values = [value for value in words if value in values or value == control.value]  # in their order
     return ControlValues(name, control.description or name, tuple(values), tuple(words[value] for value in values),
-                values.index(control.value), hasattr(control, "max") or slides(control))
+                         values.index(control.value), hasattr(control, "max") or slides(control))
 
 
 def _words(control):

@@ -206,7 +206,7 @@ def test_the_opening_signal_is_known_to_both_and_dropout_makes_it_doubtful(lesso
     lesson.run("twins.set(mode='predict')")
     truth = lesson.value("twins.shown.names.index(twins.shown.truth)")
     assert lesson.value(f"[int(s.answers[{truth}]) for s in (twins.shown.dropout, twins.shown.pruning)]") == [100, 100]
-    lesson.run("twins.set(mode='predict, dice left on')")
+    lesson.run("twins.set(mode='predict with dropout left on')")
     dropout, pruning = lesson.value("[s.answers for s in (twins.shown.dropout, twins.shown.pruning)]")
     assert pruning[truth] == 100
     assert 50 <= dropout[truth] <= 90
