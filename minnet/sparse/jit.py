@@ -87,8 +87,8 @@ class Kernel:
         except OSError as problem:  # the disk is full, or the folder has become read-only
             _warn_once(problem)
             return None
-        except RuntimeError:  # an interrupt while LLVM called numba back is lost, and with it what would be kept
-            return None
+        except Exception:  # after an interrupt while LLVM calls back, numba may miss code or find more than it expects
+            return self._compile()  # in here: as long as what failed exists, nothing new is taken for it
 
     def _files(self, folder):
         """This kernel's files in numba's cache: an index and one file of machine code for each signature."""

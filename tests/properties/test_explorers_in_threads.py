@@ -71,7 +71,7 @@ def uncaught(monkeypatch):
 @every_kind
 def test_controls_are_moved_by_three_threads(kind, uncaught):
     explorer = kind.example()
-    moves = max(len(cases(everyday=12, full=500)) // THREADS, 1)
+    moves = max(len(cases(everyday=6, full=500)) // THREADS, 1)
     found = [widget for widget in controls_of(explorer).values() if not isinstance(widget, widgets.Button)]
 
     def mover(seed):

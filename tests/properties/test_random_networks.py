@@ -67,7 +67,7 @@ def test_compiled_it_predicts_the_same():
         small = mn.compact(net, np.zeros((1, *shape)))
         close(mn.sparse.compile(small, format)(x), net, x)
 
-    every_case(compiled, everyday=30, full=2500)
+    every_case(compiled, everyday=20, full=2500)
 
 
 def test_saved_and_loaded_it_is_the_same_to_the_bit(tmp_path):

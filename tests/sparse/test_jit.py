@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 import pytest
-from numba.core.codegen import CodeLibrary
+from numba.core.codegen import CPUCodeLibrary
 
 from minnet.sparse import naive_csr
 from minnet.sparse.jit import Kernel
@@ -87,13 +87,14 @@ def test_without_a_writable_folder_there_is_one_warning(tmp_path):
     assert found == (1, 0)
 
 
-def test_what_an_interrupt_has_kept_from_numba_is_compiled_again(tmp_path, monkeypatch):
-    """Python ignores an exception in what LLVM calls, so numba goes on and finds nothing to write into its cache."""
+@pytest.mark.parametrize("error", [RuntimeError("no compiled object yet"), KeyError("module already added")], ids=repr)
+def test_what_an_interrupt_has_kept_from_numba_is_compiled_again(error, tmp_path, monkeypatch):
+    """Python ignores an exception in what LLVM calls, so numba goes on and does not find what it expects."""
     def nothing(library):
-        raise RuntimeError("no compiled object yet for <Library>")
+        raise error
 
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(CodeLibrary, "serialize_using_object_code", nothing)
+    monkeypatch.setattr(CPUCodeLibrary, "serialize_using_object_code", nothing)
     kernel, y = Kernel(naive_csr.multiply.python, naive_csr.multiply.signature), np.empty((1, 2), np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
