@@ -33,9 +33,76 @@ def fraction(value, name="sparsity"):
 def whole(value, name, least=0):
     """A whole number that is at least ``least``."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
-        said = repr(value) if len(repr(value)) <= 40 else repr(value)[:37] + "…"
-        raise ValueError(f"{name} is a whole number, at least {least}, got {said}")
+        raise ValueError(f"{name} is a whole number, at least {least}, got {short(value)}")
     return int(value)
+
+
+def wholes(least=0, **named):
+    """Several of them: ``n_in, n_out = wholes(n_in=n_in, n_out=n_out)``."""
+    return [whole(value, name, least) for name, value in named.items()]
+
+
+def number(value, name, least=-math.inf, most=math.inf):
+    """A finite number between ``least`` and ``most``, such as a learning rate."""
+    bounds = f" from {least:g} to {most:g}" if math.isfinite(most) else f", at least {least:g}" * math.isfinite(least)
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{name} is a number{bounds}, got {short(value)} ({type(value).__name__})")
+    if not least <= value <= most or abs(value) == math.inf:
+        raise ValueError(f"{name} is a number{bounds}, got {short(value)}")
+    return value
+
+
+def flag(value, name):
+    """True or False; None and 0 are False, other whole numbers True."""
+    if value is not None and not isinstance(value, (int, np.bool_)):
+        raise TypeError(f"{name} is True or False, got {short(value)}")
+    return bool(value)
+
+
+def choice(value, name, known):
+    """One of the known words."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"unknown {name} {short(value)}." + closest(value, known))
+    return value
+
+
+def sequence(values, name, each, form):
+    """A list or tuple; ``each(value, name)`` looks at its values, and ``form`` says what to write."""
+    if not isinstance(values, (list, tuple, range, np.ndarray)) or getattr(values, "ndim", 1) != 1:
+        raise TypeError(f"{name} are several values, got {short(values)}; write for example {form}")
+    return tuple(each(value, f"each of {name}") for value in values)
+
+
+def function(value, name, form):
+    """A function; ``form`` says of what and what it returns."""
+    if not callable(value) or isinstance(value, type):
+        raise TypeError(f"{name} is a function, {form}, got {short(value)}")
+    return value
+
+
+def numbers(value, name, text=False):
+    """An array of numbers, from an array, a list, a tensor, a sparse matrix or a table."""
+    if isinstance(value, np.ndarray):
+        pass
+    elif hasattr(value, "detach"):  # PyTorch
+        value = value.detach().cpu()
+        value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
+    elif hasattr(value, "toarray"):  # SciPy
+        value = value.toarray()
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in ("biuf" + "US" * text):
+        raise TypeError(f"{name} holds numbers, one row for each sample and all of one length; got {array.dtype} from "
+                        f"{type(value).__name__}")
+    return array
+
+
+def short(value):
+    """What was passed, in at most 40 characters."""
+    said = repr(value)
+    return said if len(said) <= 40 else said[:37] + "…"
 
 
 def generator(rng):

@@ -146,8 +146,8 @@ GOOD = {  # what is passed for a parameter of this name, wherever it has no defa
     "pairs": lambda: 2, "keys": lambda: 3, "values": lambda: 2,
     # training
     "epochs": lambda: 1, "count": lambda: 3, "batch": lambda: 4, "steps": lambda: 3, "lr": lambda: 0.1,
-    "rate": lambda: 0.1, "schedule": lambda: 0.1, "every": lambda: 2, "stop": lambda: 4, "at": lambda: 2, "progress": lambda: False,
-    "taken": lambda: mn.snapshot(make(0)), "rng": lambda: 0, "seed": lambda: 0, "seeds": lambda: (0,),
+    "rate": lambda: 0.1, "schedule": lambda: 0.1, "every": lambda: 2, "stop": lambda: 4, "at": lambda: 2,
+    "progress": lambda: False, "taken": lambda: mn.snapshot(make(0)), "rng": lambda: 0, "seed": lambda: 0, "seeds": lambda: (0,),
     # pruning
     "criterion": lambda: "magnitude", "sparsity": lambda: 0.5, "sparsities": lambda: (0, 0.5), "final": lambda: 0.9,
     "fraction": lambda: 0.3, "rounds": lambda: 2, "rows": lambda: 2, "columns": lambda: 2, "m": lambda: 4,

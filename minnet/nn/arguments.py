@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minnet.messages import numbers, short
 from minnet.nn.layer import Layer, the_network
 
 
@@ -60,23 +61,6 @@ def samples(data, what="measure on"):
     return x, y
 
 
-def numbers(value, name, text=False):
-    """An array of numbers, from an array, a list, a tensor, a sparse matrix or a table."""
-    if hasattr(value, "detach"):  # PyTorch
-        value = value.detach().cpu()
-        value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
-    elif hasattr(value, "toarray"):  # SciPy
-        value = value.toarray()
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        array = np.asarray(value, object)
-    if array.dtype.kind not in ("biuf" + "US" * text):
-        raise TypeError(f"{name} holds numbers, one row for each sample and all of one length; got {array.dtype} from "
-                        f"{type(value).__name__}")
-    return array
-
-
 def labels(y, shape):
     """Class indices that fit scores of a shape (n, classes).
 
@@ -84,7 +68,7 @@ def labels(y, shape):
     -------
     ndarray of int, (n,)
     """
-    y = np.asarray(y)
+    y = numbers(y, "labels", text=True)
     if len(shape) != 2 or y.shape != shape[:1]:
         hint = ""
         if y.ndim == 2 and len(y) == shape[0]:
@@ -114,6 +98,17 @@ def optimiser(given):
     if not hasattr(given, "begin"):
         raise TypeError(f"an optimiser is wanted, got {given!r:.40}; write for example optimiser=mn.Adam(1e-3)")
     return given
+
+
+def loss_and_gradient(found, answers):
+    """What a loss function has given for these answers: a number, and a gradient of their shape."""
+    try:
+        loss, gradient = found
+    except (TypeError, ValueError):
+        loss = gradient = None
+    if np.ndim(loss) or np.shape(gradient) != answers.shape or loss is None:
+        raise TypeError("a loss function returns (loss, gradient), a number and an array of shape "
+                        f"{answers.shape}, got {short(found)}; write for example loss=mn.cross_entropy")
 
 
 def snapshot(net, taken):

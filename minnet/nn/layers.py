@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 
+from minnet.messages import flag, sequence, whole, wholes
 from minnet.nn.contract import contract
 from minnet.nn.layer import Layer, Pointwise
 from minnet.nn.param import Param, normal
@@ -31,10 +33,11 @@ class Dense(Layer):
     """
 
     def __init__(self, n_in, n_out, bias=True, drop=0.0, rng=None):
-        self.n_in, self.n_out, self.drop = n_in, n_out, _probability(drop, "drop")
+        self.n_in, self.n_out = n_in, n_out = wholes(n_in=n_in, n_out=n_out)
+        self.drop = _probability(drop, "drop")
         std = math.sqrt(2 / max(n_in, 1))
         self.weight = Param(normal(rng, (n_in, n_out), std), ("in", "out"))
-        self.bias = Param(np.zeros(n_out, np.float32), ("out",), prunable=False) if bias else None
+        self.bias = Param(np.zeros(n_out, np.float32), ("out",), prunable=False) if flag(bias, "bias") else None
 
     def forward(self, x, rng=None):
         scale = None if rng is None or not self.drop else _dropout_factors(rng, self.weight.data, self.drop)
@@ -116,7 +119,7 @@ class Sequential(Layer):
             if not isinstance(layer, Layer):
                 raise TypeError(f"Sequential takes layers, got {layer!r}; write Sequential(Dense(64, 10), ReLU(), …)")
         self.layers = list(layers)
-        self.input_shape = None if input_shape is None else tuple(input_shape)
+        self.input_shape = None if input_shape is None else sequence(input_shape, "input_shape", whole, "(1, 28, 28)")
         self.set_paths()
 
     def forward(self, x, rng=None):
@@ -186,6 +189,6 @@ def _dropout_factors(rng, like, p):
 
 
 def _probability(p, name):
-    if not 0 <= p < 1:
+    if not isinstance(p, Real) or not 0 <= p < 1:
         raise ValueError(f"{name} is a probability, 0 ≤ {name} < 1, got {p!r}")
     return p

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minnet.nn.layer import Layer
+from minnet.nn.layer import Layer, the_network
 from minnet.nn.layers import Dense, Sequential
 from minnet.nn.param import normal
 from minnet.nn.survey import survey
@@ -27,7 +27,7 @@ class Residual(Layer):
     """
 
     def __init__(self, branch):
-        self.branch = branch
+        self.branch = the_network(branch)
         self.set_paths()
 
     def forward(self, x, rng=None):
