@@ -6,6 +6,8 @@ import difflib
 import inspect
 import math
 from numbers import Real
+from os import PathLike, fspath
+from pathlib import Path
 
 import numpy as np
 
@@ -66,6 +68,13 @@ def choice(value, name, known):
     return value
 
 
+def keywords(given, known, of):
+    """The words of ``**how``, all of them known."""
+    for word in given:
+        if word not in known:
+            raise TypeError(f"{of} has no argument {word!r}." + closest(word, known))
+
+
 def sequence(values, name, each, form):
     """A list or tuple; ``each(value, name)`` looks at its values, and ``form`` says what to write."""
     if not isinstance(values, (list, tuple, range, np.ndarray)) or getattr(values, "ndim", 1) != 1:
@@ -75,7 +84,7 @@ def sequence(values, name, each, form):
 
 def function(value, name, form):
     """A function; ``form`` says of what and what it returns."""
-    if not callable(value) or isinstance(value, type):
+    if not callable(value) or isinstance(value, type) or hasattr(value, "forward"):  # no class, no network
         raise TypeError(f"{name} is a function, {form}, got {short(value)}")
     return value
 
@@ -97,6 +106,15 @@ def numbers(value, name, text=False):
         raise TypeError(f"{name} holds numbers, one row for each sample and all of one length; got {array.dtype} from "
                         f"{type(value).__name__}")
     return array
+
+
+def file(path, name="path"):
+    """The path of a file or a folder, from a text or a path."""
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"{name} is a text or a path, such as 'net.safetensors', got {short(path)}")
+    if "\0" in fspath(path):
+        raise ValueError(f"no {name} has a zero character in it, as {short(path)} has")
+    return Path(path)
 
 
 def short(value):

@@ -12,10 +12,11 @@ from numbers import Real
 
 import numpy as np
 
-from minnet.messages import generator, whole
+from minnet.messages import fraction, generator, keywords, sequence, whole
 from minnet.nn import arguments
 from minnet.nn.checkpoint import rewind
 from minnet.nn.evaluation import accuracy
+from minnet.nn.layer import the_network
 from minnet.nn.losses import cross_entropy
 from minnet.nn.train import checked, steps, steps_for
 from minnet.pruning.ranking import prune, rank, sparsity
@@ -95,6 +96,7 @@ def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, b
         arguments.snapshot(net, rewind_to)
     if validation is not None:
         arguments.measurable(net, validation)
+    keywords(how, ("criterion", "structure", "scope", "combine"), "iterate")
     rank(net, data=data, rng=0, loss=loss, **how)
     return _rounds(net, data, levels, budget, optimiser, batch, rewind_to, validation, rng, loss, how)
 
@@ -133,7 +135,8 @@ def sensitivity(net, data, sparsities=(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99), *, 
     dict of {layer: list of float}
         The accuracy at each sparsity.
     """
-    copy = net.copy()
+    keywords(how, ("criterion", "structure", "combine", "rng", "loss"), "sensitivity")
+    copy, sparsities = the_network(net).copy(), sequence(sparsities, "sparsities", fraction, "(0, 0.5, 0.9)")
     return scan(rank(copy, scope=layer, data=data, **how), copy, data if validation is None else validation, sparsities)
 
 

@@ -5,12 +5,12 @@ Call one inside the loop: ``mn.prune(net, mn.cubic(0.9, start=200, stop=1500)(st
 
 from __future__ import annotations
 
-from minnet.messages import fraction
+from minnet.messages import fraction, number, whole
 
 
 def one_shot(final, at=0):
     """Nothing before step ``at``, everything from then on."""
-    final = fraction(final, "final sparsity")
+    final, at = fraction(final, "final sparsity"), number(at, "at")
     return lambda step: final if step >= at else 0.0
 
 
@@ -33,13 +33,13 @@ def geometric(final, rounds):
         The absolute sparsity after round 1, 2, …, ``rounds``; the last is ``final``.
     """
     final = fraction(final, "final sparsity")
-    if rounds < 1:
-        raise ValueError(f"there is at least one round, got rounds={rounds!r}")
+    rounds = whole(rounds, "rounds", least=1)
     return [1 - (1 - final) ** ((i + 1) / rounds) for i in range(rounds)]
 
 
 def _rising(final, start, stop, initial, shape):
     final, initial = fraction(final, "final sparsity"), fraction(initial, "initial sparsity")
+    start, stop = number(start, "start"), number(stop, "stop")
     if not start < stop:
         raise ValueError(f"the schedule must start before it stops, got start={start}, stop={stop}")
 
