@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import gzip
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minnet.formats import CSR, Bitmap
+from minnet.messages import function, number, numbers, whole
 from minnet.nn.attention import Attention, removed_heads
 from minnet.nn.contract import observing
 from minnet.nn.layer import Layer
@@ -126,7 +127,9 @@ def multiply_adds(net, x=None):
         if shape is None:
             raise ValueError("this network does not know the shape of its input; pass a sample, multiply_adds(net, x)")
         x = np.zeros((1, *shape), np.float32)
-    x = np.asarray(x)
+    x = numbers(x, "x")
+    if x.shape != shape and (x.ndim < 2 or not len(x)):
+        raise ValueError(f"x is a batch of at least one sample, got shape {x.shape}; write multiply_adds(net, x[:1])")
     with observing() as seen:
         net(x[None] if x.shape == shape else x[:1])
     names = {id(layer): path or type(layer).__name__.lower() for path, layer in net.walk()}
@@ -243,12 +246,15 @@ def latency(candidates, x=None, *, rounds=15, sample=1e-3, budget=None, clock=pe
     """
     if not isinstance(candidates, Mapping):
         return latency({"": candidates}, x, rounds=rounds, sample=sample, budget=budget, clock=clock)[""]
-    wrong = [name for name, run in candidates.items() if not isinstance(run, Callable)]
+    wrong = [name for name, run in candidates.items() if not callable(run) or isinstance(run, type)
+             or (x is None and isinstance(run, Layer))]
     if wrong or not candidates:
-        raise TypeError(f"latency takes functions, {wrong[0]!r} is none; write for example lambda: x @ w" if wrong else
+        raise TypeError(f"latency takes functions, or networks and their x; {wrong[0]!r} is none; write for example "
+                        "lambda: x @ w, or latency(net, x)" if wrong else
                         "latency got no candidates; write for example latency({'dense': net, 'sparse': fast}, x)")
-    if rounds < 1:
-        raise ValueError(f"rounds is a whole number, at least 1, got {rounds}")
+    rounds, sample = whole(rounds, "rounds", least=1), number(sample, "sample", 0)
+    budget = None if budget is None else number(budget, "budget", 0)
+    _look_at(clock)
     runs = dict(candidates) if x is None else {name: _calling(run, x) for name, run in candidates.items()}
     repeats = {name: _repeats(run, sample) for name, run in runs.items()}
     seconds = {name: [] for name in runs}
@@ -269,11 +275,18 @@ def latency(candidates, x=None, *, rounds=15, sample=1e-3, budget=None, clock=pe
 
 def sample_of(run, repeats=1, clock=perf_counter):
     """Seconds of one call, the mean of ``repeats`` calls; one before them, which is not counted, fills the caches."""
+    function(run, "run", "without arguments")
+    repeats = whole(repeats, "repeats", least=1)
+    _look_at(clock)
     run()
     start = clock()
     for _ in range(repeats):
         run()
     return (clock() - start) / repeats
+
+
+def _look_at(clock):
+    number(function(clock, "clock", "that returns the time in seconds")(), "the time that clock returns")
 
 
 def _calling(run, x):

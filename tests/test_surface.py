@@ -60,7 +60,8 @@ NOT_ASKED = {  # callables that are no door, by name: why
     "Drawing.update|Explorer.__init__": "abstract: what is made of it is tried",
     "forward|survey|begin|add|add_product|move_into|matrix": "called by the training loop, many times a second",
     "controls|draw|frame|paint|sentence|subject|prepare|rows|moved|progress|texts": "hooks, called by the engine",
-    "bring_back|AttentionMaps.show|note": "called by an explorer with what it has made itself",
+    "bring_back|AttentionMaps.show": "called by an explorer with what it has made itself",
+    "criteria": "formulas as in the papers: `mn.rank` passes arrays, and looks at what they give",
 }
 NOT_REPLACED = {  # parameters that are left as they are: why
     "ax": "anything that draws as matplotlib's Axes do is one",
@@ -147,7 +148,8 @@ GOOD = {  # what is passed for a parameter of this name, wherever it has no defa
     # training
     "epochs": lambda: 1, "count": lambda: 3, "batch": lambda: 4, "steps": lambda: 3, "lr": lambda: 0.1,
     "rate": lambda: 0.1, "schedule": lambda: 0.1, "every": lambda: 2, "stop": lambda: 4, "at": lambda: 2,
-    "progress": lambda: False, "taken": lambda: mn.snapshot(make(0)), "rng": lambda: 0, "seed": lambda: 0, "seeds": lambda: (0,),
+    "progress": lambda: False, "taken": lambda: mn.snapshot(make(0)), "rng": lambda: 0, "seed": lambda: 0,
+    "seeds": lambda: (0,),
     # pruning
     "criterion": lambda: "magnitude", "sparsity": lambda: 0.5, "sparsities": lambda: (0, 0.5), "final": lambda: 0.9,
     "fraction": lambda: 0.3, "rounds": lambda: 2, "rows": lambda: 2, "columns": lambda: 2, "m": lambda: 4,
@@ -155,8 +157,8 @@ GOOD = {  # what is passed for a parameter of this name, wherever it has no defa
     "units": lambda: Units(make(0), mn.weights, mn.network), "scan": lambda: {"dense1": [0.9, 0.9]},
     "scores": lambda: {p.path: p.data for p in make(0).params() if p.prunable},
     # everything else
-    "path": lambda: "file", "id": lambda: "03.kept", "answer": lambda: 1, "given": lambda: 1, "run": lambda: int,
-    "web": lambda: mn.routing.Web(6, rng=0), "left": lambda: 10, "full": lambda: 20, "messages": lambda: 4,
+    "path": lambda: "file", "id": lambda: "03.kept", "answer": lambda: 1, "given": lambda: 1,
+    "run": lambda: list("ab").copy, "web": lambda: mn.routing.Web(6, rng=0), "left": lambda: 10, "full": lambda: 20, "messages": lambda: 4,
     "links": lambda: ~np.eye(4, dtype=bool), "stored": lambda: CSR.from_dense(X), "dense": X.copy,
     "shapes": lambda: [(2, 3, 4)], "label": lambda: "Go", "message": lambda: "well", "seconds": lambda: 0,
     "work": lambda: (letter for letter in "ab"), "libraries": tuple, "places": lambda: (0, 50), "visible": lambda: True,
@@ -310,7 +312,7 @@ def doors():
     """All public callables with parameters, once each."""
     found = {}
     for name, value in named():
-        if not getattr(value, "__module__", None) or not value.__module__.startswith("minnet."):
+        if not (getattr(value, "__module__", None) or "").startswith("minnet.") or not asked(value):
             continue
         if inspect.isfunction(value):
             found.setdefault(value, Door(name, value))
@@ -321,6 +323,12 @@ def doors():
                 owner = value if inspect.isfunction(function) else None  # a class method needs no object
                 found.setdefault((function, word == "__call__" and value), Door(f"{name}.{word}", function, owner))
     return {door.name: door for door in found.values() if door.parameters}
+
+
+def asked(function):
+    """Whether it is none of the exceptions, by its name, or by that of its class or its file."""
+    names = {function.__name__, function.__qualname__, function.__module__.rpartition(".")[2]}
+    return not names & {word for words in NOT_ASKED for word in words.split("|")}
 
 
 def holds_what_it_is_given(kind):
@@ -335,7 +343,6 @@ def methods(kind):
     """Public methods and setters of a class that were written in minnet, as (name, function that takes self)."""
     if kind.__module__.startswith("minnet.experiments."):
         return
-    hidden = {word for words in NOT_ASKED for word in words.split("|")}
     computes = getattr(kind, "example", None) is not mn.Layer.example  # no base of layers
     for word in dir(kind):
         static = inspect.getattr_static(kind, word)
@@ -343,10 +350,9 @@ def methods(kind):
             yield f"{word}=", static.fset
         elif isinstance(static, classmethod) and static.__func__.__module__.startswith("minnet.") and word[0] != "_":
             yield word, getattr(kind, word)
-        elif isinstance(static, FunctionType) and (static.__module__ or "").startswith("minnet."):
-            asked = word[0] != "_" or (word == "__call__" and computes)
-            if asked and not {word, static.__qualname__} & hidden:
-                yield word, static
+        elif (isinstance(static, FunctionType) and (static.__module__ or "").startswith("minnet.") and asked(static)
+              and (word[0] != "_" or (word == "__call__" and computes))):
+            yield word, static
 
 
 DOORS = doors()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minnet.messages import numbers
+
 
 @dataclass(frozen=True)
 class Split:
@@ -18,7 +20,12 @@ class Split:
     y: np.ndarray
 
     def __post_init__(self):
-        self.x.flags.writeable = self.y.flags.writeable = False
+        x, y = numbers(self.x, "x"), numbers(self.y, "y", text=True)
+        if not (x.ndim and y.ndim) or len(x) != len(y):
+            raise ValueError(f"each sample needs one label, got x of shape {x.shape} and y of shape {y.shape}")
+        for name, array in (("x", x), ("y", y)):
+            object.__setattr__(self, name, array)  # an array, also where a list was passed
+            array.flags.writeable = False
 
     def __len__(self):
         return len(self.y)

@@ -15,7 +15,6 @@ from minnet.nn import arguments
 from minnet.nn.contract import products
 from minnet.nn.evaluation import accuracy
 from minnet.nn.flat_params import Flat
-from minnet.nn.layer import Layer
 from minnet.nn.losses import cross_entropy
 from minnet.nn.optim import Adam
 from minnet.threads import at_most, for_products
@@ -128,7 +127,7 @@ def checked(net, data, count, batch, loss):
     # A dry run: wrong shapes and labels are found here, not in the middle of an epoch.
     with at_most(1):
         answers = np.repeat(net(x[:1]), len(x), axis=0)
-        arguments.loss_and_gradient(None if isinstance(loss, Layer) else loss(answers, y), answers)
+        arguments.loss_and_gradient(loss(answers, y), answers)
     return x, y
 
 
