@@ -158,9 +158,9 @@ GOOD = {  # what is passed for a parameter of this name, wherever it has no defa
     "scores": lambda: {p.path: p.data for p in make(0).params() if p.prunable},
     # everything else
     "path": lambda: "file", "id": lambda: "03.kept", "answer": lambda: 1, "given": lambda: 1,
-    "run": lambda: list("ab").copy, "web": lambda: mn.routing.Web(6, rng=0), "left": lambda: 10, "full": lambda: 20, "messages": lambda: 4,
-    "links": lambda: ~np.eye(4, dtype=bool), "stored": lambda: CSR.from_dense(X), "dense": X.copy,
-    "shapes": lambda: [(2, 3, 4)], "label": lambda: "Go", "message": lambda: "well", "seconds": lambda: 0,
+    "run": lambda: list("ab").copy, "web": lambda: mn.routing.Web(6, rng=0), "left": lambda: 10, "full": lambda: 20,
+    "messages": lambda: 4, "links": lambda: ~np.eye(4, dtype=bool), "stored": lambda: CSR.from_dense(X),
+    "dense": X.copy, "shapes": lambda: [(2, 3, 4)], "label": lambda: "Go", "message": lambda: "well", "seconds": lambda: 0,
     "work": lambda: (letter for letter in "ab"), "libraries": tuple, "places": lambda: (0, 50), "visible": lambda: True,
     "backends": lambda: inference_backends.Backends(make(0), ()), "start": lambda: False, "source": lambda: make(3),
 }  # fmt: skip
@@ -190,6 +190,9 @@ HERE = {  # where it is something else: {callable, or folder: {parameter: value}
     "minnet.formats.NM.from_dense": {"dense": lambda: np.eye(4)},
     "mn.routing.plan": {"rate": lambda: "constant"}, "mn.routing.prune_in_rounds": {"rate": lambda: "constant"},
     "mn.sparse.Predictor": {"steps": tuple},
+    "mn.experiments.networks": {"nets": lambda: [make(0)]},
+    "lottery_tickets.TicketRuns": {"data": lambda: {"tiny": data_set(X, Y)}, "how": lambda: {
+        "rounds": 2, "final": 0.9, "count": 3, "rate": 0.1, "batch": 4}},
     "criteria_comparison.CriteriaComparison": {"nets": lambda: [make(0)]},
     "dropout_comparison.DropoutComparison": {"net": lambda: make(0)},
     "head_ablation.HeadAblation": {"net": transformer},
@@ -197,7 +200,8 @@ HERE = {  # where it is something else: {callable, or folder: {parameter: value}
     "pruning_granularity.PruningGranularity": {"nets": lambda: {"one": make(0)}},
 }  # fmt: skip
 KEYWORDS = {  # for ``**how``, by its name or by that of the callable
-    "how": ("criterion", "structure", "scope", "combine", "no_such_word"), "values": ("age", "no_such_word"),
+    "how": ("criterion", "structure", "scope", "combine", "no_such_word"),
+    "values": ("age", "no_such_word"),
     "options": ("dpi", "no_such_word"), "chosen": ("in", "no_such_word"), "others": ("no_such_word",),
 }
 RECEIVERS = {  # what methods are called on, by class; layers and explorers have an example of their own
@@ -276,10 +280,10 @@ class Door:
             own["x"] = lambda: self.owner.example(np.random.default_rng(0))[1]
         given = {}
         for name, parameter in self.parameters.items():
-            if parameter.kind is parameter.VAR_KEYWORD:
-                continue
             if name in own:
                 given[name] = own[name]()
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                continue
             elif parameter.default is parameter.empty or name in BRIEF:
                 if name not in GOOD:
                     pytest.fail(f"{self.name} has a parameter {name!r}, for which there is no good value; add one to "
@@ -475,7 +479,7 @@ def tried(door):
                 continue
             self_ = door.owner and (self_ if isinstance(self_, mn.explore.Explorer) else door.receiver())
             given = door.good()
-            given[name] = {word: bad()} if word else bad()
+            given[name] = {**given.get(name, {}), word: bad()} if word else bad()
             kept = public_state([self_, given]), files()
             error = call(door, given, self_)
             found[word or name, said] = None

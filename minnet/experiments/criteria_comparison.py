@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minnet.experiments import parts
-from minnet.messages import functions_of
+from minnet.experiments import networks, parts
+from minnet.messages import functions_of, wholes
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import criteria as rules
@@ -83,10 +83,10 @@ class CriteriaComparison:
     """
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
-        self.nets = [net.copy() for net in nets]
+        self.nets = [net.copy() for net in networks(nets)]
         for net in self.nets:
             restore(net)
-        self.data, self.epochs, self.seed = data, epochs, seed
+        self.data, (self.epochs, self.seed) = data, wholes(epochs=epochs, seed=seed)
         self.train, self.split = parts(data)
         self.whole = [accuracy(net, self.split) for net in self.nets]
         self.retrained = {}

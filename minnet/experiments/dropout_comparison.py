@@ -11,13 +11,14 @@ import tempfile
 import weakref
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from minnet import measure
+from minnet.experiments import whole_set
 from minnet.files.network_file import save
+from minnet.messages import file, whole, wholes
 from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.evaluation import accuracy, predict
 from minnet.nn.layer import Pointwise
@@ -187,7 +188,7 @@ class Measurements:
     """
 
     def __init__(self, data, seed):
-        self._data, self._new, self._seed = data, data.val, seed
+        self._data, self._new, self._seed = whole_set(data), data.val, whole(seed, "seed")
         self._seconds, self._noise = {}, {}
 
     def moment(self, net):
@@ -364,11 +365,11 @@ class DropoutComparison:
         if sparsity(self.net):
             raise ValueError("some weights of this network are removed, and this explorer starts with a whole one; "
                              "call mn.restore(net) first")
-        self.data, self.epochs, self.seed = data, epochs, seed
+        self.data, (self.epochs, self.seed) = whole_set(data), wholes(epochs=epochs, seed=seed)
         if folder is None:
             folder = tempfile.mkdtemp(prefix="minnet-")
             weakref.finalize(self, shutil.rmtree, folder, True)
-        self.folder = Path(folder)
+        self.folder = file(folder, "folder")
         self.widths = [dense(self.net)[0].n_in, *[layer.n_out for layer in dense(self.net)]]
         self.per_epoch = steps_for(data.train, 1, BATCH)
         self.steps = epochs * self.per_epoch

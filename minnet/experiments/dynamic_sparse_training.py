@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minnet.experiments import maker, whole_set
 from minnet.experiments.iterative_pruning import BATCH
+from minnet.messages import whole
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps
 from minnet.pruning import criteria
@@ -165,7 +167,7 @@ class DynamicSparseTraining:
     """
 
     def __init__(self, make, data, count):
-        self.make, self.data, self.count = make, data, count
+        self.make, self.data, self.count = maker(make), whole_set(data), whole(count, "count")
         self.moments = sorted({*range(0, count, max(count // MOMENTS, 1)), count})
         self.courses, self.tried, self._first = {}, [], {}
 

@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minnet.experiments import maker, whole_set
 from minnet.experiments.lottery_tickets import reinitialised
+from minnet.messages import sequence, whole
 from minnet.nn.checkpoint import snapshot
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
@@ -110,9 +112,12 @@ class IterativePruning:
     """
 
     def __init__(self, make, data, seeds, epochs):
-        self.make, self.data, self.seeds = make, data, tuple(seeds)
+        seeds = sequence(seeds, "seeds", whole, "(0, 1, 2)")
+        if not seeds:
+            raise ValueError("there is at least one seed; write for example seeds=(0, 1, 2)")
+        self.make, self.data, self.seeds = maker(make, seeds[0]), whole_set(data), seeds
         self.per_epoch = steps_for(data.train, 1, BATCH)
-        self.first = epochs * self.per_epoch
+        self.first = whole(epochs, "epochs") * self.per_epoch
         self.layers = [param.path for param in make(self.seeds[0]).params() if param.prunable]
         self.tried, self._whole = {}, {}
 

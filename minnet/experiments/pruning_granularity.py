@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from minnet import measure, sparse
-from minnet.experiments import BATCH, parts
+from minnet.experiments import BATCH, networks, parts
+from minnet.messages import wholes
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import scope as scopes
@@ -98,11 +99,11 @@ class PruningGranularity:
     """
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
-        self.nets = {name: net.copy() for name, net in nets.items()}
+        self.nets = {name: net.copy() for name, net in dict(networks(nets)).items()}
         for net in self.nets.values():
             restore(net)
         self.train, self.split = parts(data)
-        self.epochs, self.seed = epochs, seed
+        self.epochs, self.seed = wholes(epochs=epochs, seed=seed)
         self.retrained = {}
         self._rankings, self._tried, self._costs = {}, {}, {}
 

@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minnet.experiments import maker, whole_set
 from minnet.experiments.iterative_pruning import BATCH, FINALS
+from minnet.messages import sequence, whole
 from minnet.nn.evaluation import evaluate
 from minnet.nn.train import steps
 from minnet.pruning import criteria, schedule
@@ -140,7 +142,11 @@ class PruningSchedules:
     """
 
     def __init__(self, make, data, seeds, count):
-        self.make, self.data, self.seeds, self.count = make, data, tuple(seeds), count
+        seeds = sequence(seeds, "seeds", whole, "(0, 1, 2)")
+        if not seeds:
+            raise ValueError("there is at least one seed; write for example seeds=(0, 1, 2)")
+        self.make, self.data, self.seeds = maker(make, seeds[0]), whole_set(data), seeds
+        self.count = count = whole(count, "count")
         self._moments = sorted({*range(0, count, max(1, count // MOMENTS)), count})
         self.layers = [(param.path, param.size) for param in make(self.seeds[0]).params() if param.prunable]
         self.all, self.moments = {}, 0

@@ -9,6 +9,7 @@ import numpy as np
 
 from minnet.experiments import parts
 from minnet.experiments.prediction_cost import PredictionCost
+from minnet.messages import whole
 from minnet.nn.arguments import the_network
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
@@ -54,9 +55,8 @@ class SparsitySweep:
     """
 
     def __init__(self, net, data, epochs=10):
-        self.net, self.data, self.epochs = net, data, epochs
+        self.net, self.data, self.epochs = the_network(net), data, whole(epochs, "epochs")
         self.train, self.split = parts(data)
-        the_network(net)
         self.retrained, self._cost = {}, PredictionCost(self.split.x)
         self.found = round(100 * sparsity(net))
         self._found_masks = {param.path: param.mask for param in net.params()}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from minnet.nn.arguments import pair
+from minnet.messages import number, wholes
+from minnet.nn.arguments import classified
 from minnet.nn.evaluation import predict
 from minnet.nn.losses import cross_entropy
 from minnet.nn.models import mlp
@@ -49,9 +50,11 @@ class TrainingRun:
     """
 
     def __init__(self, data, *, hidden=16, rate=0.1, count=2000, batch=32, seed=0):
-        self.data, self.rate, self.count, self.batch = data, rate, count, batch
-        self._train = pair(getattr(data, "train", data))
-        x, y = pair(getattr(data, "val", data))
+        self.data, self.rate, rate = data, number(rate, "rate"), rate
+        hidden, self.batch = wholes(1, hidden=hidden, batch=batch)
+        self.count, seed = wholes(count=count, seed=seed)
+        self._train = classified(getattr(data, "train", data))
+        x, y = classified(getattr(data, "val", data))
         self.x, self.y = x[:MEASURED], y[:MEASURED]
         self.classes = 1 + int(max(self._train[1].max(), y.max()))
         self._first = {"hidden": hidden, "rate": rate, "seed": seed}

@@ -83,6 +83,12 @@ def labels(y, shape):
     return y
 
 
+def classified(data):
+    """`samples` whose labels are class indices."""
+    x, y = samples(data)
+    return x, labels(y, (len(x), 1 + int(y.max()) if y.dtype.kind in "iu" else 0))
+
+
 def measurable(net, data):
     """Data with labels that fit the scores of a network; one sample is predicted to see them."""
     x, y = samples(data)
