@@ -61,6 +61,13 @@ def flag(value, name):
     return bool(value)
 
 
+def text(value, name):
+    """A text, or None."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{name} is a text, got {short(value)}")
+    return value
+
+
 def choice(value, name, known):
     """One of the known words."""
     if not isinstance(value, str) or value not in known:
