@@ -115,10 +115,10 @@ def numbers(value, name, text=False):
     return array
 
 
-def file(path, name="path"):
+def file(path, name="path", example="net.safetensors"):
     """The path of a file or a folder, from a text or a path."""
     if not isinstance(path, (str, PathLike)):
-        raise TypeError(f"{name} is a text or a path, such as 'net.safetensors', got {short(path)}")
+        raise TypeError(f"{name} is a text or a path, such as {example!r}, got {short(path)}")
     if "\0" in fspath(path):
         raise ValueError(f"no {name} has a zero character in it, as {short(path)} has")
     return Path(path)

@@ -160,9 +160,10 @@ GOOD = {  # what is passed for a parameter of this name, wherever it has no defa
     "path": lambda: "file", "id": lambda: "03.kept", "answer": lambda: 1, "given": lambda: 1,
     "run": lambda: list("ab").copy, "web": lambda: mn.routing.Web(6, rng=0), "left": lambda: 10, "full": lambda: 20,
     "messages": lambda: 4, "links": lambda: ~np.eye(4, dtype=bool), "stored": lambda: CSR.from_dense(X),
-    "dense": X.copy, "shapes": lambda: [(2, 3, 4)], "label": lambda: "Go", "message": lambda: "well", "seconds": lambda: 0,
-    "work": lambda: (letter for letter in "ab"), "libraries": tuple, "places": lambda: (0, 50), "visible": lambda: True,
-    "backends": lambda: inference_backends.Backends(make(0), ()), "start": lambda: False, "source": lambda: make(3),
+    "dense": X.copy, "shapes": lambda: [(2, 3, 4)], "label": lambda: "Go", "message": lambda: "well",
+    "seconds": lambda: 0, "work": lambda: (letter for letter in "ab"), "libraries": tuple, "places": lambda: (0, 50),
+    "visible": lambda: True, "start": lambda: False, "source": lambda: make(3),
+    "backends": lambda: inference_backends.Backends(make(0), ()),
 }  # fmt: skip
 BRIEF = {"epochs", "rounds", "count", "batch", "seeds", "hidden", "samples", "pairs", "keys", "values", "progress",
          "libraries", "messages"}  # passed also where there is a default, which would take longer
@@ -184,6 +185,7 @@ HERE = {  # where it is something else: {callable, or folder: {parameter: value}
     "mn.draw.DecisionSurface.update": {"source": lambda: plane}, "mn.draw.MemoryLayout.update": {"source": X.copy},
     "mn.draw.RoutingGraph.update": {"source": lambda: mn.routing.Web(6, rng=1)},
     "mn.explore.heads": {"net": transformer}, "mn.explore.rates": {"nodes": lambda: 8},
+    "mn.explore.speed": {"start": lambda: False},
     "mn.explore.dropout_and_pruning": {"net": lambda: make(0)},
     "mn.explore.Explorer.save_html": {"path": lambda: "page.html"},
     "mn.measure.latency": {"x": X.copy, "rounds": lambda: 1, "sample": lambda: 0},

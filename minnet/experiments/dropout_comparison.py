@@ -18,7 +18,7 @@ import numpy as np
 from minnet import measure
 from minnet.experiments import whole_set
 from minnet.files.network_file import save
-from minnet.messages import file, whole, wholes
+from minnet.messages import file, whole
 from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.evaluation import accuracy, predict
 from minnet.nn.layer import Pointwise
@@ -365,11 +365,11 @@ class DropoutComparison:
         if sparsity(self.net):
             raise ValueError("some weights of this network are removed, and this explorer starts with a whole one; "
                              "call mn.restore(net) first")
-        self.data, (self.epochs, self.seed) = whole_set(data), wholes(epochs=epochs, seed=seed)
+        self.data, (self.epochs, self.seed) = whole_set(data), (whole(epochs, "epochs", least=1), whole(seed, "seed"))
         if folder is None:
             folder = tempfile.mkdtemp(prefix="minnet-")
             weakref.finalize(self, shutil.rmtree, folder, True)
-        self.folder = file(folder, "folder")
+        self.folder = file(folder, "folder", "results")
         self.widths = [dense(self.net)[0].n_in, *[layer.n_out for layer in dense(self.net)]]
         self.per_epoch = steps_for(data.train, 1, BATCH)
         self.steps = epochs * self.per_epoch

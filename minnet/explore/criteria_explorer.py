@@ -112,10 +112,10 @@ class CriteriaExplorer(Explorer):
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
         nets = list(nets) if isinstance(nets, (list, tuple)) else [nets]
-        wrong = next((net for net in nets if not isinstance(net, Layer)), None)
-        if wrong is not None or not nets:
-            raise TypeError(f"criteria takes trained networks, got {type(wrong).__name__ if nets else 'none'}; write "
-                            "for example mn.explore.criteria([net], digits)")
+        wrong = [type(net).__name__ for net in nets if not isinstance(net, Layer)]
+        if wrong or not nets:
+            raise TypeError(f"criteria takes trained networks, got {wrong[0] if nets else 'none'}; write for example "
+                            "mn.explore.criteria([net], digits)")
         shapes = [{p.path: p.shape for p in net.params()} for net in nets]
         if any(shape != shapes[0] for shape in shapes):
             raise ValueError("the networks differ in shape; criteria compares networks that differ only in their seed")

@@ -21,6 +21,7 @@ from minnet.experiments.head_ablation import CRITERIA, HeadAblation
 from minnet.measure import parameters
 from minnet.messages import format_seconds
 from minnet.nn.attention import Attention, patterns, removed_heads
+from minnet.nn.layer import the_network
 from minnet.nn.models import tiny_transformer
 from minnet.nn.train import fit
 from minnet.widgets.controls import TrainControls, few, integer, row, slider, toggles
@@ -118,7 +119,7 @@ class HeadsExplorer(Explorer):
         if not (hasattr(data, "train") and hasattr(data, "val")):
             raise TypeError(f"this explorer takes a whole data set, got {type(data).__name__}; write for example "
                             "mn.explore.heads(net, mn.data.recall())")
-        branches = [layer.branch for _, layer in net.walk() if hasattr(layer, "branch")]
+        branches = [layer.branch for _, layer in the_network(net).walk() if hasattr(layer, "branch")]
         if not any(isinstance(part, Attention) for branch in branches for _, part in branch.walk()):
             raise TypeError(f"this explorer takes a transformer, got {net!r:.60}, in which no residual branch has "
                             "attention; write for example mn.models.tiny_transformer(rng=0)")

@@ -86,7 +86,7 @@ class IterationsExplorer(Explorer):
                                   epochs=1)
 
     def __init__(self, make, data, *, seeds=(0, 1, 2), epochs=20):
-        untrained("iterations", make, seeds[0], data)
+        untrained("iterations", make, data)
         super().__init__(IterativePruning(make, data, seeds, epochs))
 
     # ---- controls -----------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from matplotlib.collections import LineCollection
 from minnet import data as datasets
 from minnet.draw import palette
 from minnet.experiments.dynamic_sparse_training import METHODS, RIGL, SET, DynamicSparseTraining, Recipe, TrainingPoint
-from minnet.nn.layer import Layer
 from minnet.nn.models import mlp
 from minnet.widgets.controls import (
     Player,
@@ -27,6 +26,7 @@ from minnet.widgets.controls import (
     row,
     slider,
     toggles,
+    untrained,
 )
 from minnet.widgets.explorer_base import Explorer
 
@@ -97,12 +97,7 @@ class RegrowthExplorer(Explorer):
         return RegrowthExplorer(lambda seed: mlp(64, 12, 10, rng=seed), few(datasets.digits()), count=30)
 
     def __init__(self, make, data, *, count=1000):
-        example = make(0) if callable(make) and not isinstance(make, Layer) else None
-        if not isinstance(example, Layer):
-            raise TypeError("regrowth takes a function that makes an untrained network from a seed, write for example "
-                            "mn.explore.regrowth(lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed), digits)")
-        if not hasattr(data, "train"):
-            raise TypeError("regrowth trains and measures: pass the whole data set, not one part of it")
+        untrained("regrowth", make, data)
         super().__init__(DynamicSparseTraining(make, data, count))
 
     # ---- controls -----------------------------------------------------------------------------------

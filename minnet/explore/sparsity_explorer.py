@@ -16,6 +16,7 @@ from minnet import data as datasets
 from minnet import draw
 from minnet.draw import palette
 from minnet.experiments.sparsity_sweep import CRITERIA, RETRAINED_AT, SCOPES, Method, SparsitySweep
+from minnet.messages import whole
 from minnet.nn.models import mlp
 from minnet.nn.train import accuracy, fit
 from minnet.pruning.ranking import sparsity
@@ -84,7 +85,7 @@ class SparsityExplorer(Explorer):
         return SparsityExplorer(net, digits, epochs=1)
 
     def __init__(self, net, data, *, epochs=10, seed=0):
-        self._seed = seed
+        self._seed = whole(seed, "seed")
         super().__init__(SparsitySweep(net, data, epochs))
 
     # ---- controls -----------------------------------------------------------------------------------

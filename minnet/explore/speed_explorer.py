@@ -27,7 +27,8 @@ from minnet.experiments.inference_backends import (
     StorageSizes,
 )
 from minnet.experiments.inference_timing import InferenceTiming, TimingResult
-from minnet.messages import format_bytes, format_seconds
+from minnet.messages import flag, format_bytes, format_seconds
+from minnet.nn.arguments import samples
 from minnet.nn.layers import Sequential
 from minnet.nn.models import mlp
 from minnet.widgets.controls import TrainControls, choice_slider, few, row
@@ -89,7 +90,8 @@ class SpeedExplorer(Explorer):
 
     def __init__(self, net, data, *, libraries=tuple(LIBRARIES), rounds=15, start=True):
         net = Sequential(*plain_layers(net), input_shape=net.input_shape)
-        super().__init__(InferenceTiming(Backends(net, libraries), getattr(data, "val", data).x, rounds))
+        start, (x, _) = flag(start, "start"), samples(getattr(data, "val", data))
+        super().__init__(InferenceTiming(Backends(net, libraries), x, rounds))
         if start:
             self.measure()
 

@@ -13,10 +13,10 @@ import numpy as np
 from minnet import data as datasets
 from minnet.draw import palette
 from minnet.experiments.lottery_tickets import STARTS, TicketRuns, together
-from minnet.nn.layer import Layer
+from minnet.messages import number, sequence, whole
 from minnet.nn.models import mlp
 from minnet.pruning.ranking import sparsity
-from minnet.widgets.controls import TrainControls, few, integer, row, slider, toggles
+from minnet.widgets.controls import TrainControls, few, integer, row, slider, toggles, untrained
 from minnet.widgets.explorer_base import Explorer
 
 DRAWN = 40  # neurons of the first layer
@@ -107,17 +107,16 @@ class TicketsExplorer(Explorer):
 
     def __init__(self, make, data, *, rounds=12, final=0.92, count=400, batch=100, rate=0.02, seed=0,
                  span=(40, 80)):
-        example = make(seed) if callable(make) and not isinstance(make, Layer) else None
-        if not isinstance(example, Layer):
-            raise TypeError("tickets takes a function that makes an untrained network from a seed, write for example "
-                            "mn.explore.tickets(lambda seed: mn.models.mlp(40, 200, 200, 10, rng=seed), signals)")
         data = data if isinstance(data, dict) else {getattr(data, "name", "data"): data}
-        if not all(hasattr(each, "train") for each in data.values()):
-            raise TypeError("tickets trains and measures: pass the whole data set, not one part of it")
+        for each in data.values() or [None]:
+            example = untrained("tickets", make, each)
+        span = sequence(span, "span", number, "(40, 80)")
+        if len(span) != 2 or not 0 <= span[0] < span[1] <= 100:
+            raise ValueError(f"span is a pair of sparsities in per cent, the lower one first, got {span}")
         if len(example.params()[0].shape) != 2:
             raise TypeError("tickets draws which inputs the neurons of the first layer keep, so that has to be a dense "
                             "layer; write for example mn.models.mlp(40, 200, 200, 10, rng=seed)")
-        self._seed, self._span = seed, span
+        self._seed, self._span = whole(seed, "seed"), span
         super().__init__(TicketRuns(make, data, rounds=rounds, final=final, count=count, rate=rate, batch=batch))
 
     # ---- controls -----------------------------------------------------------------------------------

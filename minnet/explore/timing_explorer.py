@@ -103,7 +103,7 @@ class TimingExplorer(Explorer):
         return TimingExplorer(lambda seed: mlp(64, 8, 6, 10, rng=seed), few(datasets.digits()), seeds=(0, 1), count=50)
 
     def __init__(self, make, data, *, seeds=(0, 1, 2), count=1000):
-        untrained("timing", make, seeds[0], data)
+        untrained("timing", make, data)
         super().__init__(PruningSchedules(make, data, seeds, count))
 
     # ---- controls -----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import sys
 import threading
 from time import monotonic, sleep
 
+from minnet.messages import number
 from minnet.threads import at_most
 
 ALL_BUT_ONE = max(1, (os.cpu_count() or 1) - 1)  # cores for the work: one is for the browser
@@ -65,7 +66,7 @@ class Job:
 
     def rest(self, seconds):
         """Make no step for a while, and then go slowly at first: the processor is needed for the browser."""
-        self._rests_until = monotonic() + seconds
+        self._rests_until = monotonic() + number(seconds, "seconds", 0)
         self._slow_until = monotonic() + SLOW
 
     def wait(self, timeout=None):

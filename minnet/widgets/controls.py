@@ -242,15 +242,15 @@ def few(data, train=160, val=80):
                             for part, split in parts.items()})
 
 
-def untrained(name, make, seed, data):
-    """The network that ``make(seed)`` gives to ``mn.explore.name``, which trains it on a whole data set.
+def untrained(name, make, data):
+    """The network that ``make(0)`` gives to ``mn.explore.name``, which trains it on a whole data set.
 
     Raises
     ------
     TypeError
         If there is no network, or only a part of the data: it says what to type instead.
     """
-    net = make(seed) if callable(make) and not isinstance(make, Layer) else None
+    net = make(0) if callable(make) and not isinstance(make, (Layer, type)) else None
     if not isinstance(net, Layer):
         raise TypeError(f"{name} takes a function that makes an untrained network from a seed, write for example "
                         f"mn.explore.{name}(lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed), digits)")

@@ -16,7 +16,7 @@ import ipywidgets as widgets
 from matplotlib import style
 
 from minnet.draw import Picture, lecture_mode
-from minnet.messages import closest
+from minnet.messages import closest, file, keywords, number, short, text
 from minnet.widgets import html_export
 from minnet.widgets.background_job import Job
 from minnet.widgets.canvas import Canvas
@@ -24,6 +24,8 @@ from minnet.widgets.controls import dress, row
 
 BROWSER = 0.1  # seconds in which a background job leaves the computer to the browser, after each move
 UNDRAWN = object()
+SAVING = ("dpi", "format", "metadata", "bbox_inches", "pad_inches", "facecolor", "edgecolor", "transparent",
+          "orientation", "pil_kwargs")  # options of `savefig`, as matplotlib has them
 
 
 class Explorer:
@@ -166,10 +168,19 @@ class Explorer:
         for name in values:
             if name not in self.control:
                 raise ValueError(f"no control {name!r}." + closest(name, self.control))
+        before = self.state
         with self._silently():
             for name, value in values.items():
-                self.control[name].value = value
+                try:
+                    self.control[name].value = value
+                except Exception as error:  # as each kind of control says it
+                    self._put_back(before)
+                    raise ValueError(f"the control {name!r} can't be set to {short(value)}: {error}") from error
         self.refresh()
+
+    def _put_back(self, state):
+        for name, value in state.items():
+            self.control[name].value = value
 
     def reset(self):
         """Put all controls back to where they stood at first."""
@@ -210,6 +221,7 @@ class Explorer:
 
     def say(self, message):
         """Show a message beside the controls, plain text: what cannot be done, and what to do instead."""
+        message = text(message, "message")
         self._message.value = f'<p role="alert">{escape(message, quote=False)}</p>' if message else ""
 
     def _on_move(self, change):
@@ -246,6 +258,8 @@ class Explorer:
 
     def button(self, label, act, tooltip=""):
         """A button that acts when it is pressed."""
+        if not isinstance(label, str) or not isinstance(tooltip, str):
+            raise TypeError(f"label and tooltip of a button are texts, got {short(label)} and {short(tooltip)}")
         button = widgets.Button(description=label, tooltip=tooltip, layout={"width": "auto"})
         button.on_click(lambda _: self._careful(act))
         self.buttons.append(button)
@@ -303,7 +317,7 @@ class Explorer:
         title : str, optional
         """
         self._open()
-        html_export.save(self, path, title)
+        html_export.save(self, path, text(title, "title"))
 
     def rehearse(self):
         """Do what a visitor of a saved page would want to have been done, for example train; wait for its end."""
@@ -311,8 +325,11 @@ class Explorer:
     def savefig(self, path, **options):
         """Save the present picture in print quality, ``explorer.savefig("figure.pdf")``; options as matplotlib's."""
         self._open()
+        keywords(options, SAVING, "savefig")
+        if "dpi" in options:
+            number(options["dpi"], "dpi", 10, 2400)
         with self._lock:
-            self._screen.figure.savefig(path, **options)
+            self._screen.figure.savefig(file(path, example="figure.pdf"), **options)
 
     def _open(self):
         if self._closed:
