@@ -87,6 +87,23 @@ def test_an_error_leaves_everything_as_it_was(train, argument, net, digits):
     assert unchanged(net, before)
 
 
+@pytest.mark.parametrize("optimiser", [mn.SGD("0.1"), mn.Adam(1e-3, beta1=None), mn.AdamW(float("nan"))])
+def test_the_numbers_of_an_optimiser_are_looked_at_before_the_first_step(optimiser, net, digits):
+    before = state(net)
+    with pytest.raises((TypeError, ValueError), match=r"(lr|beta1) of (SGD|AdamW?) is a number"):
+        mn.steps(net, digits.train, optimiser, count=1)
+    assert unchanged(net, before)
+
+
+def test_a_control_that_refuses_a_value_names_itself_and_all_stay(net, digits):
+    explorer = mn.explore.sparsity(net, digits)
+    before = explorer.state
+    with pytest.raises(ValueError, match="the control 'sparsity' can't be set to 'three'"):
+        explorer.set(seed=3, sparsity="three")
+    assert explorer.state == before and explorer.errors == []
+    explorer.close()
+
+
 @pytest.mark.parametrize("how, words", [
     ({"rewind_to": 3}, "snapshot"), ({"rounds": -5}, "rounds"), ({"epochs": float("nan")}, "epochs"),
     ({"criterion": lambda weight: weight[:3]}, "shape"), ({"structure": mn.blocks}, "blocks"),

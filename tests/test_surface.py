@@ -55,7 +55,7 @@ ERRORS = (TypeError, ValueError, LookupError, AttributeError, OSError, RuntimeEr
 
 # ---- deliberate exceptions ------------------------------------------------------------------------------
 
-NOT_ASKED = {  # callables that are no door, by name: why
+NOT_ASKED = {  # callables that are no door, by name: why (of experiments only the constructors are, see `methods`)
     "example": "written for the tests, called by the tests",
     "Drawing.update|Explorer.__init__": "abstract: what is made of it is tried",
     "forward|survey|begin|add|add_product|move_into|matrix": "called by the training loop, many times a second",
@@ -202,9 +202,8 @@ HERE = {  # where it is something else: {callable, or folder: {parameter: value}
     "pruning_granularity.PruningGranularity": {"nets": lambda: {"one": make(0)}},
 }  # fmt: skip
 KEYWORDS = {  # for ``**how``, by its name or by that of the callable
-    "how": ("criterion", "structure", "scope", "combine", "no_such_word"),
-    "values": ("age", "no_such_word"),
-    "options": ("dpi", "no_such_word"), "chosen": ("in", "no_such_word"), "others": ("no_such_word",),
+    "how": ("criterion", "structure", "scope", "combine", "no_such_word"), "values": ("age", "no_such_word"),
+    "options": ("dpi", "no_such_word"), "chosen": ("in", "no_such_word"),
 }
 RECEIVERS = {  # what methods are called on, by class; layers and explorers have an example of their own
     "Param": lambda: trained().copy().params()[0], "Ranking": lambda: mn.rank(trained().copy()),
@@ -348,7 +347,7 @@ def holds_what_it_is_given(kind):
 def methods(kind):
     """Public methods and setters of a class that were written in minnet, as (name, function that takes self)."""
     if kind.__module__.startswith("minnet.experiments."):
-        return
+        return  # called by an explorer, with what its controls offer
     computes = getattr(kind, "example", None) is not mn.Layer.example  # no base of layers
     for word in dir(kind):
         static = inspect.getattr_static(kind, word)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from minnet.messages import numbers, short
+from minnet.messages import number, numbers, short
 from minnet.nn.layer import Layer, the_network
+from minnet.nn.optim import SGD, Adam
 
 
 def pair(data):
@@ -103,6 +104,9 @@ def optimiser(given):
         raise TypeError(f"an optimiser is wanted, got the class {given.__name__}; write mn.{given.__name__}(1e-3)")
     if not hasattr(given, "begin"):
         raise TypeError(f"an optimiser is wanted, got {given!r:.40}; write for example optimiser=mn.Adam(1e-3)")
+    for name, value in vars(given).items() if isinstance(given, (SGD, Adam)) else ():
+        if not (isinstance(value, bool) or (name == "lr" and callable(value))):
+            number(value, f"{name} of {type(given).__name__}")
     return given
 
 
