@@ -10,7 +10,7 @@ import numpy as np
 
 from minnet.messages import number, numbers, short
 from minnet.nn.layer import Layer, the_network
-from minnet.nn.optim import SGD, Adam
+from minnet.threads import at_most
 
 
 def pair(data):
@@ -93,7 +93,9 @@ def classified(data):
 def measurable(net, data):
     """Data with labels that fit the scores of a network; one sample is predicted to see them."""
     x, y = samples(data)
-    scores = the_network(net)(x[:1])
+    the_network(net)
+    with at_most(1):
+        scores = net(x[:1])
     labels(y, (len(x), *scores.shape[1:]))
     return x, y
 
@@ -104,7 +106,7 @@ def optimiser(given):
         raise TypeError(f"an optimiser is wanted, got the class {given.__name__}; write mn.{given.__name__}(1e-3)")
     if not hasattr(given, "begin"):
         raise TypeError(f"an optimiser is wanted, got {given!r:.40}; write for example optimiser=mn.Adam(1e-3)")
-    for name, value in vars(given).items() if isinstance(given, (SGD, Adam)) else ():
+    for name, value in vars(given).items() if type(given).__module__ == "minnet.nn.optim" else ():
         if not (isinstance(value, bool) or (name == "lr" and callable(value))):
             number(value, f"{name} of {type(given).__name__}")
     return given
