@@ -15,9 +15,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from minnet.messages import numbers, sequence, whole
+
 
 def _matrix(dense):
-    dense = np.asarray(dense)
+    dense = numbers(dense, "dense")
     if dense.ndim != 2:
         raise ValueError(f"a format stores a matrix with 2 axes, got shape {dense.shape}; "
                          "write for example weight.reshape(len(weight), -1).")
@@ -138,9 +140,9 @@ class Blocks(Format):
     @classmethod
     def from_dense(cls, dense, block=(4, 4)):
         dense = _matrix(dense)
-        height, width = block
-        if height < 1 or width < 1:
+        if len(block := sequence(block, "block", whole, "(4, 4)")) != 2 or 0 in block:
             raise ValueError(f"a block has at least one row and one column, got {block}; write for example (4, 4).")
+        height, width = block
         down, across = -(-dense.shape[0] // height), -(-dense.shape[1] // width)
         padded = np.zeros((down * height, across * width), dense.dtype)
         padded[:dense.shape[0], :dense.shape[1]] = dense
@@ -180,7 +182,7 @@ class NM(Format):
     @classmethod
     def from_dense(cls, dense, n=2, m=4):
         dense = _matrix(dense)
-        if not 0 < n <= m:
+        if not 0 < whole(n, "n") <= whole(m, "m"):
             raise ValueError(f"n:m needs 0 < n ≤ m, got {n}:{m}; write for example n=2, m=4.")
         rows, columns = dense.shape
         groups = -(-columns // m)

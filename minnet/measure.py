@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import gzip
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from time import perf_counter, thread_time
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minnet.formats import CSR, Bitmap
-from minnet.messages import whole
+from minnet.messages import function, number, numbers, whole
 from minnet.nn.attention import Attention, removed_heads
 from minnet.nn.contract import observing
 from minnet.nn.layer import Layer
@@ -129,7 +129,9 @@ def multiply_adds(net, x=None):
         if shape is None:
             raise ValueError("this network does not know the shape of its input; pass a sample, multiply_adds(net, x)")
         x = np.zeros((1, *shape), np.float32)
-    x = np.asarray(x)
+    x = numbers(x, "x")
+    if x.shape != shape and (x.ndim < 2 or not len(x)):
+        raise ValueError(f"x is a batch of at least one sample, got shape {x.shape}; write multiply_adds(net, x[:1])")
     with observing() as seen:
         net(x[None] if x.shape == shape else x[:1])
     names = {id(layer): path or type(layer).__name__.lower() for path, layer in net.walk()}
@@ -266,16 +268,19 @@ def latency(candidates, x=None, *, threads=1, rounds=15, sample=1e-3, budget=Non
     if not isinstance(candidates, Mapping):
         return latency({"": candidates}, x, threads=threads, rounds=rounds, sample=sample, budget=budget,
                        clock=clock)[""]
-    wrong = [name for name, run in candidates.items() if not isinstance(run, Callable)]
+    wrong = [name for name, run in candidates.items() if not callable(run) or isinstance(run, type)
+             or (x is None and isinstance(run, Layer))]
     if wrong or not candidates:
-        raise TypeError(f"latency takes functions, {wrong[0]!r} is none; write for example lambda: x @ w" if wrong else
+        raise TypeError(f"latency takes functions, or networks and their x; {wrong[0]!r} is none; write for example "
+                        "lambda: x @ w, or latency(net, x)" if wrong else
                         "latency got no candidates; write for example latency({'dense': net, 'sparse': fast}, x)")
-    whole(rounds, "rounds", least=1)
-    if threads is not None:
-        whole(threads, "threads", least=1)
+    rounds, sample = whole(rounds, "rounds", least=1), number(sample, "sample")
+    budget = None if budget is None else number(budget, "budget")
+    limit = nullcontext() if threads is None else at_most(threads)
     if clock is None:
         clock = thread_time if threads == 1 and all(map(_in_one_thread, candidates.values())) else perf_counter
-    with at_most(threads) if threads is not None else nullcontext():
+    _look_at(clock)
+    with limit:
         seconds = _in_turn(candidates, x, rounds, sample, budget, clock)
     return {name: _summary(samples, clock) for name, samples in seconds.items()}
 
@@ -297,7 +302,7 @@ def _in_turn(candidates, x, rounds, sample, budget, clock):
             if done >= 3 and perf_counter() > stop:
                 break
             for name, run in runs.items():
-                seconds[name].append(sample_of(run, repeats[name], clock))
+                seconds[name].append(_sample(run, repeats[name], clock))
     finally:
         if collecting:
             gc.enable()
@@ -306,11 +311,22 @@ def _in_turn(candidates, x, rounds, sample, budget, clock):
 
 def sample_of(run, repeats=1, clock=perf_counter):
     """Seconds of one call, the mean of ``repeats`` calls; one before them, which is not counted, fills the caches."""
+    function(run, "run", "without arguments")
+    repeats = whole(repeats, "repeats", least=1)
+    _look_at(clock)
+    return _sample(run, repeats, clock)
+
+
+def _sample(run, repeats, clock):
     run()
     start = clock()
     for _ in range(repeats):
         run()
     return (clock() - start) / repeats
+
+
+def _look_at(clock):
+    number(function(clock, "clock", "that returns the time in seconds")(), "the time that clock returns")
 
 
 def _calling(run, x):

@@ -6,6 +6,8 @@ import difflib
 import inspect
 import math
 from numbers import Real
+from os import PathLike, fspath
+from pathlib import Path
 
 import numpy as np
 
@@ -33,32 +35,99 @@ def fraction(value, name="sparsity"):
 def whole(value, name, least=0):
     """A whole number that is at least ``least``."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
-        said = repr(value) if len(repr(value)) <= 40 else repr(value)[:37] + "…"
-        raise ValueError(f"{name} is a whole number, at least {least}, got {said}")
+        raise ValueError(f"{name} is a whole number, at least {least}, got {short(value)}")
     return int(value)
+
+
+def wholes(least=0, **named):
+    """Several of them: ``n_in, n_out = wholes(n_in=n_in, n_out=n_out)``."""
+    return [whole(value, name, least) for name, value in named.items()]
 
 
 def number(value, name, below=math.inf, above=None):
     """A finite number that is at least 0 (or ``above`` something), and below another one."""
-    try:
-        found = math.nan if isinstance(value, (str, bytes, bool)) else float(value)
-    except (TypeError, ValueError):
-        found = math.nan
+    found = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     if not 0 <= found < below or (above is not None and found <= above):
         least = "at least 0" if above is None else f"above {above:g}"
         most = "" if below == math.inf else f" and below {below:g}"
-        raise ValueError(f"{name} is a number, {least}{most}, got {value!r:.40}")
+        raise ValueError(f"{name} is a number, {least}{most}, got {short(value)}")
     return found
 
 
-def as_array(value):
-    """An array from an array, a list, a tensor of PyTorch or a sparse matrix of SciPy."""
-    if hasattr(value, "detach"):  # PyTorch
+def flag(value, name):
+    """True or False; None and 0 are False, other whole numbers True."""
+    if value is not None and not isinstance(value, (int, np.bool_)):
+        raise TypeError(f"{name} is True or False, got {short(value)}")
+    return bool(value)
+
+
+def text(value, name):
+    """A text, or None."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{name} is a text, got {short(value)}")
+    return value
+
+
+def choice(value, name, known):
+    """One of the known words."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"unknown {name} {short(value)}." + closest(value, known))
+    return value
+
+
+def keywords(given, known, of):
+    """The words of ``**how``, all of them known."""
+    for word in given:
+        if word not in known:
+            raise TypeError(f"{of} has no argument {word!r}." + closest(word, known))
+
+
+def sequence(values, name, each, form):
+    """A list or tuple; ``each(value, name)`` looks at its values, and ``form`` says what to write."""
+    if not isinstance(values, (list, tuple, range, np.ndarray)) or getattr(values, "ndim", 1) != 1:
+        raise TypeError(f"{name} are several values, got {short(values)}; write for example {form}")
+    return tuple(each(value, f"each of {name}") for value in values)
+
+
+def function(value, name, form):
+    """A function; ``form`` says of what and what it returns."""
+    if not callable(value) or isinstance(value, type) or hasattr(value, "forward"):  # no class, no network
+        raise TypeError(f"{name} is a function, {form}, got {short(value)}")
+    return value
+
+
+def numbers(value, name, text=False):
+    """An array of numbers, from an array, a list, a tensor, a sparse matrix or a table."""
+    if isinstance(value, np.ndarray):
+        pass
+    elif hasattr(value, "detach"):  # PyTorch
         value = value.detach().cpu()
         value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
     elif hasattr(value, "toarray"):  # SciPy
         value = value.toarray()
-    return np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in ("biuf" + "US" * text):
+        raise TypeError(f"{name} holds numbers, one row for each sample and all of one length; got {array.dtype} from "
+                        f"{type(value).__name__}")
+    return array
+
+
+def file(path, name="path", example="net.safetensors"):
+    """The path of a file or a folder, from a text or a path."""
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"{name} is a text or a path, such as {example!r}, got {short(path)}")
+    if "\0" in fspath(path):
+        raise ValueError(f"no {name} has a zero character in it, as {short(path)} has")
+    return Path(path)
+
+
+def short(value):
+    """What was passed, in at most 40 characters."""
+    said = repr(value)
+    return said if len(said) <= 40 else said[:37] + "…"
 
 
 def generator(rng):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minnet.messages import numbers
 from minnet.nn.activations import GELU, ReLU, Sigmoid, Tanh
-from minnet.nn.arguments import numbers
 from minnet.nn.conv import Conv2d
 from minnet.nn.layer import the_network
 from minnet.nn.layers import Dense, Dropout, Flatten, Sequential

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minnet.messages import closest, generator
+from minnet.messages import choice, generator, numbers, short, whole
 
 # Progress of the pruning (0 to 1, on a log scale of the links left) after a fraction t of the rounds.
 RATES = {
@@ -62,7 +62,7 @@ class Web:
         int
             How many have arrived.
         """
-        steps = distances(self.links)
+        steps, messages = distances(self.links), whole(messages, "messages")
         at = self.rng.integers(0, self.senders, messages)
         to = self.rng.integers(self.senders, len(self.links), messages)
         at, to = at[steps[at, to] > 0], to[steps[at, to] > 0]  # the others have no path
@@ -76,6 +76,7 @@ class Web:
 
     def prune(self, left):
         """Prune the least used links until ``left`` remain; ties are broken at random."""
+        left = whole(left, "left")
         order = np.where(self.links, self.used + self.rng.random(self.used.shape), -1).ravel().argsort()
         self.links.ravel()[order[: self.links.size - left]] = False
 
@@ -120,10 +121,9 @@ def plan(rate, full, left, rounds=10):
     list of int
         One number for each round.
     """
-    if rate not in RATES:
-        raise ValueError(f"unknown rate {rate!r}." + closest(rate, RATES))
-    if not 1 <= left <= full or rounds < 1:
-        raise ValueError(f"the links go down to at least 1 in at least 1 round, got from {full} to {left} in {rounds}")
+    rate, rounds = choice(rate, "rate", RATES), whole(rounds, "rounds", least=1)
+    if not 1 <= whole(left, "left") <= whole(full, "full"):
+        raise ValueError(f"the links go down to at least 1, got from {full} to {left}")
     return [round(full * (left / full) ** RATES[rate](done / rounds)) for done in range(1, rounds + 1)]
 
 
@@ -144,9 +144,15 @@ def prune_in_rounds(web, rate, left, rounds=10, messages=80):
     Web
         The same web after each round.
     """
-    for number in plan(rate, web.count, left, rounds):
+    if not isinstance(web, Web):
+        raise TypeError(f"a web is wanted, got {short(web)}; write for example mn.routing.Web(40, rng=0)")
+    return _rounds(web, plan(rate, web.count, left, rounds), whole(messages, "messages"))
+
+
+def _rounds(web, links, messages):
+    for left in links:
         web.send(messages)
-        web.prune(number)
+        web.prune(left)
         yield web
 
 
@@ -156,6 +162,9 @@ def distances(links):
     Breadth-first search from every node at once: the next front is what one link reaches from the last one, and was
     not reached before.
     """
+    links = numbers(links, "links")
+    if links.ndim != 2 or links.shape[0] != links.shape[1]:
+        raise ValueError(f"links are a table (nodes, nodes), got shape {links.shape}")
     here, along, steps, count = np.eye(len(links), dtype=bool), links.astype(np.float32), np.full(links.shape, -1), 0
     while here.any():
         steps[here] = count

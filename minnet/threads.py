@@ -13,6 +13,8 @@ from contextlib import nullcontext
 from functools import cache
 from math import inf, prod
 
+from minnet.messages import whole
+
 # Multiply-adds. Below this OpenBLAS itself uses one thread, so there is nothing to limit, which would take 10 µs.
 SMALL = 2**18
 # From here on several threads are worth while. Measured with OpenBLAS on 2 cores, one thread and two in turn: two make
@@ -45,7 +47,7 @@ class at_most:
     """
 
     def __init__(self, count):
-        self.count = count
+        self.count = whole(count, "threads", least=1)
 
     def __enter__(self):
         with _lock:

@@ -92,6 +92,15 @@ def test_an_error_leaves_everything_as_it_was(train, argument, net, digits):
     assert unchanged(net, before)
 
 
+def test_a_control_that_refuses_a_value_names_itself_and_all_stay(net, digits):
+    explorer = mn.explore.sparsity(net, digits)
+    before = explorer.state
+    with pytest.raises(ValueError, match="sparsity can't be 'three'; it goes from 0 to 100"):
+        explorer.set(sparsity="three", seed=3)
+    assert explorer.state == before and explorer.errors == []
+    explorer.close()
+
+
 @pytest.mark.parametrize("how, words", [
     ({"rewind_to": 3}, "snapshot"), ({"rounds": -5}, "rounds"), ({"epochs": float("nan")}, "epochs"),
     ({"criterion": lambda weight: weight[:3]}, "shape"), ({"structure": mn.blocks}, "blocks"),
@@ -398,7 +407,7 @@ def test_a_regression_network_can_be_pruned_by_its_own_loss(criterion):
 
 @pytest.mark.parametrize("make", [
     lambda: mn.SGD(float("nan")), lambda: mn.SGD(-1), lambda: mn.SGD("0.1"), lambda: mn.SGD(momentum=1.5),
-    lambda: mn.SGD(l1=-1), lambda: mn.Adam(beta1=1.5), lambda: mn.Adam(beta2=1), lambda: mn.AdamW(eps=-1),
+    lambda: mn.SGD(l1=-1), lambda: mn.Adam(beta1=None), lambda: mn.Adam(beta2=1), lambda: mn.AdamW(eps=-1),
     lambda: mn.Adam(weight_decay=float("inf")), lambda: mn.lr.warm_up(0.1, 0), lambda: mn.lr.cosine(0.1, 0),
     lambda: mn.lr.step(0.1, 0), lambda: mn.lr.constant(None), lambda: mn.lr.cosine(0.1, 10, final=-1),
     lambda: mn.LayerNorm(3, "x"), lambda: mn.Attention(2, heads=4),

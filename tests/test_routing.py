@@ -132,7 +132,7 @@ def test_the_rounds_are_send_and_prune(rate):
 def test_typical_mistakes_raise():
     with pytest.raises(ValueError, match="Did you mean 'decreasing'"):
         plan("decrease", 100, 10)
-    with pytest.raises(ValueError, match="at least 1 in at least 1 round"):
+    with pytest.raises(ValueError, match="at least 1"):
         plan("constant", 100, 0)
     with pytest.raises(ValueError, match="Web\\(40\\)"):
         Web(1)

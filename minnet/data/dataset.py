@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minnet.messages import as_array
+from minnet.messages import numbers
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Split:
 
     def __post_init__(self):
         for name in ("x", "y"):
-            view = as_array(getattr(self, name)).view()
+            view = numbers(getattr(self, name), name, text=name == "y").view()
             view.flags.writeable = False
             object.__setattr__(self, name, view)
         if self.x.ndim < 2 or self.y.ndim < 1 or len(self.x) != len(self.y):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from minnet.data.dataset import Dataset, Split
+from minnet.messages import flag, whole
 
 SEED = 42  # the author's
 SAMPLES, TRAIN = 5000, 4000  # the author's; the other 1000 are the test set
@@ -56,6 +57,9 @@ def mnist1d(shuffled=False, *, seed=SEED):
         exactly those of the paper; together they have mean 0 and standard deviation 1.  1000 more are generated for
         validation, so that the training set keeps its size.
     """
+    shuffled, seed = flag(shuffled, "shuffled"), whole(seed, "seed")
+    if seed + 1 >= 2**32:
+        raise ValueError(f"seed is less than 2**32 - 1, got {seed}")
     rng = np.random.RandomState(seed)  # the legacy generator: the author's samples depend on its stream
     x, y = _samples(SAMPLES, rng)
     order = rng.permutation(LENGTH) if shuffled else np.arange(LENGTH)

@@ -14,7 +14,7 @@ from string import ascii_lowercase
 import numpy as np
 
 from minnet.data.dataset import Dataset, Split
-from minnet.messages import generator
+from minnet.messages import generator, numbers, sequence, short, whole
 
 
 def recall(pairs=4, keys=8, values=8, samples=(4000, 500, 1000), rng=0):
@@ -53,9 +53,12 @@ def recall(pairs=4, keys=8, values=8, samples=(4000, 500, 1000), rng=0):
     0
     """
     for name, count, least in (("pairs", pairs, 1), ("keys", keys, pairs), ("values", values, 1)):
-        if not isinstance(count, (int, np.integer)) or count < least:
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < least:
             raise ValueError(f"{name} is a whole number, at least {least}, got {count!r}; each pair needs a key of "
                              "its own: write for example recall(pairs=4, keys=8, values=8)")
+    samples = sequence(samples, "samples", whole, "(4000, 500, 1000)")
+    if len(samples) != 3:
+        raise ValueError(f"samples are three numbers, for training, validation and test, got {samples}")
     rng = generator(rng)
     train, val, test = (Split(*_sequences(n, pairs, keys, values, rng)) for n in samples)
     return Dataset("recall", train, val, test, (pairs + 1, keys + values), tuple(map(str, range(values))))
@@ -81,8 +84,9 @@ def spelled(data, x):
     >>> spelled(data, data.train.x[0])
     ['c→0', 'a→1', 'c?']
     """
-    if data.name != "recall":
-        raise ValueError(f"spelled writes down sequences of mn.data.recall(), got one of {data.name!r}")
+    x = numbers(x, "x")
+    if getattr(data, "name", None) != "recall":
+        raise ValueError(f"spelled writes down sequences of mn.data.recall(), got one of {short(data)}")
     if np.size(x) != math.prod(data.image_shape):
         raise ValueError(f"spelled takes one sample of {math.prod(data.image_shape)} numbers, got an array of shape "
                          f"{np.shape(x)}; write for example mn.data.spelled(data, data.val.x[0])")

@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 
 from minnet.draw import palette
 from minnet.draw.figure import DPI, Drawing, on_white_paper
+from minnet.messages import sequence, short, text, whole
 from minnet.nn.attention import patterns, removed_heads
 
 LINE = 15.5  # pixels that a line of small print takes
@@ -45,6 +46,10 @@ def attention(net, x, ax=None, *, words=None, mark=None, title=None):
     return AttentionMaps(net, x, ax, words=words, mark=mark, title=title)
 
 
+def _texts(row, name):
+    return sequence(row, name, text, '["a", "b"]')
+
+
 class AttentionMaps(Drawing):
     """Drawn maps.
 
@@ -56,10 +61,11 @@ class AttentionMaps(Drawing):
     """
 
     def __init__(self, net, x, ax=None, *, words=None, mark=None, title=None):
-        super().__init__(ax, size=(9, 5))
+        super().__init__(ax, size=(9, 5), title=title)
         self.net, self._x = net, x
         self.maps, self.removed = patterns(net, x), removed_heads(net)
         self._tokens = self.maps[0].shape[1]
+        self._look_at(words, mark, None)
         self.ax.set_axis_off()
         self._unit = self._scale()
         self._tiles = [[self._tile(row, column) for column in range(len(heads))]
@@ -85,12 +91,25 @@ class AttentionMaps(Drawing):
         notes : list of list of str, optional
             A line over each map; by default as before.
         """
-        self.net = self.net if source is None else source
-        self._x = self._x if x is None else x
-        self.maps, self.removed = patterns(self.net, self._x), removed_heads(self.net)
+        self._look_at(words, mark, notes)
+        net, x = self.net if source is None else source, self._x if x is None else x
+        maps = patterns(net, x)
+        if [each.shape for each in maps] != [each.shape for each in self.maps]:
+            raise ValueError("this network has other heads or tokens than the one that was drawn; draw it by itself")
+        self.net, self._x, self.maps, self.removed = net, x, maps, removed_heads(net)
         self._about = tuple(new if new is not None else old
                             for new, old in zip((words, mark, notes), self._about, strict=True))
         self.show(self.maps, self.removed, *self._about)
+
+    def _look_at(self, words, mark, notes):
+        words = tuple(words) if isinstance(words, str) else words
+        if words is not None and len(sequence(words, "words", text, '("a", "b")')) != self._tokens:
+            raise ValueError(f"words are one for each of {self._tokens} tokens, got {len(words)}")
+        if mark is not None and (len(sequence(mark, "mark", whole, "(0, 2)")) != 2 or max(mark) >= self._tokens):
+            raise ValueError(f"mark is a pair (query, key) of the tokens 0 to {self._tokens - 1}, got {short(mark)}")
+        if notes is not None and [len(row) for row in sequence(notes, "notes", _texts, '[["a", "b"]]')] != [
+                len(heads) for heads in self.maps]:
+            raise ValueError("notes are a list for each layer, with a text for each head")
 
     def show(self, maps, removed, words=None, mark=None, notes=None):
         """Put maps into the picture that were computed elsewhere."""
@@ -107,9 +126,9 @@ class AttentionMaps(Drawing):
                     frame.set_xy(self._corner(row, column, *mark))
         words = words or [str(number + 1) for number in range(self._tokens)]
         fits = max(int((self._unit - 4) / 8.5), 2)  # letters next to each other; at the left there is always room
-        for number, text in enumerate(self._words):
+        for number, label in enumerate(self._words):
             word, below = words[number % self._tokens], number >= len(self.maps) * self._tokens
-            _set_text(text, word[:fits].rstrip("→") if below and len(word) > fits else word)
+            _set_text(label, word[:fits].rstrip("→") if below and len(word) > fits else word)
 
     # ---- positions: in pixels, from the top left ----------------------------------------------------
 

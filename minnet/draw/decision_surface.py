@@ -12,6 +12,8 @@ from matplotlib.colors import to_rgb
 
 from minnet.draw import palette
 from minnet.draw.figure import Drawing, on_white_paper
+from minnet.messages import function, numbers, short
+from minnet.nn.layer import Layer
 
 COLOURS = (palette.POSITIVE, palette.NEGATIVE, palette.AFTER, palette.ROSE, palette.AMBER, palette.SKY, palette.YELLOW,
            palette.INK)
@@ -56,11 +58,13 @@ class DecisionSurface(Drawing):
     """
 
     def __init__(self, net, x, y, ax=None, *, folds=None, title=None):
-        super().__init__(ax, size=(5, 5))
-        x, y = np.asarray(x), np.asarray(y)
+        super().__init__(ax, size=(5, 5), title=title)
+        x, y = numbers(x, "x"), numbers(y, "y")
         if x.ndim != 2 or x.shape[1] != 2 or y.shape != x.shape[:1]:
             raise ValueError(f"surface draws points x (n, 2) with classes y (n,), got {x.shape} and {y.shape}; for "
                              "images, mn.draw.masks shows what the first layer looks at")
+        if not len(y) or not np.isfinite(x).all():
+            raise ValueError("surface draws at least one point, at finite numbers")
         if not 0 <= y.min() <= y.max() < len(COLOURS):
             raise ValueError(f"surface draws the classes 0 to {len(COLOURS) - 1}, got {y.min()} to {y.max()}")
         self.net = net
@@ -68,6 +72,7 @@ class DecisionSurface(Drawing):
         (left, low), (right, high) = middle - self._reach, middle + self._reach
         across, up = np.meshgrid(np.linspace(left, right, GRID), np.linspace(low, high, GRID))
         self._points = np.column_stack([across.ravel(), up.ravel()]).astype(x.dtype)
+        self._seen(net, folds)  # whatever is wrong with them is said before anything is drawn
         self.image = self.ax.imshow(np.zeros((GRID, GRID, 3), np.uint8), origin="lower", interpolation="nearest",
                                     extent=(left, right, low, high), zorder=0)
         self.folds = self.ax.add_collection(LineCollection([], colors=palette.INK, linewidths=1.2, alpha=0.6),
@@ -89,15 +94,33 @@ class DecisionSurface(Drawing):
         folds : pair of ndarray, optional
             As in `surface`.
         """
-        self.net = self.net if source is None else source
+        net = self.net if source is None else source
+        scores, (weight, bias) = self._seen(net, folds)
+        self.net = net
         with np.errstate(all="ignore"):  # training may have diverged; that can be drawn, too
-            certainty, self.answers = _certainty(np.asarray(self.net(self._points)))
+            certainty, self.answers = _certainty(scores)
         colours = np.array([to_rgb(colour) for colour in COLOURS])[self.answers]
         background = 1 - 0.55 * certainty[:, None] * (1 - colours)
         self.image.set_data(_square((255 * background).astype(np.uint8)))
         self.answers = _square(self.answers)
-        weight, bias = folds or _first_layer(self.net)
-        self.folds.set_segments(self._lines(np.asarray(weight, float), np.asarray(bias, float)))
+        self.folds.set_segments(self._lines(weight.astype(float), bias.astype(float)))
+
+    def _seen(self, net, folds):
+        """The scores of all points, and the folds."""
+        net = net if isinstance(net, Layer) else function(net, "net", "of points (n, 2), with scores (n, classes)")
+        with np.errstate(all="ignore"):
+            scores = numbers(net(self._points), "what the network answers")
+        if scores.ndim != 2 or len(scores) != len(self._points) or not 1 < scores.shape[1] <= len(COLOURS):
+            raise ValueError(f"of {len(self._points)} points there are scores (n, classes) with 2 to {len(COLOURS)} "
+                             f"classes, got {scores.shape}")
+        if folds is None:
+            return scores, _first_layer(net)
+        if not isinstance(folds, (tuple, list)) or len(folds) != 2:
+            raise TypeError(f"folds are a pair (weights, biases), got {short(folds)}")
+        weight, bias = numbers(folds[0], "weights"), numbers(folds[1], "biases")
+        if weight.shape != (2, *bias.shape) or bias.ndim != 1:
+            raise ValueError(f"folds have weights (2, neurons) and biases (neurons,), got {weight.shape}, {bias.shape}")
+        return scores, (weight, bias)
 
     def _lines(self, weight, bias):
         """Where each neuron's input is zero, as an array (lines, 2, 2); a neuron with zero weights has no line."""

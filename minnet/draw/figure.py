@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from minnet.draw import lecture_mode
-from minnet.nn.arguments import the_network
+from minnet.messages import number, numbers, sequence, short, text, wholes
+from minnet.nn.layer import the_network
 
 DPI = 100  # pixels per inch, at the size for a desk
 _styling = threading.RLock()  # styles are global: two threads that put back in another order would lose one
@@ -55,9 +56,13 @@ def _fit_into(figure, ax):
         ax.spines[:].set_visible(False)
     ax.set_facecolor("white")
     ax.tick_params(which="both", colors="white")
-    for text in (*(ax.set_title(ax.get_title(side), loc=side) for side in ("left", "center", "right")),
-                 ax.xaxis.label, ax.yaxis.label):
-        text.set_color("white")
+    for label in (*(ax.set_title(ax.get_title(side), loc=side) for side in ("left", "center", "right")),
+                  ax.xaxis.label, ax.yaxis.label):
+        label.set_color("white")
+
+
+def _inches(side, name):
+    return number(side, name, above=0)
 
 
 class Picture(Figure):
@@ -74,7 +79,11 @@ class Picture(Figure):
     """
 
     def __init__(self, rows=1, columns=1, size=None, room=None):
-        size, room = size or (5 * max(columns, 1), 4 * max(rows, 1)), room or lecture_mode.room()
+        rows, columns = wholes(rows=rows, columns=columns)
+        size = (5 * max(columns, 1), 4 * max(rows, 1)) if size is None else sequence(size, "size", _inches, "(5, 4)")
+        room = lecture_mode.room() if room is None else room
+        if len(size) != 2 or not isinstance(room, lecture_mode.Room):
+            raise ValueError(f"a picture has a size (width, height) in inches and a Room, got {size} and {short(room)}")
         # Everything in a figure grows with the DPI; fewer inches keep the size of the figure.
         with white_paper():
             super().__init__(figsize=[side * room.sheet / room.ink for side in size], dpi=DPI * room.ink,
@@ -117,7 +126,8 @@ class Drawing:
         Those that ``update`` changes; the rest of the Axes stays as it is.
     """
 
-    def __init__(self, ax=None, size=None):
+    def __init__(self, ax=None, size=None, title=None):
+        text(title, "title")
         self._own = Picture(size=size) if ax is None else None  # else the owner of the Axes shows the figure
         self.ax = self._own.axes[0] if ax is None else ax
         self.artists = []
@@ -144,9 +154,14 @@ def weights(net):
     return found
 
 
-def masks_of(source):
-    """``{path: mask or None}`` from a network or from masks."""
-    return source if isinstance(source, dict) else {param.path: param.mask for param in source.params()}
+def masks_of(source, net):
+    """``{path: mask or None}`` from a network of the shape of ``net``, or from masks."""
+    masks = source if isinstance(source, dict) else {param.path: param.mask for param in the_network(source).params()}
+    for param in net.params():
+        mask = masks.get(param.path)
+        if mask is not None and numbers(mask, "a mask").shape != param.shape:
+            raise ValueError(f"the mask of {param.path} has shape {param.shape}, got {short(mask)}")
+    return masks
 
 
 def canvas_image(canvas):

@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from minnet.draw import palette
 from minnet.draw.figure import Drawing, on_white_paper
 from minnet.formats import COO, CSR, NM, Bitmap, Blocks, Format
+from minnet.messages import numbers
 
 ROWS = ("#A6D5F2", "#F7C99B", "#A3DCC8", "#F3E79B", "#E7BFD6", "#C9C9C9")  # light, and easy to tell apart
 CELL = 2  # width of a cell of the matrix, in bytes of a strip
@@ -71,13 +72,16 @@ class MemoryLayout(Drawing):
     """
 
     def __init__(self, stored, ax=None, *, title=None):
-        super().__init__(ax, size=(10, 1.7))
+        super().__init__(ax, size=(10, 1.7), title=title)
         self._title = title
         self.update(stored)
 
     def update(self, source):
         """Draw another matrix in the same Axes."""
-        dense = source.to_dense() if isinstance(source, Format) else np.atleast_2d(source)
+        source = source if isinstance(source, Format) else np.atleast_2d(numbers(source, "stored"))
+        dense = source.to_dense() if isinstance(source, Format) else source
+        if dense.ndim != 2:
+            raise ValueError(f"a matrix has 2 axes, got shape {dense.shape}; write weight.reshape(len(weight), -1)")
         self.strips, name = strips(source), _name(source)
         self.ax.clear()
         self.ax.set_axis_off()

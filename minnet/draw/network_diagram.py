@@ -14,7 +14,8 @@ from matplotlib.collections import LineCollection
 
 from minnet.draw import palette
 from minnet.draw.figure import Drawing, masks_of, on_white_paper, weights
-from minnet.messages import generator
+from minnet.messages import flag, generator, sequence, text, whole
+from minnet.nn.layer import the_network
 
 LIMIT = 3000  # up to this many connections, all are drawn ...
 SAMPLE = 1500  # ... and of more, a sample of this size
@@ -100,7 +101,10 @@ class NetworkDiagram(Drawing):
     """
 
     def __init__(self, net, ax=None, *, ghosts=True, masks=None, sample=None, rng=0, labels=None, title=None):
-        super().__init__(ax, size=(7, 5))
+        super().__init__(ax, size=(7, 5), title=title)
+        sample = None if sample is None else whole(sample, "sample")
+        labels = None if labels is None else sequence(labels, "labels", text, '("cat", "dog")')
+        ghosts, masks = flag(ghosts, "ghosts"), masks_of(net if masks is None else masks, the_network(net))
         self.net = net
         self.bundles = [Bundle(param) for param in weights(net)]
         self.connections = sum(bundle.size for bundle in self.bundles)
@@ -129,7 +133,7 @@ class NetworkDiagram(Drawing):
 
     @ghosts.setter
     def ghosts(self, visible):
-        if bool(visible) != self.ghosts:
+        if flag(visible, "ghosts") != self.ghosts:
             self.ghost.set_visible(bool(visible))
 
     @property
@@ -140,7 +144,7 @@ class NetworkDiagram(Drawing):
         return np.array(open_traces).reshape(-1, 2, 2)
 
     def update(self, source=None):
-        masks = masks_of(self.net if source is None else source)
+        masks = masks_of(self.net if source is None else source, self.net)
         stay, leave, connected, start = [], [], [np.ones(len(ys), bool) for _, ys in self.columns], 0
         for bundle, (left, right), order, share in zip(self.bundles, self._ends, self._orders, self._shares,
                                                        strict=True):

@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 
 from minnet.draw import palette
 from minnet.draw.figure import Drawing, on_white_paper
-from minnet.routing import distances
+from minnet.messages import flag, numbers, short
+from minnet.routing import Web, distances
 
 KINDS = {  # in the order in which they are drawn
     "receiver → sender": palette.ROSE,
@@ -58,7 +59,10 @@ class RoutingGraph(Drawing):
     """
 
     def __init__(self, web, ax=None, *, legend=True, title=None):
-        super().__init__(ax, size=(5.4, 5.8))
+        super().__init__(ax, size=(5.4, 5.8), title=title)
+        if not isinstance(web, Web):
+            raise TypeError(f"a web is wanted, got {short(web)}; write for example mn.routing.Web(40, rng=0)")
+        legend, self.web = flag(legend, "legend"), web
         nodes, self.senders = len(web.links), web.senders
         sends = np.arange(nodes) < self.senders
         self._kind = {name: np.outer(*(sends if end == "sender" else ~sends for end in name.split(" → ")))
@@ -83,7 +87,10 @@ class RoutingGraph(Drawing):
         ----------
         source : Web or pair (links, used)
         """
-        links, used = source if isinstance(source, tuple) else (source.links, source.used)
+        source = self.web if source is None else source
+        links, used = (source.links, source.used) if isinstance(source, Web) else _pair(source)
+        if links.shape != used.shape or links.shape != 2 * (len(self.positions),):
+            raise ValueError(f"here {len(self.positions)} nodes are drawn, got links {links.shape}; draw another one")
         most = max(used[links].max(initial=0), 1)
         for kind, lines in self.kept.items():
             start, end = np.nonzero(links & self._kind[kind])
@@ -112,6 +119,13 @@ class RoutingGraph(Drawing):
         ax.axis("off")
         if title:
             ax.set_title(title, fontsize=palette.TITLE, color=palette.INK, loc="left")
+
+
+def _pair(source):
+    if not isinstance(source, tuple) or len(source) != 2:
+        raise TypeError(f"a Web is wanted, or a pair (links, used), got {short(source)}")
+    links, used = numbers(source[0], "links"), numbers(source[1], "used")
+    return links.astype(bool), used
 
 
 def _ring(senders, receivers):

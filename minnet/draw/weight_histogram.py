@@ -9,6 +9,7 @@ import numpy as np
 
 from minnet.draw import palette
 from minnet.draw.figure import Drawing, masks_of, on_white_paper, weights
+from minnet.messages import flag, whole
 from minnet.nn.arguments import finite
 
 
@@ -52,15 +53,17 @@ class WeightHistogram(Drawing):
     """
 
     def __init__(self, net, ax=None, *, before=None, bins=61, log=False, removed=None, title=None):
-        super().__init__(ax, size=(6, 4))
+        super().__init__(ax, size=(6, 4), title=title)
+        bins, log = whole(bins, "bins", least=1), flag(log, "log")
+        removed = None if removed is None else flag(removed, "removed")
         self.net = finite(net)
         now = self._numbers({})
-        then = np.concatenate([param.value.ravel() for param in weights(before)]) if before else now
+        then = np.concatenate([param.value.ravel() for param in weights(before)]) if before is not None else now
         reach = float(max(np.abs(then).max(initial=0), np.abs(now).max(initial=0))) or 1.0
         self.edges = np.linspace(-reach, reach, bins + 1 - bins % 2 + 1)
         self.total = np.histogram(then, self.edges)[0]
         baseline = 0.5 if log else 0
-        names = ("before", "after") if before else ("removed", "kept")
+        names = ("before", "after") if before is not None else ("removed", "kept")
         self.before, self.after = (
             self.ax.stairs(self.total, self.edges, fill=True, baseline=baseline, color=colour, label=name)
             for colour, name in zip((palette.REMOVED, palette.POSITIVE), names, strict=True))
@@ -85,8 +88,8 @@ class WeightHistogram(Drawing):
         return np.concatenate(parts)
 
     def update(self, source=None):
+        masks = masks_of(self.net if source is None else source, self.net)
         if source is not None and not isinstance(source, dict):
             self.net = source
-        masks = masks_of(self.net if source is None else source)
         self.counts = np.histogram(self._numbers(masks), self.edges)[0]
         self.after.set_data(self.counts)

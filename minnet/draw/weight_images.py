@@ -13,6 +13,7 @@ from matplotlib.colors import to_rgb
 
 from minnet.draw import palette
 from minnet.draw.figure import Drawing, masks_of, on_white_paper, weights
+from minnet.messages import sequence, whole
 
 LIMIT = 64
 
@@ -53,7 +54,8 @@ class WeightImages(Drawing):
     """
 
     def __init__(self, net, image_shape=None, ax=None, *, limit=LIMIT, title=None):
-        super().__init__(ax, size=(5, 5))
+        super().__init__(ax, size=(5, 5), title=title)
+        limit = whole(limit, "limit", least=1)
         self.net = net
         self._param = weights(net)[0]
         self._shape = _tile(self._param, image_shape)
@@ -75,9 +77,13 @@ class WeightImages(Drawing):
         self.update()
 
     def update(self, source=None):
+        mask = masks_of(self.net if source is None else source, self.net).get(self._param.path)
         if source is not None and not isinstance(source, dict):
-            self._param = weights(source)[0]
-        mask = masks_of(self.net if source is None else source).get(self._param.path)
+            first = weights(source)[0]
+            if first.shape != self._param.shape:
+                raise ValueError(f"the first layer drawn has shape {self._param.shape}, and that of the other network "
+                                 f"{first.shape}; draw that by itself")
+            self._param = first
         colours = palette.shades(self._tiles(self._param.data)[: self.drawn] / self.largest)
         if mask is not None:
             colours[~self._tiles(mask)[: self.drawn]] = to_rgb(palette.REMOVED)
@@ -119,7 +125,7 @@ def tile_shape(inputs, image_shape=None):
     if image_shape is None:
         side = math.isqrt(inputs)
         image_shape = (side, side) if side * side == inputs else (1, inputs)
-    image_shape = tuple(image_shape)
+    image_shape = sequence(image_shape, "image_shape", whole, "(8, 8)")
     if math.prod(image_shape) != inputs:
         raise ValueError(f"the first layer looks at {inputs} values, which do not fill images of shape {image_shape}; "
                          "pass the shape of your samples, for example digits.image_shape")

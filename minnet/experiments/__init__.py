@@ -6,7 +6,9 @@ steps. Nothing here knows of matplotlib or ipywidgets.
 
 from minnet import measure
 from minnet.data.dataset import Split
+from minnet.messages import flag, sequence, short, whole
 from minnet.nn.arguments import finite, measurable, samples
+from minnet.nn.layer import Layer
 from minnet.pruning import scope
 
 BATCH = 64  # samples in a prediction that is measured: few enough for the caches of a processor
@@ -54,3 +56,37 @@ def prunable(net):
     if not measure.parameters(finite(net)).weights:
         raise ValueError(f"{net!r:.60} has no weights; pruned and compacted to nothing, it can't be pruned again")
     return net
+
+
+def networks(nets):
+    """Trained networks as {name: network}, from one of them, a list, or a dict."""
+    if isinstance(nets, (list, tuple)):
+        nets = {f"network {number}": net for number, net in enumerate(nets, 1)}
+    nets = nets if isinstance(nets, dict) else {"network": nets}
+    for name, net in nets.items():
+        if not isinstance(net, Layer):
+            raise TypeError(f"trained networks are wanted, got {name!r}: {type(net).__name__}; write for example "
+                            '{"dense": net}')
+    if not nets:
+        raise ValueError('at least one network is needed; write for example {"dense": net}')
+    return nets
+
+
+def untrained(make, seed=0, *, dense=False):
+    """The network that ``make(seed)`` gives; ``dense`` says whether its first layer has to be so."""
+    net = make(seed) if callable(make) and not isinstance(make, (Layer, type)) else None
+    if not isinstance(net, Layer):
+        raise TypeError(f"make is a function that makes an untrained network from a seed, got {short(make)}; write for "
+                        "example lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed)")
+    if flag(dense, "dense") and [len(param.shape) for param in net.params()[:1]] != [2]:
+        raise TypeError("what the neurons of the first layer look at is drawn, so that has to be a dense layer; write "
+                        "for example lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed)")
+    return net
+
+
+def at_least_one(seeds):
+    """Seeds as a tuple."""
+    seeds = sequence(seeds, "seeds", whole, "(0, 1, 2)")
+    if not seeds:
+        raise ValueError("at least one seed is needed; write for example seeds=(0, 1, 2)")
+    return seeds

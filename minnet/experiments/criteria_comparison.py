@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minnet.experiments import SCOPES, parts
-from minnet.messages import functions_of, whole
+from minnet.experiments import SCOPES, networks, parts
+from minnet.messages import functions_of, wholes
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import criteria as rules
@@ -82,11 +82,16 @@ class CriteriaComparison:
     """
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
+        nets = list(networks(nets).values())
         self.train, self.split = parts(data, *nets)
+        shapes = [{param.path: param.shape for param in net.params()} for net in nets]
+        if any(shape != shapes[0] for shape in shapes):
+            raise ValueError("the networks differ in shape; criteria are compared on networks that differ only in "
+                             "their seed")
         self.nets = [net.copy() for net in nets]
         for net in self.nets:
             restore(net)
-        self.data, self.epochs, self.seed = data, whole(epochs, "epochs"), seed
+        self.data, (self.epochs, self.seed) = data, wholes(epochs=epochs, seed=seed)
         self.whole = [accuracy(net, self.split) for net in self.nets]
         self.retrained = {}
         self._scores, self._rankings, self._accuracies, self._curves, self._scans = {}, {}, {}, {}, {}

@@ -11,7 +11,6 @@ import tempfile
 import weakref
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +18,7 @@ import numpy as np
 from minnet import measure
 from minnet.experiments import parts
 from minnet.files.network_file import save
-from minnet.messages import whole
+from minnet.messages import file, whole
 from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.evaluation import accuracy, predict
 from minnet.nn.layer import Pointwise
@@ -193,7 +192,7 @@ class Measurements:
     """
 
     def __init__(self, data, seed):
-        self._data, self._new, self._seed = data, data.val, seed
+        self._data, (_, self._new), self._seed = data, parts(data, whole=True), whole(seed, "seed")
         self._seconds, self._noise = {}, {}
 
     def moment(self, net, epochs=0):
@@ -371,11 +370,11 @@ class DropoutComparison:
         if sparsity(self.net):
             raise ValueError("some weights of this network are removed, and this explorer starts with a whole one; "
                              "call mn.restore(net) first")
-        self.data, self.epochs, self.seed = data, whole(epochs, "epochs", least=1), seed
+        self.data, self.epochs, self.seed = data, whole(epochs, "epochs", least=1), whole(seed, "seed")
         if folder is None:
             folder = tempfile.mkdtemp(prefix="minnet-")
             weakref.finalize(self, shutil.rmtree, folder, True)
-        self.folder = Path(folder)
+        self.folder = file(folder, "folder", "results")
         self.widths = [dense(self.net)[0].n_in, *[layer.n_out for layer in dense(self.net)]]
         self.per_epoch = steps_for(data.train, 1, BATCH)
         self.steps = epochs * self.per_epoch

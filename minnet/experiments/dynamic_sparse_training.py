@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minnet.experiments import parts
+from minnet.experiments import parts, untrained
 from minnet.experiments.iterative_pruning import BATCH
 from minnet.messages import whole
 from minnet.nn.evaluation import accuracy
@@ -167,7 +167,7 @@ class DynamicSparseTraining:
     """
 
     def __init__(self, make, data, count):
-        parts(data, make(0), whole=True)
+        parts(data, untrained(make), whole=True)
         self.make, self.data, self.count = make, data, whole(count, "count", least=1)
         self.moments = sorted({*range(0, count, max(count // MOMENTS, 1)), count})
         self.courses, self.tried, self._first = {}, [], {}

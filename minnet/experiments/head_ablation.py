@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from minnet import measure
-from minnet.experiments import BATCH
-from minnet.messages import whole
+from minnet.experiments import BATCH, prunable
+from minnet.messages import wholes
+from minnet.nn.arguments import measurable
+from minnet.nn.arguments import optimiser as an_optimiser
 from minnet.nn.attention import Attention, attention_layers, removed_heads
 from minnet.nn.evaluation import accuracy
 from minnet.nn.optim import Adam
@@ -73,8 +75,12 @@ class HeadAblation:
     """
 
     def __init__(self, net, split, train, seed=0, *, epochs=2, optimiser=None):
-        self.net, self.split, self.train, self.seed = net.copy(), split, train, seed
-        self.epochs, self.optimiser, self.retrained = whole(epochs, "epochs"), optimiser or Adam(1e-3), {}
+        prunable(net)
+        for part in (split, train):
+            measurable(net, part)
+        self.net, self.split, self.train, self.retrained = net.copy(), split, train, {}
+        self.seed, self.epochs = wholes(seed=seed, epochs=epochs)
+        self.optimiser = an_optimiser(Adam(1e-3) if optimiser is None else optimiser)
         restore(self.net)
         self._shapes = {param.path: param.shape for param in self.net.params()}
         self.levels, self.units = [], {}

@@ -17,6 +17,8 @@ import numpy as np
 
 from minnet import sparse
 from minnet.formats import COO, CSR, NM, Bitmap, Blocks
+from minnet.messages import choice, fraction, sequence, short, whole
+from minnet.nn.layer import the_network
 from minnet.nn.layers import Dense
 from minnet.pruning import structure
 from minnet.pruning.compaction import compact
@@ -55,7 +57,10 @@ class StorageSizes:
     """
 
     def __init__(self, backends, places):
-        self.places = tuple(places)
+        if not isinstance(backends, Backends):
+            raise TypeError(f"StorageSizes takes Backends, got {short(backends)}; write Backends(net)")
+        self.places = sequence(places, "places", whole, "range(0, 100, 5)")
+        fraction(max(self.places, default=0) / 100, "each of places, in per cent,")
         self.dense = sum(param.data.nbytes for param in backends.whole.params() if param.prunable)
         self.half = stored_bytes(backends.half, NM.from_dense)
         self.bytes = {name: np.zeros(len(self.places), np.int64) for name in FORMATS}
@@ -126,7 +131,8 @@ class Backends:
     """
 
     def __init__(self, net, libraries=tuple(LIBRARIES)):
-        self.whole = net.copy()
+        self.whole = the_network(net).copy()
+        libraries = sequence(libraries, "libraries", lambda name, _: choice(name, "library", LIBRARIES), "()")
         restore(self.whole)
         self.libraries = tuple(name for name in LIBRARIES if name in libraries and importlib.util.find_spec(
             LIBRARIES[name].partition(".")[0]))

@@ -18,6 +18,7 @@ import numpy as np
 
 from minnet.experiments.inference_backends import BLOCKS, DENSE, NAIVE, SCIPY, SMALLER, SPARSE, TWO_FOUR
 from minnet.measure import Timing, sample_of
+from minnet.messages import numbers, whole
 from minnet.sparse.roofline import limits
 from minnet.sparse.tile_kernel import MANY
 from minnet.threads import at_most
@@ -52,7 +53,9 @@ class InferenceTiming:
     """
 
     def __init__(self, backends, x, rounds=15):
-        self.backends, self.rounds = backends, rounds
+        self.backends, self.rounds, x = backends, whole(rounds, "rounds", least=1), numbers(x, "x")
+        if x.ndim < 2 or not len(x):
+            raise ValueError(f"x is a batch of at least one sample, got shape {x.shape}")
         self._x = np.ascontiguousarray(x, np.float32).reshape(len(x), -1)
         self._last = None, {}
         self.rounds_at, self.density, self.building, self.first = {}, {}, {}, {}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minnet.experiments import SCOPES, parts
+from minnet.experiments import SCOPES, at_least_one, parts, untrained
 from minnet.experiments.lottery_tickets import reinitialised
 from minnet.messages import whole
 from minnet.nn.checkpoint import snapshot
@@ -110,8 +110,8 @@ class IterativePruning:
     """
 
     def __init__(self, make, data, seeds, epochs):
-        self.make, self.data, self.seeds = make, data, tuple(seeds)
-        example = make(self.seeds[0])
+        self.make, self.data, self.seeds = make, data, at_least_one(seeds)
+        example = untrained(make, self.seeds[0])
         parts(data, example, whole=True)
         self.per_epoch = steps_for(data.train, 1, BATCH)
         self.first = whole(epochs, "epochs") * self.per_epoch

@@ -6,12 +6,16 @@ every round as many weights are also trained from other initial values, and at r
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 
-from minnet.experiments import parts
-from minnet.messages import generator
+from minnet.experiments import parts, untrained
+from minnet.messages import fraction, generator, keywords, sequence, short, whole, wholes
+from minnet.messages import number as a_number
 from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.evaluation import accuracy
+from minnet.nn.layer import the_network
 from minnet.nn.optim import Adam
 from minnet.nn.train import steps
 from minnet.pruning.ranking import masks_of, prune, set_masks
@@ -66,7 +70,7 @@ def shuffle_masks(net, rng=None):
         The network itself.
     """
     rng = generator(rng)
-    for param in net.params():
+    for param in the_network(net).params():
         if param.prunable and param.mask is not None:
             param.mask = rng.permutation(param.mask.ravel()).reshape(param.shape)
     return net
@@ -109,10 +113,12 @@ class LotteryTickets:
     """
 
     def __init__(self, make, data, seed, *, rounds=None, final=None, count, rate, batch, levels=None, rewind_to=0):
-        self.make, self.data, self.seed = make, data, seed
-        self.levels = [0.0, *(geometric(final, rounds) if levels is None else levels)]
-        self.rounds = len(self.levels) - 1
-        self.count, self.rate, self.batch, self.rewind_to = count, rate, batch, rewind_to
+        self.make, self.data, self.seed = make, data, whole(seed, "seed")
+        parts(data, untrained(make, seed), whole=True)
+        levels = geometric(final, rounds) if levels is None else sequence(levels, "levels", fraction, "(0.5, 0.75)")
+        self.levels, self.rounds = [0.0, *levels], len(levels)
+        self.rate, self.batch = a_number(rate, "rate"), whole(batch, "batch", least=1)
+        self.count, self.rewind_to = count, _ = wholes(count=count, rewind_to=rewind_to)
         self.looks = sorted({count * look // LOOKS for look in range(LOOKS + 1)})
         self.masks, self.trained, self._early = [{}], {}, None
 
@@ -213,9 +219,12 @@ class TicketRuns:
     """
 
     def __init__(self, make, data, **how):
-        for each in data.values():
-            parts(each, make(0), whole=True)
+        if not isinstance(data, dict) or not data:
+            raise TypeError(f"data is {{name: data set}}, got {short(data)}")
+        keywords(how, inspect.signature(LotteryTickets).parameters, "TicketRuns")
         self.make, self.data, self.how, self.runs = make, data, how, {}
+        for name in data:
+            LotteryTickets(make, data[name], 0, **how)  # looks at all of it
 
     def run(self, name, seed):
         """The tickets of this data set and seed, as far as they are trained."""

@@ -14,7 +14,7 @@ import numpy as np
 from minnet.data import mnist_files
 from minnet.experiments import BATCH
 from minnet.experiments.pruning_granularity import price
-from minnet.messages import format_bytes, format_seconds
+from minnet.messages import format_bytes, format_seconds, short
 from minnet.nn.evaluation import evaluate
 from minnet.nn.layer import Layer
 from minnet.nn.train import steps, steps_for
@@ -250,6 +250,9 @@ class Playground:
     """
 
     def __init__(self, subjects=None):
+        if subjects is not None and not (isinstance(subjects, dict) and subjects and all(
+                isinstance(each, Subject) for each in subjects.values())):
+            raise TypeError(f"subjects are {{name: Subject}}, got {short(subjects)}")
         self.subjects = dict(subjects or available_subjects())
         self.tried = {}
         self._trained, self._untrained = {}, {}  # whole networks by (subject, seed)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minnet import measure, sparse
-from minnet.messages import format_bytes, format_seconds
+from minnet.messages import format_bytes, format_seconds, numbers, whole
 from minnet.pruning.ranking import sparsity
 
 ROUNDS, BUDGET = 9, 0.02  # rounds at most, and seconds after which no new one begins
@@ -46,7 +46,10 @@ class PredictionCost:
     """Measures a network's prediction of one batch, once for each set of masks."""
 
     def __init__(self, x, batch=256):
-        self._x = np.ascontiguousarray(x[:batch], np.float32)
+        x = numbers(x, "x")
+        if x.ndim < 2:
+            raise ValueError(f"x is a batch, got shape {x.shape}; for one sample write x[None]")
+        self._x = np.ascontiguousarray(x[: whole(batch, "batch", least=1)], np.float32)
         self._seen = {}
 
     def forget(self):

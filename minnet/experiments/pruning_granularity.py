@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from minnet import measure, sparse
-from minnet.experiments import BATCH, SCOPES, parts
-from minnet.messages import whole
+from minnet.experiments import BATCH, SCOPES, networks, parts
+from minnet.messages import wholes
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import scope as scopes
@@ -74,7 +74,7 @@ class PruningGranularity:
 
     Parameters
     ----------
-    nets : dict of {name: Layer}
+    nets : Layer, list of Layer, or dict of {name: Layer}
         They stay as they are.
     data : Dataset or Split
         Of a whole data set, accuracy is measured on ``.val`` and copies are retrained on ``.train``.  A single part
@@ -96,11 +96,12 @@ class PruningGranularity:
     """
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
+        nets = networks(nets)
         self.train, self.split = parts(data, *nets.values())
         self.nets = {name: net.copy() for name, net in nets.items()}
         for net in self.nets.values():
             restore(net)
-        self.epochs, self.seed = whole(epochs, "epochs"), seed
+        self.epochs, self.seed = wholes(epochs=epochs, seed=seed)
         self.retrained = {}
         self._rankings, self._tried, self._costs = {}, {}, {}
 

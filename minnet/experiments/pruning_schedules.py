@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minnet.experiments import parts
+from minnet.experiments import at_least_one, parts, untrained
 from minnet.experiments.iterative_pruning import BATCH, FINALS
 from minnet.messages import whole
 from minnet.nn.evaluation import evaluate
@@ -144,8 +144,8 @@ class PruningSchedules:
     """
 
     def __init__(self, make, data, seeds, count):
-        self.make, self.data, self.seeds, self.count = make, data, tuple(seeds), whole(count, "count", least=1)
-        example = make(self.seeds[0])
+        self.make, self.data, self.seeds, self.count = make, data, at_least_one(seeds), whole(count, "count", least=1)
+        example = untrained(make, self.seeds[0])
         parts(data, example, whole=True)
         self.moments = sorted({*range(0, count, max(1, count // MOMENTS)), count})
         self.layers = [(param.path, param.size) for param in example.params() if param.prunable]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minnet.experiments import parts
-from minnet.messages import number, whole
+from minnet.messages import number, whole, wholes
 from minnet.nn.arguments import class_count, samples
 from minnet.nn.evaluation import predict
 from minnet.nn.losses import cross_entropy
@@ -51,13 +51,14 @@ class TrainingRun:
     """
 
     def __init__(self, data, *, hidden=16, rate=0.1, count=2000, batch=32, seed=0):
-        self.data, self.rate, self.count, self.batch = data, number(rate, "rate"), whole(count, "count", least=1), batch
+        self.data, self.rate = data, number(rate, "rate")
+        hidden, self.count, self.batch = wholes(1, hidden=hidden, count=count, batch=batch)
         train, split = parts(data)
         x, y = samples(split)
         self._train = (x, y) if train is None else samples(train, "train on")
         self.x, self.y = x[:MEASURED], y[:MEASURED]
         self.classes = class_count(self._train[1], y)
-        self._first = {"hidden": hidden, "rate": rate, "seed": seed}
+        self._first = {"hidden": hidden, "rate": self.rate, "seed": whole(seed, "seed")}
         self.reset()
 
     def start_over(self, hidden, seed):

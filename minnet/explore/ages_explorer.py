@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minnet.draw import palette
-from minnet.messages import number
+from minnet.messages import generator, number
 from minnet.widgets.controls import Player, choice_slider, row
 from minnet.widgets.explorer_base import Explorer
 
@@ -73,7 +73,7 @@ class AgesExplorer(Explorer):
     def __init__(self, age=0, *, seed=0):
         age = number(age, "age")
         self._age = min(AGES, key=lambda known: abs(known - age))
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         self._places = _scattered(in_slice(PEAK), rng)
         self._last = rng.permutation(len(self._places))  # the order in which they go, at random too
         super().__init__()

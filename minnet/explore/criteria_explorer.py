@@ -21,7 +21,6 @@ from minnet.draw.lines import move
 from minnet.draw.weight_sheet import WeightSheet
 from minnet.experiments import SCOPES
 from minnet.experiments.criteria_comparison import COMBINE, CRITERIA, PERCENT, RETRAINED_AT, CriteriaComparison, Way
-from minnet.nn.layer import Layer
 from minnet.nn.models import mlp
 from minnet.nn.train import fit
 from minnet.widgets.controls import TrainControls, dropdown, few, row, slider, toggles
@@ -104,14 +103,6 @@ class CriteriaExplorer(Explorer):
         return CriteriaExplorer(nets, digits, epochs=1)
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
-        nets = list(nets) if isinstance(nets, (list, tuple)) else [nets]
-        wrong = [type(net).__name__ for net in nets if not isinstance(net, Layer)]
-        if wrong or not nets:
-            raise TypeError(f"criteria takes trained networks, got {wrong[0] if wrong else 'none'}; write "
-                            "for example mn.explore.criteria([net], digits)")
-        shapes = [{p.path: p.shape for p in net.params()} for net in nets]
-        if any(shape != shapes[0] for shape in shapes):
-            raise ValueError("the networks differ in shape; criteria compares networks that differ only in their seed")
         super().__init__(CriteriaComparison(nets, data, epochs=epochs, seed=seed))
 
     # ---- controls -----------------------------------------------------------------------------------

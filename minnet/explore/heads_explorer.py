@@ -121,7 +121,7 @@ class HeadsExplorer(Explorer):
         if not any(isinstance(part, Attention) for branch in branches for _, part in branch.walk()):
             raise TypeError(f"this explorer takes a transformer, got {net!r:.60}, in which no residual branch has "
                             "attention; write for example mn.models.tiny_transformer(rng=0)")
-        train, split = parts(data, net, whole=True)
+        train, split = parts(data, whole=True)
         experiment = HeadAblation(net, split, train, seed, epochs=epochs, optimiser=optimiser)
         list(experiment.measure(frozenset()))  # so that it opens, and a saved notebook shows it, complete
         self._data = data

@@ -26,7 +26,6 @@ from minnet.widgets.controls import (
     row,
     slider,
     toggles,
-    untrained,
 )
 from minnet.widgets.explorer_base import Explorer
 
@@ -87,9 +86,6 @@ class IterationsExplorer(Explorer):
                                   epochs=1)
 
     def __init__(self, make, data, *, seeds=(0, 1, 2), epochs=20):
-        if not len(seeds):
-            raise ValueError("at least one seed is needed; write for example seeds=(0, 1, 2)")
-        untrained("iterations", make, seeds[0])
         super().__init__(IterativePruning(make, data, seeds, epochs))
 
     # ---- controls -----------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 
 import ipywidgets as widgets
@@ -20,6 +19,7 @@ from minnet.draw import palette
 from minnet.draw.weight_sheet import WeightSheet
 from minnet.experiments import BATCH, playground
 from minnet.experiments.playground import Outcome, Playground, Recipe, describe, table_row
+from minnet.messages import file
 from minnet.widgets.controls import ResultsTable, TrainControls, dropdown, integer, row, slider, toggles
 from minnet.widgets.explorer_base import Explorer
 
@@ -89,7 +89,7 @@ class PlaygroundExplorer(Explorer):
         return PlaygroundExplorer(subjects={"small": small, "layers": layers})
 
     def __init__(self, folder=None, *, subjects=None):
-        self.folder = None if folder is None else Path(folder)
+        self.folder = None if folder is None else file(folder, "folder", "results")
         super().__init__(Playground(subjects))
 
     # ---- controls -----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from minnet import draw
 from minnet.draw import palette
 from minnet.draw.routing_graph import KINDS
-from minnet.messages import whole
+from minnet.messages import whole, wholes
 from minnet.routing import RATES, Web, prune_in_rounds
 from minnet.widgets.controls import Player, choice_slider, integer, row, slider, toggles
 from minnet.widgets.explorer_base import Explorer
@@ -94,9 +94,9 @@ class RatesExplorer(Explorer):
         return RatesExplorer(12, rounds=4, messages=20)
 
     def __init__(self, nodes=40, *, rounds=10, messages=80, left=10, seed=0):
-        self.nodes, self.rounds = whole(nodes, "nodes", least=2), whole(rounds, "rounds", least=1)
-        self.messages = whole(messages, "messages")
-        self._given = {"left": left, "seed": seed}
+        self.nodes = whole(nodes, "nodes", least=2)
+        self.rounds, self.messages, left = wholes(1, rounds=rounds, messages=messages, left=left)
+        self._given = {"left": left, "seed": whole(seed, "seed")}
         self._courses = {}
         super().__init__()
 

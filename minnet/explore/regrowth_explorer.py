@@ -15,6 +15,7 @@ from matplotlib.collections import LineCollection
 from minnet import data as datasets
 from minnet.draw import palette
 from minnet.draw.weight_images import tile_shape
+from minnet.experiments import untrained
 from minnet.experiments.dynamic_sparse_training import METHODS, RIGL, SET, DynamicSparseTraining, Recipe, TrainingPoint
 from minnet.nn.models import mlp
 from minnet.widgets.controls import (
@@ -27,7 +28,6 @@ from minnet.widgets.controls import (
     row,
     slider,
     toggles,
-    untrained,
 )
 from minnet.widgets.explorer_base import Explorer
 
@@ -98,7 +98,7 @@ class RegrowthExplorer(Explorer):
         return RegrowthExplorer(lambda seed: mlp(64, 12, 10, rng=seed), few(datasets.digits()), count=30)
 
     def __init__(self, make, data, *, count=1000):
-        untrained("regrowth", make, 0, dense=True)
+        untrained(make, dense=True)
         super().__init__(DynamicSparseTraining(make, data, count))
 
     # ---- controls -----------------------------------------------------------------------------------

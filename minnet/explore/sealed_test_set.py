@@ -12,8 +12,9 @@ from hashlib import sha256
 import ipywidgets as widgets
 import numpy as np
 
-from minnet.nn.arguments import measurable, the_network
+from minnet.nn.arguments import measurable
 from minnet.nn.evaluation import accuracy
+from minnet.nn.layer import the_network
 from minnet.pruning.ranking import restore, sparsity
 from minnet.widgets.controls import dress
 

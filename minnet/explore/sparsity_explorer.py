@@ -17,6 +17,7 @@ from minnet import draw
 from minnet.draw import palette
 from minnet.experiments import SCOPES
 from minnet.experiments.sparsity_sweep import CRITERIA, RETRAINED_AT, Method, SparsitySweep
+from minnet.messages import whole
 from minnet.nn.evaluation import accuracy
 from minnet.nn.models import mlp
 from minnet.nn.train import fit
@@ -86,7 +87,7 @@ class SparsityExplorer(Explorer):
         return SparsityExplorer(net, digits, epochs=1)
 
     def __init__(self, net, data, *, epochs=10, seed=0):
-        self._seed = seed
+        self._seed = whole(seed, "seed")
         super().__init__(SparsitySweep(net, data, epochs))
 
     # ---- controls -----------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from minnet.experiments.inference_backends import (
     StorageSizes,
 )
 from minnet.experiments.inference_timing import InferenceTiming, TimingResult
-from minnet.messages import format_bytes, format_seconds
+from minnet.messages import flag, format_bytes, format_seconds
 from minnet.nn.arguments import samples
 from minnet.nn.layers import Sequential
 from minnet.nn.models import mlp
@@ -91,7 +91,7 @@ class SpeedExplorer(Explorer):
 
     def __init__(self, net, data, *, libraries=tuple(LIBRARIES), rounds=15, start=True):
         net = Sequential(*plain_layers(net), input_shape=net.input_shape)
-        x, _ = samples(parts(data)[1])
+        start, (x, _) = flag(start, "start"), samples(parts(data)[1])
         prunable(net)(x[:1])  # samples that don't fit are refused now, not while they are timed
         super().__init__(InferenceTiming(Backends(net, libraries), x, rounds))
         if start:

@@ -17,7 +17,6 @@ from minnet.draw import palette
 from minnet.draw.weight_sheet import WeightSheet
 from minnet.experiments import BATCH, SCOPES
 from minnet.experiments.pruning_granularity import BY_NAME, GRANULARITIES, Granularity, PruningGranularity, Tried, size
-from minnet.nn.layer import Layer
 from minnet.nn.models import mlp, residual_mlp
 from minnet.nn.train import fit
 from minnet.pruning.compaction import compact, stored
@@ -107,15 +106,6 @@ class StructureExplorer(Explorer):
         return StructureExplorer(nets, digits, epochs=1)
 
     def __init__(self, nets, data, *, epochs=10, seed=0):
-        if isinstance(nets, (list, tuple)):
-            nets = {f"network {number}": net for number, net in enumerate(nets, 1)}
-        nets = nets if isinstance(nets, dict) else {"network": nets}
-        for name, net in nets.items():
-            if not isinstance(net, Layer):
-                raise TypeError(f"structure takes networks, got {name!r}: {type(net).__name__}; write for example "
-                                'mn.explore.structure({"dense": net}, digits)')
-        if not nets:
-            raise ValueError('structure needs at least one network, for example {"dense": net}')
         super().__init__(PruningGranularity(nets, data, epochs=epochs, seed=seed))
 
     # ---- controls -----------------------------------------------------------------------------------

@@ -12,10 +12,12 @@ import numpy as np
 
 from minnet import data as datasets
 from minnet.draw import palette
+from minnet.experiments import untrained
 from minnet.experiments.lottery_tickets import STARTS, TicketRuns, together
+from minnet.messages import number, sequence, whole
 from minnet.nn.models import mlp
 from minnet.pruning.ranking import sparsity
-from minnet.widgets.controls import TrainControls, few, integer, row, slider, toggles, untrained
+from minnet.widgets.controls import TrainControls, few, integer, row, slider, toggles
 from minnet.widgets.explorer_base import Explorer
 
 DRAWN = 40  # neurons of the first layer
@@ -106,9 +108,12 @@ class TicketsExplorer(Explorer):
 
     def __init__(self, make, data, *, rounds=12, final=0.92, count=400, batch=100, rate=0.02, seed=0,
                  span=(40, 80)):
-        untrained("tickets", make, seed, dense=True)
+        span = sequence(span, "span", number, "(40, 80)")
+        if len(span) != 2 or not span[0] < span[1] <= 100:
+            raise ValueError(f"span is a pair of sparsities in per cent, the lower one first, got {span}")
+        self._seed, self._span = whole(seed, "seed"), span
+        untrained(make, seed, dense=True)
         data = data if isinstance(data, dict) else {getattr(data, "name", "data"): data}
-        self._seed, self._span = seed, span
         super().__init__(TicketRuns(make, data, rounds=rounds, final=final, count=count, rate=rate, batch=batch))
 
     # ---- controls -----------------------------------------------------------------------------------

@@ -35,7 +35,6 @@ from minnet.widgets.controls import (
     row,
     slider,
     toggles,
-    untrained,
 )
 from minnet.widgets.explorer_base import Explorer
 
@@ -103,9 +102,6 @@ class TimingExplorer(Explorer):
         return TimingExplorer(lambda seed: mlp(64, 8, 6, 10, rng=seed), few(datasets.digits()), seeds=(0, 1), count=50)
 
     def __init__(self, make, data, *, seeds=(0, 1, 2), count=1000):
-        if not len(seeds):
-            raise ValueError("at least one seed is needed; write for example seeds=(0, 1, 2)")
-        untrained("timing", make, seeds[0])
         super().__init__(PruningSchedules(make, data, seeds, count))
 
     # ---- controls -----------------------------------------------------------------------------------

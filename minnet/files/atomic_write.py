@@ -11,6 +11,8 @@ import secrets
 import shutil
 from pathlib import Path
 
+from minnet.messages import file
+
 
 def put(path, *pieces):
     """Write pieces of bytes, one after another, as the whole content of a file.
@@ -26,7 +28,7 @@ def put(path, *pieces):
     OSError
         If it can't be written; nothing has changed then.
     """
-    path = Path(os.path.realpath(path))
+    path = Path(os.path.realpath(file(path)))
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to put {path.name} into; make it first")
     if path.is_symlink():

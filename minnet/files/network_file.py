@@ -10,12 +10,11 @@ from __future__ import annotations
 import inspect
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 
 from minnet.files import atomic_write
-from minnet.messages import closest
+from minnet.messages import closest, file
 from minnet.nn.layer import Layer
 
 __all__ = ["FormatError", "load", "save"]
@@ -54,7 +53,7 @@ def save(net, path):
     """
     if not isinstance(net, Layer):
         raise TypeError(f"save takes a network first and then a path, got {type(net).__name__}; write save(net, path)")
-    description = _describe(net)
+    path, description = file(path), _describe(net)
     params = net.params()
     try:
         rebuilt = _build(_parse(description), limit=sum(p.size for p in params)).params()
@@ -98,7 +97,7 @@ def load(path):
     OSError
         If there is no such file.
     """
-    content = Path(path).read_bytes()
+    content = file(path).read_bytes()
     try:
         arrays, metadata = _decode(content)
         if metadata.get("minnet") != VERSION:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minnet.messages import as_array
+from minnet.messages import numbers, short
 from minnet.nn.layer import Layer, the_network
 from minnet.threads import at_most
 
@@ -27,7 +27,7 @@ def pair(data):
     y : ndarray, (n, …)
     """
     if isinstance(data, Layer):
-        raise TypeError(f"data are wanted, got a network, {data!r:.40}; the network comes first, then the data: "
+        raise TypeError(f"data are wanted, got a network, {short(data)}; the network comes first, then the data: "
                         "mn.accuracy(net, digits.val)")
     if hasattr(data, "train") and not hasattr(data, "x"):
         raise TypeError(f"got a whole data set; say which part: {getattr(data, 'name', 'data')}.train, .val or .test")
@@ -67,18 +67,6 @@ def samples(data, what="measure on"):
     return x, y
 
 
-def numbers(value, name, text=False):
-    """An array of numbers, from an array, a list, a tensor, a sparse matrix or a table."""
-    try:
-        array = as_array(value)
-    except ValueError:
-        array = np.asarray(value, object)
-    if array.dtype.kind not in ("biuf" + "US" * text):
-        raise TypeError(f"{name} holds numbers, one row for each sample and all of one length; got {array.dtype} from "
-                        f"{type(value).__name__}")
-    return array
-
-
 def labels(y, shape):
     """Class indices that fit scores of a shape (n, classes).
 
@@ -86,7 +74,7 @@ def labels(y, shape):
     -------
     ndarray of int, (n,)
     """
-    y = np.asarray(y)
+    y = numbers(y, "labels", text=True)
     if len(shape) != 2 or y.shape != shape[:1]:
         hint = ""
         if y.ndim == 2 and len(y) == shape[0]:
@@ -132,8 +120,19 @@ def optimiser(given):
     if isinstance(given, type):
         raise TypeError(f"an optimiser is wanted, got the class {given.__name__}; write mn.{given.__name__}(1e-3)")
     if not hasattr(given, "begin"):
-        raise TypeError(f"an optimiser is wanted, got {given!r:.40}; write for example optimiser=mn.Adam(1e-3)")
+        raise TypeError(f"an optimiser is wanted, got {short(given)}; write for example optimiser=mn.Adam(1e-3)")
     return given
+
+
+def loss_and_gradient(found, answers):
+    """What a loss function has given for these answers: a number, and a gradient of their shape."""
+    try:
+        loss, gradient = found
+    except (TypeError, ValueError):
+        loss = gradient = None
+    if np.ndim(loss) or np.shape(gradient) != answers.shape or loss is None:
+        raise TypeError("a loss function returns (loss, gradient), a number and an array of shape "
+                        f"{answers.shape}, got {short(found)}; write for example loss=mn.cross_entropy")
 
 
 def snapshot(net, taken):

@@ -10,9 +10,9 @@ import math
 
 import numpy as np
 
-from minnet.messages import generator
+from minnet.messages import flag, generator, numbers, whole, wholes
 from minnet.nn.contract import contract, observing, show
-from minnet.nn.layer import Layer
+from minnet.nn.layer import Layer, the_network
 from minnet.nn.param import Param, normal
 from minnet.nn.survey import Linear, fold
 
@@ -35,12 +35,13 @@ class Attention(Layer):
     """
 
     def __init__(self, n_in, heads=4, dim=None, n_out=None, bias=True, rng=None):
-        self.n_in, self.heads, self.bias = n_in, heads, bias
+        self.n_in, self.heads = n_in, heads = wholes(n_in=n_in, heads=heads)
         if dim is None and n_in < heads:
             raise ValueError(f"{n_in} features of a token don't suffice for {heads} heads; write fewer heads, or say "
                              "how many features each has: dim=1")
-        self.dim = n_in // max(heads, 1) if dim is None else dim
-        self.n_out = n_in if n_out is None else n_out
+        self.dim = n_in // max(heads, 1) if dim is None else whole(dim, "dim")
+        self.n_out = n_in if n_out is None else whole(n_out, "n_out")
+        self.bias = bias = flag(bias, "bias")
         rng = generator(rng)
         self.q, self.k, self.v = (_weight(rng, (n_in, heads, self.dim), ("in", "head", "dim"), ("in",))
                                   for _ in range(3))
@@ -133,7 +134,8 @@ def _bias(shape, axes, wanted):
 
 def patterns(net, x):
     """The attention weights of one sample: a list of arrays (heads, tokens, tokens), one for each layer."""
-    x = np.asarray(x)
+    the_network(net)
+    x = numbers(x, "x")
     shape = getattr(net, "input_shape", None) or x.shape
     if x.size != math.prod(shape):
         raise ValueError(f"maps are drawn for one sample of {math.prod(shape)} numbers, got an array of shape "

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from minnet.messages import flag, short, whole, wholes
 from minnet.nn.contract import contract
 from minnet.nn.layer import Layer
 from minnet.nn.param import Param, normal
@@ -33,13 +34,13 @@ class Conv2d(Layer):
     """
 
     def __init__(self, n_in, n_out, size, stride=1, padding=0, bias=True, rng=None):
-        self.n_in, self.n_out = n_in, n_out
+        self.n_in, self.n_out = n_in, n_out = wholes(n_in=n_in, n_out=n_out)
         self.size, self.stride = both(size, "size", 1), both(stride, "stride", 1)
         self.padding = both(padding, "padding", 0)
         shape = (n_out, n_in, *self.size)
         std = math.sqrt(2 / max(math.prod(shape[1:]), 1))
         self.weight = Param(normal(rng, shape, std), ("out", "in", "row", "col"))
-        self.bias = Param(np.zeros(n_out, np.float32), ("out",), prunable=False) if bias else None
+        self.bias = Param(np.zeros(n_out, np.float32), ("out",), prunable=False) if flag(bias, "bias") else None
 
     def forward(self, x, rng=None):
         x = np.asarray(x, dtype=self.weight.dtype)
@@ -121,7 +122,10 @@ def windows(image, size, stride):
 
 def both(number, name, least):
     """``(rows, columns)`` from one number for both, or from a pair."""
-    pair = (number, number) if isinstance(number, (int, np.integer)) else tuple(number)
-    if len(pair) != 2 or not all(isinstance(n, (int, np.integer)) and n >= least for n in pair):
-        raise ValueError(f"{name} is a whole number, at least {least}, or a pair (rows, columns), got {number!r}")
-    return pair
+    pair = tuple(number) if isinstance(number, (tuple, list)) else (number, number)
+    try:
+        rows, columns = (whole(each, name, least) for each in pair)
+    except ValueError:
+        raise ValueError(f"{name} is a whole number, at least {least}, or a pair (rows, columns), "
+                         f"got {short(number)}") from None
+    return rows, columns

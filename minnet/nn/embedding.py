@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from minnet.messages import generator
+from minnet.messages import generator, wholes
 from minnet.nn.contract import contract
 from minnet.nn.layer import Featurewise, Layer
 from minnet.nn.param import Param, normal
@@ -31,7 +31,7 @@ class PatchEmbedding(Layer):
     """
 
     def __init__(self, tokens, n_in, n_out, rng=None):
-        self.tokens, self.n_in, self.n_out = tokens, n_in, n_out
+        self.tokens, self.n_in, self.n_out = tokens, n_in, n_out = wholes(tokens=tokens, n_in=n_in, n_out=n_out)
         rng = generator(rng)
         self.weight = Param(normal(rng, (n_in, n_out), 1 / math.sqrt(max(n_in, 1))), ("in", "out"))
         self.bias = Param(np.zeros(n_out, np.float32), ("out",), prunable=False)

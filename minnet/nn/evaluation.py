@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minnet.messages import whole
-from minnet.nn.arguments import labels, numbers, samples, the_network
+from minnet.messages import numbers, short, whole
+from minnet.nn.arguments import labels, samples
 from minnet.nn.contract import products
+from minnet.nn.layer import the_network
 from minnet.nn.losses import cross_entropy
 from minnet.threads import for_products
 
@@ -47,8 +48,25 @@ def predict(net, x, batch=1024):
     """The network's answers for any number of samples, computed in pieces to bound the memory."""
     net = net if callable(net) and not isinstance(net, type) else the_network(net)
     x, batch = numbers(x, "x"), whole(batch, "batch", least=1)
+    if not x.ndim:
+        raise ValueError("x has one row for each sample, got a single number; for one sample write x[None]")
     with for_products(products(net, x, batch)):
-        return np.concatenate([net(x[i : i + batch]) for i in range(0, max(len(x), 1), batch)])
+        return np.concatenate([_answers(net, x[i : i + batch]) for i in range(0, max(len(x), 1), batch)])
+
+
+def _answers(net, x):
+    y = net(x)
+    if np.shape(y)[:1] != (len(x),):
+        raise TypeError(f"a network answers with a row for each sample; for {len(x)} samples there came {short(y)}")
+    return y
+
+
+def _scores(net, x, batch):
+    """Of classes: (n, classes)."""
+    scores = predict(net, x, batch)
+    if scores.ndim != 2:
+        raise ValueError(f"a classifier answers with scores (n, classes), got {scores.shape}")
+    return scores
 
 
 def accuracy(net, data, batch=1024):
@@ -57,7 +75,7 @@ def accuracy(net, data, batch=1024):
     ``net`` is anything that maps a batch to scores: a network or a compiled predictor.
     """
     x, y = samples(data)
-    scores = predict(net, x, batch)
+    scores = _scores(net, x, batch)
     return float(np.mean(scores.argmax(axis=1) == labels(y, scores.shape)))
 
 
@@ -69,7 +87,7 @@ def evaluate(net, data, batch=1024):
     Evaluation
     """
     x, y = samples(data)
-    scores = predict(net, x, batch)
+    scores = _scores(net, x, batch)
     y = labels(y, scores.shape)
     predicted = scores.argmax(axis=1)
     right = predicted == y
@@ -82,5 +100,5 @@ def evaluate(net, data, batch=1024):
 def changed(before, after, data, batch=1024):
     """Indices of the samples for which two networks predict different classes."""
     x, _ = samples(data)
-    one, two = (predict(net, x, batch).argmax(axis=1) for net in (before, after))
+    one, two = (_scores(net, x, batch).argmax(axis=1) for net in (before, after))
     return np.flatnonzero(one != two)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minnet.messages import as_array
+from minnet.messages import numbers
 from minnet.nn.param import Param
 
 
@@ -55,7 +55,7 @@ class Layer:
 
     def numbers(self, x):
         """An input as an array; what is no float, or float16, is converted to the network's number type."""
-        x = as_array(x)
+        x = numbers(x, "x")
         return x.astype(self.dtype) if x.dtype.kind in "biu" or x.dtype == np.float16 else x
 
     # ---- the tree ---------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from numbers import Real
 
 import numpy as np
 
+from minnet.messages import flag, sequence, whole, wholes
 from minnet.nn.contract import contract
 from minnet.nn.layer import Layer, Pointwise
 from minnet.nn.param import Param, normal
@@ -32,10 +33,11 @@ class Dense(Layer):
     """
 
     def __init__(self, n_in, n_out, bias=True, drop=0.0, rng=None):
-        self.n_in, self.n_out, self.drop = n_in, n_out, _probability(drop, "drop")
+        self.n_in, self.n_out = n_in, n_out = wholes(n_in=n_in, n_out=n_out)
+        self.drop = _probability(drop, "drop")
         std = math.sqrt(2 / max(n_in, 1))
         self.weight = Param(normal(rng, (n_in, n_out), std), ("in", "out"))
-        self.bias = Param(np.zeros(n_out, np.float32), ("out",), prunable=False) if bias else None
+        self.bias = Param(np.zeros(n_out, np.float32), ("out",), prunable=False) if flag(bias, "bias") else None
 
     def forward(self, x, rng=None):
         scale = None if rng is None or not self.drop else _dropout_factors(rng, self.weight.data, self.drop)
@@ -117,7 +119,7 @@ class Sequential(Layer):
             if not isinstance(layer, Layer):
                 raise TypeError(f"Sequential takes layers, got {layer!r}; write Sequential(Dense(64, 10), ReLU(), …)")
         self.layers = list(layers)
-        self.input_shape = None if input_shape is None else _shape(input_shape)
+        self.input_shape = None if input_shape is None else sequence(input_shape, "input_shape", whole, "(1, 28, 28)")
         self.set_paths()
 
     def forward(self, x, rng=None):
@@ -193,15 +195,6 @@ def _dropout_factors(rng, like, p):
     scale = (rng.random(like.shape, np.float32) >= p).astype(like.dtype)
     scale /= 1 - p
     return scale
-
-
-def _shape(given):
-    given = tuple(given) if isinstance(given, (tuple, list)) else given
-    if not isinstance(given, tuple) or not all(type(n) is not bool and isinstance(n, (int, np.integer)) and n >= 0
-                                               for n in given):
-        raise ValueError("input_shape is the shape of one sample, whole numbers such as (64,) or (1, 28, 28), "
-                         f"got {given!r:.60}")
-    return given
 
 
 def _probability(p, name):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minnet.messages import numbers
 from minnet.nn.arguments import labels as class_indices
 
 
@@ -26,7 +27,7 @@ def cross_entropy(y, labels):
     gradient : ndarray, (n, classes)
         (p − one_hot) / n.
     """
-    y = np.asarray(y)
+    y = numbers(y, "y")
     labels = class_indices(labels, y.shape)
     if not len(labels):
         raise ValueError("an empty batch has no mean loss; pass at least one sample")
@@ -43,7 +44,7 @@ def cross_entropy(y, labels):
 
 def mean_squared_error(y, target):
     """Mean of (y − target)² over all numbers, and its gradient 2 (y − target) / size."""
-    y, target = np.asarray(y), np.asarray(target)
+    y, target = numbers(y, "y"), numbers(target, "target")
     if y.shape != target.shape:
         raise ValueError(f"answers have shape {y.shape} and targets {target.shape}; they must be equal")
     if not y.size:

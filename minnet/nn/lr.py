@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from minnet.messages import number
+from minnet.messages import function, number
 
 
 def constant(lr):
@@ -28,7 +28,8 @@ def cosine(lr, steps, final=0.0):
 
 def warm_up(schedule, steps):
     """Increase linearly over the first ``steps`` steps, then follow ``schedule`` (a rate or a schedule)."""
-    after = schedule if callable(schedule) else constant(schedule)
+    after = function(schedule, "schedule", "of the step") if callable(schedule) else constant(schedule)
+    number(after(0), "the rate of the schedule")
     return partial(_warm_up, after, number(steps, "steps", above=0))
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from minnet.messages import generator
+from minnet.messages import generator, number, wholes
 from minnet.nn.activations import GELU, ReLU
 from minnet.nn.attention import Attention
 from minnet.nn.conv import Conv2d
@@ -36,7 +36,8 @@ def mlp(*sizes, dropout=0.0, rng=None):
     -------
     Sequential
     """
-    if len(sizes) < 2 or any(not isinstance(n, (int, np.integer)) or n < 1 for n in sizes):
+    dropout = number(dropout, "dropout", below=1)
+    if len(sizes) < 2 or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 for n in sizes):
         raise ValueError(f"mlp takes the layer sizes, at least inputs and outputs, got {sizes}; "
                          "write for example mlp(64, 32, 10)")
     rng = generator(rng)
@@ -93,6 +94,7 @@ def residual_mlp(n_in=64, width=32, blocks=4, n_out=10, rng=None):
 
     n_in · width + blocks · 2 · width² + width · n_out weights: 10,560 with the defaults, which suit the digits.
     """
+    n_in, width, blocks, n_out = wholes(1, n_in=n_in, width=width, blocks=blocks, n_out=n_out)
     rng = generator(rng)
     branches = []
     for _ in range(blocks):
@@ -110,6 +112,8 @@ def tiny_transformer(tokens=8, n_in=8, width=32, heads=4, blocks=2, n_out=10, rn
     defaults, which suit the digits (8 rows of 8 pixels); for signals of 40 points write
     ``tiny_transformer(tokens=10, n_in=4)``.
     """
+    tokens, n_in, width, heads, blocks, n_out = wholes(
+        1, tokens=tokens, n_in=n_in, width=width, heads=heads, blocks=blocks, n_out=n_out)
     rng = generator(rng)
     layers = [PatchEmbedding(tokens, n_in, width, rng=rng)]
     for _ in range(blocks):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minnet.messages import number
+from minnet.messages import number, whole
 from minnet.nn.layer import Layer
 from minnet.nn.param import Param, normal
 
@@ -24,7 +24,7 @@ class LayerNorm(Layer):
     """
 
     def __init__(self, n, eps=1e-5):
-        self.n, self.eps = n, number(eps, "eps")
+        self.n, self.eps = whole(n, "n"), number(eps, "eps")
         self.gain = Param(np.ones(n, np.float32), ("feature",), prunable=False)
         self.bias = Param(np.zeros(n, np.float32), ("feature",), prunable=False)
 

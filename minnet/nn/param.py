@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from minnet.messages import generator
+from minnet.messages import flag, generator, numbers, sequence, short
 
 SUMMED = ("in", "row", "col")  # the axes over which a layer usually sums
 
@@ -20,6 +20,12 @@ SUMMED = ("in", "row", "col")  # the axes over which a layer usually sums
 def normal(rng, shape, std=1.0):
     """Draw float32 numbers with mean 0 and the given standard deviation."""
     return generator(rng).normal(0, std, shape).astype(np.float32)
+
+
+def _name(value, what):
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is a name such as 'in', got {short(value)}")
+    return value
 
 
 class Param:
@@ -40,11 +46,12 @@ class Param:
     """
 
     def __init__(self, data, axes, *, contracted=None, prunable=True):
-        if data.ndim != len(axes):
-            raise ValueError(f"a Param needs one name for each axis: shape {data.shape}, names {axes}")
-        self.axes = tuple(axes)
-        self.contracted = tuple(a for a in axes if a in SUMMED) if contracted is None else tuple(contracted)
-        self.prunable = prunable
+        data, self.axes = numbers(data, "data"), sequence(axes, "axes", _name, '("in", "out")')
+        if data.ndim != len(self.axes):
+            raise ValueError(f"a Param needs one name for each axis: shape {data.shape}, names {self.axes}")
+        summed = tuple(a for a in axes if a in SUMMED) if contracted is None else contracted
+        self.contracted = sequence(summed, "contracted", _name, '("in",)')
+        self.prunable = flag(prunable, "prunable")
         self.path = ""
         self._data = data
         self._mask = None
@@ -178,9 +185,10 @@ class Param:
 
     @grad.setter
     def grad(self, new):
+        new = None if new is None else self._same_shape(new, "grad")
         self._has_grad, self._compute_grad = False, None
         if new is not None:
-            self.add(self._same_shape(new, "grad"))
+            self.add(new)
 
     def grad_later(self, compute):
         """Have ``compute()`` add the gradient when it is asked for."""
@@ -232,6 +240,10 @@ class Param:
 
         ``weight.part(**{"in": rows, "out": columns})``, each a bool array over its axis.
         """
+        sizes = dict(zip(self.axes, self.shape, strict=True))
+        for axis, mask in chosen.items():
+            if numbers(mask, axis).shape != (sizes.get(axis),):
+                raise ValueError(f"part takes bool arrays over axes, of {sizes}, got {axis}={short(mask)}")
         every = [np.flatnonzero(chosen.get(a, np.ones(n, bool))) for a, n in zip(self.axes, self.shape, strict=True)]
         new = Param(self._data[np.ix_(*every)], self.axes, contracted=self.contracted, prunable=self.prunable)
         if self._mask is not None:
@@ -242,7 +254,7 @@ class Param:
         return new
 
     def _same_shape(self, new, what):
-        new = np.asarray(new)
+        new = numbers(new, what)
         if new.shape != self.shape:
             raise ValueError(f"{self.path or 'Param'}.{what} has shape {self.shape}, got {new.shape}; "
                              "build a new layer for another shape")

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from minnet.messages import short
 from minnet.nn.layer import Layer
 from minnet.nn.layers import Dense, Sequential
 from minnet.nn.param import normal
@@ -28,8 +29,8 @@ class Residual(Layer):
 
     def __init__(self, branch):
         if not isinstance(branch, Layer):
-            raise TypeError(f"the branch of a Residual is a layer, got {branch!r:.40}; write Residual(Dense(8, 8)), or "
-                            "Residual(Sequential(…)) for several")
+            raise TypeError(f"the branch of a Residual is a layer, got {short(branch)}; write Residual(Dense(8, 8)), "
+                            "or Residual(Sequential(…)) for several")
         self.branch = branch
         self.set_paths()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minnet.messages import generator, whole
+from minnet.messages import flag, function, generator, short, whole
 from minnet.nn import arguments
 from minnet.nn.contract import products
 from minnet.nn.evaluation import accuracy
@@ -120,15 +120,14 @@ def checked(net, data, count, batch, loss):
     x, y = arguments.samples(data, "train on")
     whole(count, "count")
     whole(batch, "batch", least=1)
-    if not callable(loss):
-        raise TypeError(f"loss is a function, loss(y, target) -> (loss, gradient), got {loss!r:.40}; write for example "
-                        "loss=mn.cross_entropy")
+    function(loss, "loss", "loss(y, target) -> (loss, gradient), for example mn.cross_entropy")
     if not net.params():
         raise ValueError(f"{net!r} has no parameters to train")
     x = net.numbers(x)
     # A dry run: wrong shapes and labels are found here, not in the middle of an epoch.
     with at_most(1):
-        loss(np.repeat(net(x[:1]), len(x), axis=0), y)
+        answers = np.repeat(net(x[:1]), len(x), axis=0)
+        arguments.loss_and_gradient(loss(answers, y), answers)
     return x, y
 
 
@@ -192,12 +191,13 @@ def fit(net, data, *, epochs=10, batch=32, optimiser=None, rng=None, validation=
     History
     """
     whole(epochs, "epochs")
+    progress = flag(progress, "progress")
     if patience is not None and validation is None:
         raise ValueError("patience needs validation=…, the data whose accuracy it watches")
     if patience is not None:
         whole(patience, "patience", least=1)
     if stop is not None and not hasattr(stop, "is_set"):
-        raise TypeError(f"stop is a threading.Event, got {stop!r:.40}; to stop early by itself use patience=")
+        raise TypeError(f"stop is a threading.Event, got {short(stop)}; to stop early by itself use patience=")
     if validation is not None:
         arguments.measurable(net, validation)
     per_epoch = steps_for(data, 1, batch)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minnet.messages import numbers
 from minnet.nn.layer import the_network
 from minnet.nn.layers import Sequential
 from minnet.nn.survey import Known, features_axis, survey
@@ -60,7 +61,10 @@ def _one_sample(net, sample):
         if shape is None:
             raise ValueError("compact has to know the shape of one sample; write mn.compact(net, sample=x[:1])")
         return np.zeros((1, *shape), net.dtype)
-    return np.zeros_like(np.asarray(sample)[:1], dtype=net.dtype)
+    sample = numbers(sample, "sample")
+    if sample.ndim < 2 or not len(sample):
+        raise ValueError(f"sample is a batch of at least one sample, got shape {sample.shape}; write sample=x[:1]")
+    return np.zeros_like(sample[:1], dtype=net.dtype)
 
 
 def _report(net, log):

@@ -7,15 +7,14 @@ lottery tickets is an argument each.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
-from numbers import Real
 
 import numpy as np
 
-from minnet.messages import generator, whole
+from minnet.messages import fraction, generator, keywords, number, sequence
 from minnet.nn import arguments
 from minnet.nn.checkpoint import rewind
 from minnet.nn.evaluation import accuracy
+from minnet.nn.layer import the_network
 from minnet.nn.losses import cross_entropy
 from minnet.nn.train import checked, steps, steps_for
 from minnet.pruning.ranking import prune, rank, sparsity
@@ -84,10 +83,8 @@ def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, b
         Every step of training, and each round when it is done.
     """
     # All of this is looked at now, and not when the first round begins.
-    levels, rng = geometric(final, whole(rounds, "rounds", least=1)), generator(rng)
-    if isinstance(epochs, bool) or not isinstance(epochs, Real) or not 0 <= epochs < inf:
-        raise ValueError(f"epochs is a number, at least 0, got {epochs!r:.40}")
-    budget = round(steps_for(data, epochs, batch))
+    levels, rng = geometric(final, rounds), generator(rng)
+    budget = round(steps_for(data, number(epochs, "epochs"), batch))
     checked(net, data, budget, batch, loss)
     if optimiser is not None:
         arguments.optimiser(optimiser)
@@ -95,6 +92,7 @@ def step_by_step(net, data, *, rounds=5, final=0.9, epochs=20, optimiser=None, b
         arguments.snapshot(net, rewind_to)
     if validation is not None:
         arguments.measurable(net, validation)
+    keywords(how, ("criterion", "structure", "scope", "combine"), "iterate")
     rank(net, data=data, rng=0, loss=loss, **how)
     return _rounds(net, data, levels, budget, optimiser, batch, rewind_to, validation, rng, loss, how)
 
@@ -133,7 +131,8 @@ def sensitivity(net, data, sparsities=(0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99), *, 
     dict of {layer: list of float}
         The accuracy at each sparsity.
     """
-    copy = net.copy()
+    keywords(how, ("criterion", "structure", "combine", "rng", "loss"), "sensitivity")
+    copy, sparsities = the_network(net).copy(), sequence(sparsities, "sparsities", fraction, "(0, 0.5, 0.9)")
     return scan(rank(copy, scope=layer, data=data, **how), copy, data if validation is None else validation, sparsities)
 
 

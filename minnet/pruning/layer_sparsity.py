@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from minnet.messages import fraction
+from minnet.messages import fraction, number, sequence
+from minnet.nn.layer import the_network
 
 
 def erdos_renyi(net, sparsity):
@@ -26,7 +27,7 @@ def erdos_renyi(net, sparsity):
     """
     to_keep = 1 - fraction(sparsity)
     layers = {}
-    for param in net.params():
+    for param in the_network(net).params():
         if param.prunable:
             size, sides = layers.get(name := param.path.rpartition(".")[0], (0, 0))
             layers[name] = size + param.size, sides + sum(param.shape)
@@ -61,7 +62,11 @@ def tolerated(scan, sparsities, drop=0.02):
     -------
     dict of {layer: float}
     """
-    if sparsities[0] != 0:
-        raise ValueError(f"the scan has to begin with sparsity 0, the whole network; it begins with {sparsities[0]}")
+    sparsities, drop = sequence(sparsities, "sparsities", fraction, "(0, 0.5, 0.9)"), number(drop, "drop")
+    if not sparsities or sparsities[0] != 0:
+        raise ValueError(f"the scan has to begin with sparsity 0, the whole network; its sparsities are {sparsities}")
+    if not isinstance(scan, dict) or any(len(sequence(each, name, number, "[0.9, 0.8]")) != len(sparsities)
+                                         for name, each in scan.items()):
+        raise TypeError("a scan is {layer: accuracies}, one for each sparsity, as mn.sensitivity gives it")
     return {name: max(s for s, a in zip(sparsities, found, strict=True) if a >= found[0] - drop)
             for name, found in scan.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minnet.messages import closest, fraction
+from minnet.messages import choice, closest, fraction
 from minnet.nn.layer import the_network
 from minnet.nn.losses import cross_entropy
 from minnet.pruning import criteria, evidence
@@ -172,6 +172,10 @@ class Ranking:
     """
 
     def __init__(self, units, scores, combine="mean"):
+        if not isinstance(units, Units) or not isinstance(scores, dict) or any(
+                path not in scores for path, param in units.params.items() if param.prunable):
+            raise TypeError("a Ranking takes Units and a score for each of their weights, {path: array}; write "
+                            "mn.rank(net, criterion)")
         self.units = units
         self.score = _finite(_combine(units, scores, combine))
         self.score[units.pruned()] = -np.inf
@@ -260,9 +264,7 @@ def _finite(score):
 
 def _combine(units, scores, how):
     """A score for each unit from the scores of its weights."""
-    if how == "l2":
+    if choice(how, "combine", ("mean", "sum", "l2")) == "l2":
         return np.sqrt(units.total({path: np.square(score) for path, score in scores.items()}))
-    if how not in ("mean", "sum"):
-        raise ValueError(f"combine is 'mean', 'sum' or 'l2', got {how!r}." + closest(how, ("mean", "sum", "l2")))
     total = units.total(scores)
     return total / np.maximum(units.size, 1) if how == "mean" else total

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from minnet.messages import fraction as a_fraction
-from minnet.messages import generator
+from minnet.messages import generator, number
 from minnet.nn import lr
 from minnet.nn.layer import the_network
 
@@ -72,8 +72,8 @@ def drop_fraction(start=0.3, *, stop):
     stop : float
         The step from which on the mask is static (T_end; the paper takes three quarters of all steps).
     """
-    if not stop > 0:
-        raise ValueError(f"the moving has to stop at some step after the first, got stop={stop!r}; "
+    if not number(stop, "stop"):
+        raise ValueError("the moving has to stop at some step after the first, got stop=0; "
                          "write for example stop=0.75 * count")
     return lr.cosine(a_fraction(start, "the fraction at the start"), stop)
 

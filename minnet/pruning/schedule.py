@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from minnet.messages import fraction
+from minnet.messages import fraction, number, whole
 
 
 def one_shot(final, at=0):
     """Nothing before step ``at``, everything from then on."""
-    return partial(_one_shot, fraction(final, "final sparsity"), at)
+    return partial(_one_shot, fraction(final, "final sparsity"), number(at, "at"))
 
 
 def linear(final, *, start=0, stop, initial=0.0):
@@ -34,8 +34,7 @@ def geometric(final, rounds):
         The absolute sparsity after round 1, 2, …, ``rounds``; the last is ``final``.
     """
     final = fraction(final, "final sparsity")
-    if rounds < 1:
-        raise ValueError(f"there is at least one round, got rounds={rounds!r}")
+    rounds = whole(rounds, "rounds", least=1)
     return [1 - (1 - final) ** ((i + 1) / rounds) for i in range(rounds)]
 
 
@@ -45,8 +44,9 @@ def _one_shot(final, at, step):
 
 def _rising(final, start, stop, initial, power):
     final, initial = fraction(final, "final sparsity"), fraction(initial, "initial sparsity")
+    start, stop = number(start, "start"), number(stop, "stop")
     if not start < stop:
-        raise ValueError(f"the schedule must start before it stops, got start={start}, stop={stop}")
+        raise ValueError(f"the schedule must start before it stops, got start={start:g}, stop={stop:g}")
     return partial(_risen, final, start, stop, initial, power)
 
 

@@ -11,15 +11,17 @@ from functools import partial
 
 import numpy as np
 
+from minnet.nn.layer import the_network
+
 
 def network(net):
     """All units compete with each other: global pruning."""
-    return {param.path: np.zeros((1,) * param.data.ndim, int) for param in net.params()}
+    return {param.path: np.zeros((1,) * param.data.ndim, int) for param in the_network(net).params()}
 
 
 def layer(net):
     """Units compete inside their own layer (q, k, v and out of an attention layer together)."""
-    net.set_paths()
+    the_network(net).set_paths()
     owners = [part for _, part in net.walk() if part.own_params()]
     return {
         param.path: np.full((1,) * param.data.ndim, group)
@@ -34,7 +36,7 @@ def window(m):
     Windows run along the contracted axes of one output, in memory order for a convolution.  Where the number of
     inputs is not a multiple of ``m``, the last window is shorter and is rounded separately.
     """
-    if not isinstance(m, (int, np.integer)) or m < 1:
+    if isinstance(m, bool) or not isinstance(m, (int, np.integer)) or m < 1:
         raise ValueError(f"a window holds a whole number of weights, got window({m!r}); write for example window(4)")
     return partial(_windows, m)
 

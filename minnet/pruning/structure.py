@@ -13,12 +13,13 @@ from functools import partial
 import numpy as np
 
 from minnet.messages import closest, whole
+from minnet.nn.layer import the_network
 
 
 def weights(net):
     """Every weight on its own: unstructured pruning."""
     ids, start = {}, 0
-    for param in net.params():
+    for param in the_network(net).params():
         if param.prunable:
             ids[param.path] = np.arange(start, start + param.size).reshape(param.shape)
             start += param.size
@@ -82,7 +83,7 @@ def _slices(axes, net):
 def branches(net):
     """Whole residual branches: a layer of the network is removed, the shortcut around it stays."""
     ids, start = {}, 0
-    for _, layer in net.walk():
+    for _, layer in the_network(net).walk():
         if hasattr(layer, "branch"):
             inside = [p for _, inner in layer.branch.walk() for p in inner.own_params().values()]
             net.set_paths()

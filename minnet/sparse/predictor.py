@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minnet.messages import as_array, closest
+from minnet.messages import choice, numbers, short
 from minnet.nn.activations import ReLU
 from minnet.nn.layer import Layer
 from minnet.nn.layers import Dense, Dropout, Flatten, Sequential
@@ -57,9 +57,7 @@ def compile(net, format="auto"):
     if not isinstance(net, Layer):
         raise TypeError(f"compile takes a network, got {type(net).__name__}; "
                         "write for example mn.sparse.compile(mn.models.mlp(64, 32, 10)).")
-    if format not in FORMATS:
-        raise ValueError(f"unknown format {format!r}.{closest(format, FORMATS)}")
-    return Predictor(_steps(list(_flat(net)), format))
+    return Predictor(_steps(list(_flat(net)), choice(format, "format", FORMATS)))
 
 
 class Predictor:
@@ -75,6 +73,8 @@ class Predictor:
     """
 
     def __init__(self, steps):
+        if not isinstance(steps, (list, tuple)) or not all(hasattr(step, "run") for step in steps):
+            raise TypeError(f"a Predictor takes steps, got {short(steps)}; write mn.sparse.compile(net)")
         self.steps = tuple(steps)
         self._runs = tuple(step.run for step in self.steps)
 
@@ -115,10 +115,7 @@ class Predictor:
 
 
 def _float32(x):
-    x = as_array(x)
-    if x.dtype.kind not in "fiub":
-        raise TypeError(f"a predictor takes real numbers, got an array of {x.dtype}; "
-                        "pass for example x.astype('float32').")
+    x = numbers(x, "x")
     return np.ascontiguousarray(x, np.float32) if x.ndim else x.astype(np.float32)
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from inspect import isgenerator
 from time import monotonic, sleep
 
+from minnet.messages import function, number, short
 from minnet.threads import at_most
 
 ALL_BUT_ONE = max(1, (os.cpu_count() or 1) - 1)  # cores for the work: one is for the browser
@@ -42,7 +44,9 @@ class Job:
     """
 
     def __init__(self, report=lambda progress: None, gate=None):
-        self._report, self._gate = report, gate
+        self._report, self._gate = function(report, "report", "report(progress)"), gate
+        if gate is not None and not hasattr(gate, "wait"):
+            raise TypeError(f"gate is a threading.Event, got {short(gate)}")
         self._lock = threading.Lock()
         self._work = self._thread = None
         self._rests_until = self._slow_until = 0.0
@@ -55,6 +59,8 @@ class Job:
 
     def start(self, work):
         """Run a generator; one that is still running stops at its next step and is forgotten."""
+        if not isgenerator(work):
+            raise TypeError(f"the work of a job is a generator, got {short(work)}; write for example start(train())")
         with self._lock:
             self._work, self.error = work, None
             if self._thread is None:
@@ -68,7 +74,7 @@ class Job:
 
     def rest(self, seconds):
         """Make no step for a while, and then go slowly at first: the processor is needed for the browser."""
-        self._rests_until = monotonic() + seconds
+        self._rests_until = monotonic() + number(seconds, "seconds")
         self._slow_until = monotonic() + SLOW
 
     def wait(self, timeout=None):

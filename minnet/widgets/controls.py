@@ -10,7 +10,6 @@ import numpy as np
 
 from minnet.data import Split
 from minnet.draw import lecture_mode, palette
-from minnet.nn.layer import Layer
 
 # Of the results in a picture.
 COLOURS = (palette.POSITIVE, palette.NEGATIVE, palette.ROSE, palette.SKY, palette.AMBER, palette.WINE)
@@ -254,21 +253,3 @@ def few(data, train=160, val=80):
     counts = {"train": train, "val": val, "test": val}
     return replace(data, **{part: Split(split.x[: counts[part]], split.y[: counts[part]])
                             for part, split in parts.items()})
-
-
-def untrained(name, make, seed, *, dense=False):
-    """The network that ``make(seed)`` gives to ``mn.explore.name``.
-
-    Raises
-    ------
-    TypeError
-        If there is no network, or its first layer is not ``dense`` where it has to be: it says what to type instead.
-    """
-    net = make(seed) if callable(make) and not isinstance(make, (Layer, type)) else None
-    if not isinstance(net, Layer):
-        raise TypeError(f"{name} takes a function that makes an untrained network from a seed, write for example "
-                        f"mn.explore.{name}(lambda seed: mn.models.mlp(64, 300, 100, 10, rng=seed), digits)")
-    if dense and len(net.params()[0].shape) != 2:
-        raise TypeError(f"{name} draws what the neurons of the first layer look at, so that has to be a dense layer; "
-                        "write for example mn.models.mlp(64, 300, 100, 10, rng=seed)")
-    return net

@@ -18,7 +18,7 @@ from traitlets import TraitError
 
 from minnet.draw import Picture, lecture_mode
 from minnet.draw.figure import white_paper
-from minnet.messages import closest
+from minnet.messages import closest, file, keywords, number, short, text
 from minnet.widgets import html_export
 from minnet.widgets.background_job import Job
 from minnet.widgets.canvas import Canvas
@@ -26,6 +26,8 @@ from minnet.widgets.controls import dress, row
 
 BROWSER = 0.1  # seconds in which a background job leaves the computer to the browser, after each move
 UNDRAWN = object()
+SAVING = ("dpi", "format", "metadata", "bbox_inches", "pad_inches", "facecolor", "edgecolor", "transparent",
+          "orientation", "pil_kwargs")  # options of `savefig`, as matplotlib has them
 
 
 class Explorer:
@@ -178,10 +180,10 @@ class Explorer:
                         if rounded or (value is None and before[name] is not None):
                             raise TraitError
                         self.control[name].value = value
-                except TraitError:
-                    for name, old in before.items():
-                        self.control[name].value = old
-                    raise ValueError(f"{name} can't be {value!r:.40}; {_takes(self.control[name])}") from None
+                except Exception:  # as each kind of control says it
+                    for each, old in before.items():
+                        self.control[each].value = old
+                    raise ValueError(f"{name} can't be {short(value)}; {_takes(self.control[name])}") from None
             self.refresh()
 
     def reset(self):
@@ -223,6 +225,7 @@ class Explorer:
 
     def say(self, message):
         """Show a message beside the controls, plain text: what cannot be done, and what to do instead."""
+        message = text(message, "message")
         self._message.value = f'<p role="alert">{escape(message, quote=False)}</p>' if message else ""
 
     def _on_move(self, change):
@@ -262,6 +265,8 @@ class Explorer:
 
     def button(self, label, act, tooltip=""):
         """A button that acts when it is pressed."""
+        if not isinstance(label, str) or not isinstance(tooltip, str):
+            raise TypeError(f"label and tooltip of a button are texts, got {short(label)} and {short(tooltip)}")
         button = widgets.Button(description=label, tooltip=tooltip, layout={"width": "auto"})
         button.on_click(lambda _: self._careful(act))
         self.buttons.append(button)
@@ -320,7 +325,7 @@ class Explorer:
         title : str, optional
         """
         self._open()
-        html_export.save(self, path, title)
+        html_export.save(self, path, text(title, "title"))
 
     def rehearse(self):
         """Do what a visitor of a saved page would want to have been done, for example train; wait for its end."""
@@ -328,8 +333,11 @@ class Explorer:
     def savefig(self, path, **options):
         """Save the present picture in print quality, ``explorer.savefig("figure.pdf")``; options as matplotlib's."""
         self._open()
+        keywords(options, SAVING, "savefig")
+        if "dpi" in options:
+            number(options["dpi"], "dpi", above=10, below=2400)
         with self._lock:
-            self._screen.figure.savefig(path, **options)
+            self._screen.figure.savefig(file(path, example="figure.pdf"), **options)
 
     def _open(self):
         if self._closed:

@@ -224,7 +224,7 @@ def test_other_layers_and_other_data(digits):
 
 
 @pytest.mark.parametrize("wrong, error, message", [
-    (3, TypeError, "got int"), ([], TypeError, "got none"), ([3], TypeError, "got int"), ("net", TypeError, "got str"),
+    (3, TypeError, ": int"), ([], ValueError, "at least one"), ([3], TypeError, ": int"), ("net", TypeError, ": str"),
     ([mn.models.mlp(64, 8, 10, rng=0), mn.models.mlp(64, 9, 10, rng=0)], ValueError, "differ in shape"),
 ])
 def test_something_else_than_networks_of_one_shape_gives_a_message(wrong, error, message, digits):

@@ -131,7 +131,7 @@ def test_wrong_inputs_raise_different_errors():
         predict(np.zeros((3, 13), np.float32))
     with pytest.raises(ValueError, match=r"x\[None\]"):
         predict(np.zeros(12, np.float32))
-    with pytest.raises(TypeError, match="real numbers"):
+    with pytest.raises(TypeError, match="holds numbers"):
         predict(np.zeros((3, 12), complex))
     bare = minnet.sparse.compile(Sequential(Dense(12, 5, rng=0)))
     with pytest.raises(ValueError, match=r"\(\.\.\., 12\)"):
