@@ -174,13 +174,15 @@ class Explorer:
             with self._silently():
                 try:
                     for name, value in values.items():
-                        rounded = isinstance(before[name], int) and not isinstance(value, (int, np.integer))
-                        if rounded or (value is None and before[name] is not None):
-                            raise TraitError
-                        self.control[name].value = value
+                        control = self.control[name]
+                        whole = isinstance(control.value, int) and not hasattr(control, "options")
+                        if (whole and not isinstance(value, (int, np.integer))) or (
+                                value is None and before[name] is not None):
+                            raise TraitError  # the widget would round it, or take it for no choice
+                        control.value = value
                 except TraitError:
-                    for name, old in before.items():
-                        self.control[name].value = old
+                    for changed, old in before.items():
+                        self.control[changed].value = old
                     raise ValueError(f"{name} can't be {value!r:.40}; {_takes(self.control[name])}") from None
             self.refresh()
 
