@@ -186,10 +186,11 @@ class DropoutExplorer(Explorer):
         if self.experiment.small is not None:
             return
         with self._lock:
+            self.refresh()  # another explorer over this experiment may have moved it
             if all(mask.all() for mask in self.shown.pruning.masks):
                 self.say("There is nothing to cut yet: set the fraction above 0 %.")
                 return
-            self.experiment.cut(self.shown.pruning.active)
+            self.experiment.cut()
         self._allow_cut()
         self.refresh()
         self.say(f"Cut, and saved as {self.experiment.path('pruned')}. "
