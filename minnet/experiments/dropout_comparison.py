@@ -37,7 +37,7 @@ def dense(net):
     return [layer for layer in net.layers if isinstance(layer, Dense)]
 
 
-def stored(net):
+def in_memory(net):
     """The shapes of the weights in memory, and the number of parameters."""
     return {"shapes": [layer.weight.shape for layer in dense(net)],
             "parameters": sum(param.size for param in net.params())}

@@ -27,7 +27,7 @@ from minnet.experiments.dropout_comparison import (
     alive,
     between,
     dense,
-    stored,
+    in_memory,
 )
 from minnet.nn.models import mlp
 from minnet.nn.train import fit
@@ -134,11 +134,11 @@ class DropoutExplorer(Explorer):
         dropout = Side(
             weights=[layer.weight.data.copy() for layer in dense(experiment.dropout)],
             masks=between(experiment.widths, active), active=active, moment=one, record=list(left),
-            **stored(experiment.dropout), bytes=experiment.bytes["dropout"], seconds=seconds[1],
+            **in_memory(experiment.dropout), bytes=experiment.bytes["dropout"], seconds=seconds[1],
             answers=experiment.measurements.answers(experiment.dropout, signal, rng))
         pruning = Side(
             weights=weights, masks=masks, active=living, moment=two, record=list(right),
-            **stored(experiment.pruned), bytes=experiment.bytes["pruned" if cut else "whole"], seconds=seconds[2],
+            **in_memory(experiment.pruned), bytes=experiment.bytes["pruned" if cut else "whole"], seconds=seconds[2],
             answers=experiment.measurements.answers(experiment.pruned, signal))
         return Frame(
             **state, epochs=one.epochs, trained=experiment.trained(choice), start=experiment.whole,
