@@ -139,6 +139,8 @@ def test_it_is_closed_during_a_long_step(kind, uncaught, monkeypatch):
     assert thread.is_alive()
     go_on.set()
     thread.join(60)
-    for act in (explorer.refresh, explorer.redraw, explorer.reset, lambda: explorer.say("late"), explorer.close):
+    for act in (explorer.refresh, explorer.redraw, lambda: explorer.say("late"), explorer.close):
         act()
+    with pytest.raises(RuntimeError, match="closed"):
+        explorer.reset()
     assert not thread.is_alive() and explorer.errors == [] and uncaught == []
