@@ -201,6 +201,7 @@ def small(seed):
 
 
 
+@pytest.mark.walks
 @pytest.mark.parametrize("open_one", [
     lambda data: minnet.explore.training(data, hidden=4),
     lambda data: minnet.explore.dropout_and_pruning(mn.models.mlp(64, 6, 10, rng=0), data, epochs=1),

@@ -7,11 +7,14 @@ what the file says, which is read here without minnet.
 import json
 
 import numpy as np
+import pytest
 
 import minnet as mn
 from minnet.files.network_file import _describe
 from tests.properties.random_networks import batch, draw
 from tests.strength import every_case
+
+pytestmark = pytest.mark.walks
 
 CHANGES = 10  # of each network
 TYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "U8": np.uint8}

@@ -13,6 +13,8 @@ import pytest
 from tests.explore.walking import KINDS, controls_of, same
 from tests.strength import cases
 
+pytestmark = pytest.mark.walks
+
 THREADS = 3
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
