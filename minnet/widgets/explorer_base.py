@@ -355,7 +355,7 @@ class Explorer:
 def _takes(control):
     """What a control may be set to, in words."""
     if hasattr(control, "options"):
-        return f"it is one of {', '.join(map(repr, control._options_values))}"
+        return f"it is one of {', '.join(map(repr, html_export.places(control)))}"
     if hasattr(control, "max"):
         return f"it goes from {control.min} to {control.max} in steps of {getattr(control, 'step', None) or 1}"
     return f"it is now {control.value!r}"
