@@ -203,6 +203,8 @@ def storage(net):
 
 
 class Seconds(NamedTuple):
+    """The numbers of a `Timing`."""
+
     median: float
     low: float
     high: float
@@ -282,7 +284,7 @@ def latency(candidates, x=None, *, threads=1, rounds=15, sample=1e-3, budget=Non
     _look_at(clock)
     with limit:
         seconds = _in_turn(candidates, x, rounds, sample, budget, clock)
-    return {name: _summary(samples, clock) for name, samples in seconds.items()}
+    return {name: summary(samples, clock) for name, samples in seconds.items()}
 
 
 def _in_one_thread(run):
@@ -342,7 +344,8 @@ def _repeats(run, sample):
     return max(1, int(sample / max(once, 1e-7)))
 
 
-def _summary(samples, clock):
+def summary(samples, clock):
+    """The `Timing` of what a clock gave in several rounds."""
     low, median, high = statistics.quantiles(samples, n=4, method="inclusive") if len(samples) > 1 else samples * 3
     timing = Timing(median, low, high)
     timing.clock = NAMES.get(clock) or getattr(clock, "__name__", repr(clock))

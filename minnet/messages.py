@@ -21,6 +21,9 @@ def closest(word, known):
 
 def fraction(value, name="sparsity"):
     """Return ``value`` as a float if it is a fraction between 0 and 1, else raise an error that says what to type."""
+    if callable(value):
+        raise TypeError(f"{name} is a number between 0 and 1, got a function; ask a schedule for one step, "
+                        "write for example schedule(step.index)")
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} is a number between 0 and 1, got {value!r} ({type(value).__name__}); "
                         "write for example 0.9")

@@ -91,7 +91,7 @@ def gradual(gradual):
         said = str(stopped)
         if "'Step'" in said:
             return "The schedule wants the number of the step, and a step is more than that: `schedule(step.index)`."
-        if "function)" in said or "'function'" in said:
+        if "got a function" in said:
             return "A schedule is a function: ask it for the sparsity of this step, `schedule(step.index)`."
         if "None" in said:  # `net = mn.prune(net, level)`
             return "`mn.prune` changes the network itself and returns nothing: write it without `net =` before it."

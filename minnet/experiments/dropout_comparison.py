@@ -38,7 +38,7 @@ def dense(net):
     return [layer for layer in net.layers if isinstance(layer, Dense)]
 
 
-def stored(net):
+def in_memory(net):
     """The shapes of the weights in memory, and the number of parameters."""
     return {"shapes": [layer.weight.shape for layer in dense(net)],
             "parameters": sum(param.size for param in net.params())}
@@ -241,8 +241,7 @@ class Measurements:
     def seconds(self, nets, name):
         """Seconds that each of ``nets`` takes to predict all new signals on one core, timed in turn."""
         if name not in self._seconds:
-            with at_most(1):
-                taken = measure.latency(dict(enumerate(nets)), self._new.x, rounds=9)
+            taken = measure.latency(dict(enumerate(nets)), self._new.x, rounds=9)
             self._seconds[name] = [each.median for each in taken.values()]
         return self._seconds[name]
 
@@ -503,16 +502,10 @@ class DropoutComparison:
             yield done / self.steps, f"step {done:,} of {self.steps:,}"
         yield 1.0, "done"
 
-    def cut(self, active):
-        """Erase what is pruned, build the smaller network and save it.
-
-        Parameters
-        ----------
-        active : list of ndarray of bool, (width,)
-            The hidden neurons that are left.
-        """
+    def cut(self):
+        """Erase what is pruned, build the smaller network and save it."""
+        self._kept_neurons = with_ends(self.widths, alive([weight != 0 for weight in self.weights()]))
         cut(self.pruned)
         self.pruned = self.small = compact(self.pruned)
-        self._kept_neurons = with_ends(self.widths, active)
         self.bytes["pruned"] = on_disk(self.small, self.path("pruned"))
         self._before_training["cut",] = self.measurements.moment(self.small)

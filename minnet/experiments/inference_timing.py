@@ -17,7 +17,7 @@ from time import perf_counter, thread_time
 import numpy as np
 
 from minnet.experiments.inference_backends import BLOCKS, DENSE, NAIVE, SCIPY, SMALLER, SPARSE, TWO_FOUR
-from minnet.measure import Timing, sample_of
+from minnet.measure import sample_of, summary
 from minnet.messages import numbers, whole
 from minnet.sparse.roofline import limits
 from minnet.sparse.tile_kernel import MANY
@@ -83,8 +83,9 @@ class InferenceTiming:
         where, samples = near or (None, None)
         rounds = self.rounds_at.get(near, ())
         columns = {name: [each[name] for each in rounds if name in each] for name in self.backends.names}
-        times = {name: spread(seconds) for name, seconds in columns.items() if seconds}
-        ratios = {name: spread([each[DENSE] / each[name] for each in rounds if name in each]) for name in times}
+        times = {name: summary(seconds, thread_time) for name, seconds in columns.items() if seconds}
+        ratios = {name: summary([each[DENSE] / each[name] for each in rounds if name in each], thread_time)
+                  for name in times}
         density = self.density.get(where, {})
         parts = {name: ratios[name].median * density[name] for name in times if name in SKIPPING}
         rates = {}
@@ -278,9 +279,3 @@ def crossover(points):
         return float(points[0][0])
     (left, slow), (right, fast) = points[below[-1] : below[-1] + 2]
     return float(left + (right - left) * np.log(slow) / (np.log(slow) - np.log(fast)))
-
-
-def spread(values):
-    """The middle of some measurements, and the range that the middle half of them covers."""
-    low, middle, high = np.percentile(values, (25, 50, 75))
-    return Timing(float(middle), float(low), float(high))

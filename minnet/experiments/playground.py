@@ -289,7 +289,7 @@ class Playground:
     def preview(self, recipe):
         """The `Outcome` of a recipe before any retraining; where it is impossible, a text that says why."""
         dense = self.dense(recipe)
-        key = *recipe._replace(percent=0, rounds=0, epochs=0, schedule=""), dense
+        key = dense, recipe.structure, recipe.criterion, recipe.scope, recipe.seed
         if key not in self._rankings:
             self._rankings[key] = self._rank(recipe)
         ranking = self._rankings[key]
@@ -307,11 +307,11 @@ class Playground:
             return recipe.refusal(error)
 
     def _outcome(self, recipe, net, key=None):
-        """The `Outcome` of a network; measured once."""
-        key = id(net) if key is None else key
+        """The `Outcome` of a network; measured once, for itself or for a key."""
+        key = key or net
         if key not in self._outcomes:
-            self._outcomes[key] = net, measure_outcome(net, self.dense(recipe), self.data(recipe).val)
-        return self._outcomes[key][1]
+            self._outcomes[key] = measure_outcome(net, self.dense(recipe), self.data(recipe).val)
+        return self._outcomes[key]
 
     # ---- work that takes a while --------------------------------------------------------------------
 

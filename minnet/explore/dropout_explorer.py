@@ -28,7 +28,7 @@ from minnet.experiments.dropout_comparison import (
     alive,
     between,
     dense,
-    stored,
+    in_memory,
 )
 from minnet.nn.models import mlp
 from minnet.nn.train import fit
@@ -135,11 +135,11 @@ class DropoutExplorer(Explorer):
         dropout = Side(
             weights=[layer.weight.data.copy() for layer in dense(experiment.dropout)],
             masks=between(experiment.widths, active), active=active, moment=one, record=list(left),
-            **stored(experiment.dropout), bytes=experiment.bytes["dropout"], seconds=seconds[1],
+            **in_memory(experiment.dropout), bytes=experiment.bytes["dropout"], seconds=seconds[1],
             answers=experiment.measurements.answers(experiment.dropout, signal, rng))
         pruning = Side(
             weights=weights, masks=masks, active=living, moment=two, record=list(right),
-            **stored(experiment.pruned), bytes=experiment.bytes["pruned" if cut else "whole"], seconds=seconds[2],
+            **in_memory(experiment.pruned), bytes=experiment.bytes["pruned" if cut else "whole"], seconds=seconds[2],
             answers=experiment.measurements.answers(experiment.pruned, signal))
         return Frame(
             **state, epochs=one.epochs, trained=experiment.trained(choice), start=experiment.whole,
@@ -187,10 +187,11 @@ class DropoutExplorer(Explorer):
         if self.experiment.small is not None:
             return
         with self._lock:
+            self.refresh()  # another explorer over this experiment may have moved it
             if all(mask.all() for mask in self.shown.pruning.masks):
                 self.say("There is nothing to cut yet: set the fraction above 0 %.")
                 return
-            self.experiment.cut(self.shown.pruning.active)
+            self.experiment.cut()
         self._allow_cut()
         self.refresh()
         self.say(f"Cut, and saved as {self.experiment.path('pruned')}. "

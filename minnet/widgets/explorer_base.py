@@ -176,10 +176,12 @@ class Explorer:
             with self._silently():
                 try:
                     for name, value in values.items():
-                        rounded = isinstance(before[name], int) and not isinstance(value, (int, np.integer))
-                        if rounded or (value is None and before[name] is not None):
-                            raise TraitError
-                        self.control[name].value = value
+                        control = self.control[name]
+                        rounded = isinstance(control.value, int) and not hasattr(control, "options")
+                        if (rounded and not isinstance(value, (int, np.integer))) or (
+                                value is None and before[name] is not None):
+                            raise TraitError  # the widget would round it, or take it for no choice
+                        control.value = value
                 except Exception:  # as each kind of control says it
                     for each, old in before.items():
                         self.control[each].value = old
@@ -361,7 +363,7 @@ class Explorer:
 def _takes(control):
     """What a control may be set to, in words."""
     if hasattr(control, "options"):
-        return f"it is one of {', '.join(map(repr, control._options_values))}"
+        return f"it is one of {', '.join(map(repr, html_export.places(control)))}"
     if hasattr(control, "max"):
         return f"it goes from {control.min} to {control.max} in steps of {getattr(control, 'step', None) or 1}"
     return f"it is now {control.value!r}"

@@ -101,6 +101,7 @@ def test_all_run_in_turn_and_every_time_is_remembered(net):
     assert timing.done(90, 4) and not timing.done(50, 4) and not timing.done(90, 8)
     assert timing.swept(4, (0, 50, 90)) and not timing.swept(4, (0, 40)) and not timing.swept(8, (0, 50, 90))
     assert timing.limits is not None and timing.first[4] > 0
+    assert {each.clock for each in timing.result(90, 4, (0, 50, 90)).times.values()} == {"thread time"}
 
 
 def test_what_is_known_is_not_measured_again(net):

@@ -201,6 +201,7 @@ def small(seed):
 
 
 
+@pytest.mark.walks
 @pytest.mark.parametrize("open_one", [
     lambda data: minnet.explore.training(data, hidden=4),
     lambda data: minnet.explore.dropout_and_pruning(mn.models.mlp(64, 6, 10, rng=0), data, epochs=1),
@@ -327,27 +328,32 @@ def test_reset_leads_back_to_the_beginning(kind, explorer):
 
 @every_kind
 def test_closed_during_a_long_step_it_stays_quiet(kind, monkeypatch):
-    explorer, may_go_on, went_wrong = kind.example(), threading.Event(), []
+    explorer, in_the_step, may_go_on, went_wrong = kind.example(), threading.Event(), threading.Event(), []
     monkeypatch.setattr(threading, "excepthook", went_wrong.append)
     explorer.wait(60)
 
     def work():
         yield 0.1, "begun"
-        may_go_on.wait(30)
+        in_the_step.set()
+        may_go_on.wait(60)
         yield 0.5, "a long step"
         yield 1.0, "done"
 
     explorer.job.start(work())
+    assert in_the_step.wait(60)
     thread = explorer.job._thread
     close = explorer.job.close
     monkeypatch.setattr(explorer.job, "close", lambda: close(0.05))  # a step may take longer than close waits
     explorer.close()
+    assert thread.is_alive()
     may_go_on.set()
     thread.join(10)
-    explorer.refresh()
     explorer._progress(None)
-    with pytest.raises(RuntimeError, match="closed"):
-        explorer.set()
+    for act in (explorer.refresh, explorer.redraw, lambda: explorer.say("late"), explorer.close):
+        act()
+    for act in (explorer.set, explorer.reset):
+        with pytest.raises(RuntimeError, match="closed"):
+            act()
     assert not thread.is_alive() and went_wrong == [] and explorer.errors == [] and explorer.job.error is None
 
 

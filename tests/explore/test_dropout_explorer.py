@@ -300,6 +300,17 @@ def test_what_was_cut_can_still_learn(explorer, signals):
     assert explorer.shown.pruning.moment.new == mn.accuracy(small, signals.val)
 
 
+def test_cut_cuts_what_its_own_explorer_shows(explorer):
+    explorer.set(fraction=20)
+    other, before = explorer.another(), explorer.shown.pruning
+    other.set(fraction=80)
+    explorer._cut.click()
+    other.close()
+    after = explorer.shown.pruning
+    assert explorer.errors == [] and explorer.shown.cut
+    assert after.used == before.used and same(after.masks, before.masks)
+
+
 def test_without_anything_pruned_there_is_nothing_to_cut(explorer):
     explorer.set(fraction=0)
     explorer._cut.click()

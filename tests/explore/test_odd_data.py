@@ -12,6 +12,8 @@ from minnet.data import Split
 from minnet.explore import Explorer
 from minnet.widgets.controls import few
 
+pytestmark = pytest.mark.walks
+
 DIGITS = few(mn.data.digits(), 80, 40)
 
 

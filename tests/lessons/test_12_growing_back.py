@@ -271,7 +271,7 @@ def test_old_momentum_throws_a_weight_away(lesson):
 def test_set_and_rigl_go_with_sparse_steps(lesson):
     said = printed(lesson, "cost")
     assert "301 weights have moved by SET" in said and "301 weights have moved by RigL" in said
-    assert f"it looked at {lesson.value('sum(p.size for p in net.params() if p.prunable)')} slopes" in said
+    assert f"it saw {lesson.value('sum(p.size for p in net.params() if p.prunable)')} slopes" in said
 
 
 def test_the_cost_of_looking(lesson):

@@ -13,6 +13,8 @@ import pytest
 from tests.explore.walking import KINDS, controls_of, same
 from tests.strength import cases
 
+pytestmark = pytest.mark.walks
+
 THREADS = 3
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
@@ -118,27 +120,3 @@ def test_it_is_closed_by_two_threads_while_a_third_moves(kind, uncaught):
         errors = together(explorer.close, explorer.close, moving)
         assert errors == [] and explorer.errors == [] and uncaught == []
         assert not explorer.job.running and explorer.wait(60)
-
-
-@every_kind
-def test_it_is_closed_during_a_long_step(kind, uncaught, monkeypatch):
-    explorer = kind.example()
-    started, go_on = threading.Event(), threading.Event()
-
-    def work():
-        started.set()
-        go_on.wait(60)
-        yield 0.5, "a long step"
-
-    close, patience = explorer.job.close, 0.01
-    monkeypatch.setattr(explorer.job, "close", lambda: close(patience))  # as if the step took longer than anyone waits
-    explorer.job.start(work())
-    assert started.wait(60)
-    thread = explorer.job._thread
-    explorer.close()
-    assert thread.is_alive()
-    go_on.set()
-    thread.join(60)
-    for act in (explorer.refresh, explorer.redraw, explorer.reset, lambda: explorer.say("late"), explorer.close):
-        act()
-    assert not thread.is_alive() and explorer.errors == [] and uncaught == []

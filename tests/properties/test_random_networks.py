@@ -14,6 +14,8 @@ from tests.closeness import tolerance
 from tests.properties.random_networks import batch, draw
 from tests.strength import every_case
 
+pytestmark = pytest.mark.walks
+
 
 def numbers(net):
     """Everything that has to be the same to the bit."""
