@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 import minnet as mn
 from minnet.messages import functions_of
+from minnet.nn.param import Param
 from minnet.pruning import evidence
+from minnet.pruning import ranking as ranking_file
 from minnet.pruning.ranking import set_masks
 
 from . import trials
@@ -292,3 +294,142 @@ def test_masks_are_set_by_path_and_others_stay():
     set_masks(net, {first.path: np.ones((4, 6), bool), second.path: None})
     assert first.mask is None and second.mask is None
     assert first.kept_mask.all() and first.kept_mask.shape == (4, 6)
+
+
+def test_units_are_numbered_one_after_the_other_in_all_layers():
+    net = mn.Sequential(mn.Dense(3, 4, rng=0), mn.Dense(4, 0), mn.Dense(0, 3), mn.Dense(3, 5, rng=0),
+                        mn.Dense(5, 2, rng=0))  # two of the weights are empty: no unit is there
+    assert mn.rank(net, structure=mn.weights).units.size.tolist() == [1] * (12 + 15 + 10)
+    assert mn.rank(net, structure=mn.blocks(2, 2)).units.size.tolist() == [4, 4, 2, 2] + [4, 4, 2, 2, 2, 1] + [4, 4, 2]
+    assert mn.rank(some_net("conv"), structure=mn.along("out")).units.size.tolist() == [12] * 3 + [12] * 4 + [16] * 5
+    assert mn.rank(some_net("residual"), structure=mn.branches).units.count == 3
+
+
+def test_a_unit_has_the_same_indices_in_every_parameter_in_whichever_order_their_axes_stand():
+    class Turned(mn.Layer):
+        def __init__(self):
+            self.a = Param(np.zeros((2, 3, 4)), ("in", "row", "out"))
+            self.b = Param(np.zeros((4, 2, 3)), ("out", "in", "row"))
+
+    net = mn.Sequential(Turned(), mn.Dense(4, 2, rng=0))
+    for axes in (("in", "row", "out"), ("row", "out", "in"), ("in", "out", "row")):
+        ids = mn.along(*axes)(net)
+        assert sorted(ids["turned1.a"].ravel()) == list(range(24))
+        assert np.array_equal(ids["turned1.b"], ids["turned1.a"].transpose(2, 0, 1))
+    ids = mn.along("out", "in")(net)
+    assert sorted(ids["turned1.a"].ravel()) == list(range(8))
+    assert np.array_equal(ids["turned1.b"][:, :, 0], ids["turned1.a"][:, 0].T)
+    mn.Layer.registry.pop("Turned")
+
+
+def test_rank_chooses_as_prune_does():
+    x, labels = trials.batch_for(small_net(0), n=20)
+
+    def squares(y, target):
+        return float(np.sum(y**2)), 2 * y
+
+    for how in ({"criterion": "random", "rng": 3}, {"structure": mn.along("in"), "combine": "sum"},
+                {"criterion": "taylor", "data": (x, labels), "loss": squares}):
+        pruned, ranked = small_net(0), small_net(0)
+        mn.prune(pruned, 0.5, **how)
+        mn.rank(ranked, **how).apply(0.5)
+        assert all(np.array_equal(mask, masks_of(ranked)[path]) for path, mask in masks_of(pruned).items())
+    assert removed_weights(pruned) == 103
+
+
+@pytest.mark.parametrize("structure", [mn.weights, mn.along("in")])
+@pytest.mark.parametrize("levels", [0, 1, 3])
+def test_what_is_pruned_by_weight_are_the_lowest_and_among_equals_the_lower_index(structure, levels):
+    net = small_net(1, levels)
+    slow = Slow(net, structure, mn.network, {p.path: np.abs(p.data) for p in net.params()})
+    mn.rank(net, structure=structure).apply(weights=0.4)
+    pruned = slow.pruned(masks_of(net))
+    free = sorted(set(slow.places) - slow.fixed(), key=lambda unit: (slow.score[unit], unit))
+    assert pruned and pruned == set(free[: len(pruned)])
+
+
+def test_few_groups_and_many_are_pruned_alike(monkeypatch):
+    net = mn.Sequential(*(mn.Dense(5, 5, rng=seed) for seed in range(80)))  # more layers than are sorted one by one
+    many = mn.rank(net, structure=mn.along("out"), scope=mn.layer)
+    masks = {s: many.masks(s) for s in (0.2, 0.6, 1.0)}
+    monkeypatch.setattr(ranking_file, "FEW", 100)
+    for s, expected in masks.items():
+        few = mn.rank(net, structure=mn.along("out"), scope=mn.layer).masks(s)
+        assert all(np.array_equal(mask, expected[path]) for path, mask in few.items())
+        left = {int(mask.any(axis=0).sum()) for mask in few.values() if mask.ndim == 2}
+        assert left == {max(1, 5 - round(5 * s))}
+
+
+def test_where_nothing_is_pruned_there_is_no_mask():
+    net = small_net(0)
+    ranking = mn.rank(net)
+    ranking.apply(0.5)
+    assert all(p.mask is not None for p in net.params() if p.prunable)
+    ranking.apply(0.0)
+    assert all(p.mask is None for p in net.params())
+
+
+def test_restore_brings_back_everything_but_what_was_cut():
+    net = small_net(0)
+    numbers = [p.data.copy() for p in net.params()]
+    mn.prune(net, 0.5)
+    mn.restore(net)
+    assert all(p.mask is None and np.array_equal(p.data, old) for p, old in zip(net.params(), numbers, strict=True))
+    mn.prune(net, 0.5)
+    mn.cut(net)
+    before = [p.mask for p in net.params()]
+    with pytest.raises(ValueError, match=r"^103 numbers were cut and are gone for good; train .*mn\.cut\(net\)$"):
+        mn.restore(net)
+    assert all(p.mask is old for p, old in zip(net.params(), before, strict=True))
+    assert all(not p.data[~p.mask].any() for p in net.params() if p.prunable)
+
+
+def test_sparsity_counts_weights_and_no_biases():
+    net = small_net(0)
+    assert mn.sparsity(net) == 0 and mn.sparsity(mn.Dense(1, 1)) == 0
+    for param in net.params():
+        if not param.prunable:
+            param.mask = np.zeros(param.shape, bool)
+    assert mn.sparsity(net) == 0
+    mn.prune(net, 0.5)
+    assert mn.sparsity(net) == 0.5
+
+
+@pytest.mark.parametrize("start", [0, 5])
+def test_units_may_be_numbered_in_any_order(start):
+    def shuffled(net):
+        plain = mn.weights(net)
+        number = np.append(0, np.random.default_rng(0).permutation(np.arange(1, 206)))
+        return {path: start + number[ids] for path, ids in plain.items()}
+
+    in_order, in_disorder = small_net(0), small_net(0)
+    mn.prune(in_order, 0.4)
+    mn.prune(in_disorder, 0.4, structure=shuffled)
+    assert all(np.array_equal(mask, masks_of(in_disorder)[path]) for path, mask in masks_of(in_order).items())
+
+
+def test_layers_without_weights_have_nothing_to_prune():
+    for net in (mn.Sequential(mn.Dense(0, 3)), mn.Sequential(mn.Dense(2, 0), mn.Dense(0, 3))):
+        mn.prune(net, 0.5)
+        mn.prune(net, {"dense1": 0.5})
+        mn.rank(net).apply(0.5)
+        assert all(p.mask is None for p in net.params())
+    net = mn.Sequential(mn.Dense(2, 4, rng=0), mn.Dense(4, 0))
+    mn.prune(net, {"dense1": 0.5, "dense2": 0.5})
+    assert removed_weights(net) == 4
+
+
+def test_a_unit_without_weights_is_never_pruned_and_does_not_count():
+    def neurons_and_biases(net):
+        ids = mn.along("out")(net)  # 9 and 7 neurons; a bias has a number of its own
+        return ids | {"dense1.bias": 100 + np.arange(9), "dense2.bias": np.arange(7) + 200}
+
+    for scope, left in ((mn.network, 8), (mn.layer, 5 + 3)):
+        net = small_net(0)
+        mn.prune(net, 0.5, structure=neurons_and_biases, scope=scope)
+        w1, b1, w2, b2, *_ = net.params()
+        assert sum(int(np.count_nonzero(w.kept_mask.any(axis=0))) for w in (w1, w2)) == left
+        assert b1.mask is None and b2.mask is None
+        b1.mask = np.zeros(9, bool)
+        mn.prune(net, 0.5, structure=neurons_and_biases, scope=scope)  # and what is masked there is no pruned unit
+        assert sum(int(np.count_nonzero(w.kept_mask.any(axis=0))) for w in (w1, w2)) == left
