@@ -66,8 +66,8 @@ def test_a_structure_or_scope_that_cannot_be_is_refused_where_it_is_made(make, s
 
 @pytest.mark.parametrize(("table", "error", "says"), [
     ({}, ValueError, r"^this structure has no units in this network$"),
-    ({"dense9.weight": 0}, ValueError, r"^the structure names 'dense9\.weight', which is no parameter of this network\. "
-                                       r"Did you mean 'dense\d\.weight'\? There are: dense1\.weight, dense1\.bias"),
+    ({"dense9.weight": 0}, ValueError, r"^the structure names 'dense9\.weight', which is no parameter of this network"
+                                       r"\. Did you mean 'dense\d\.weight'\? There are: dense1\.weight, dense1\.bias"),
     ({"dense1.weight": 0.5}, TypeError, r"^the structure gives float64 for dense1\.weight; ids are whole numbers"),
     ({"dense1.weight": np.zeros((2, 2), int)}, ValueError,
      r"^the structure gives ids of shape \(2, 2\) for dense1\.weight, whose shape is \(12, 9\)$"),
