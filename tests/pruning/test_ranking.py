@@ -282,6 +282,7 @@ def test_a_unit_in_no_group_is_never_pruned():
         net = small_net(0)
         mn.prune(net, s, scope=first_layers)
         assert masks_of(net)["dense3.weight"].all() and removed_weights(net) in (round(0.5 * 171), 171, 108)
+    assert mn.rank(small_net(0), scope=first_layers).masks(weights=1.0)["dense3.weight"].all()
 
 
 def test_masks_are_set_by_path_and_others_stay():
@@ -349,15 +350,20 @@ def test_what_is_pruned_by_weight_are_the_lowest_and_among_equals_the_lower_inde
 
 
 def test_few_groups_and_many_are_pruned_alike(monkeypatch):
-    net = mn.Sequential(*(mn.Dense(5, 5, rng=seed) for seed in range(80)))  # more layers than are sorted one by one
-    many = mn.rank(net, structure=mn.along("out"), scope=mn.layer)
-    masks = {s: many.masks(s) for s in (0.2, 0.6, 1.0)}
-    monkeypatch.setattr(ranking_file, "FEW", 100)
-    for s, expected in masks.items():
-        few = mn.rank(net, structure=mn.along("out"), scope=mn.layer).masks(s)
-        assert all(np.array_equal(mask, expected[path]) for path, mask in few.items())
-        left = {int(mask.any(axis=0).sum()) for mask in few.values() if mask.ndim == 2}
-        assert left == {max(1, 5 - round(5 * s))}
+    def two_by_two(net):  # two layers compete, and the one that each of them keeps may be any in the order of both
+        return {path: group // 2 for path, group in mn.layer(net).items()}
+
+    net = mn.Sequential(*(mn.Dense(5, 5, rng=seed) for seed in range(140)))
+    for scope in (mn.layer, two_by_two):  # more groups than are partitioned one by one
+        monkeypatch.setattr(ranking_file, "FEW", 64)
+        many = mn.rank(net, structure=mn.along("out"), scope=scope)
+        masks = {s: many.masks(s) for s in (0.2, 0.6, 1.0)}
+        monkeypatch.setattr(ranking_file, "FEW", 200)
+        for s, expected in masks.items():
+            few = mn.rank(net, structure=mn.along("out"), scope=scope).masks(s)
+            assert all(np.array_equal(mask, expected[path]) for path, mask in few.items())
+            left = [int(mask.any(axis=0).sum()) for mask in few.values() if mask.ndim == 2]
+            assert min(left) >= 1 and (scope is not mn.layer or set(left) == {max(1, 5 - round(5 * s))})
 
 
 def test_where_nothing_is_pruned_there_is_no_mask():
@@ -433,3 +439,46 @@ def test_a_unit_without_weights_is_never_pruned_and_does_not_count():
         b1.mask = np.zeros(9, bool)
         mn.prune(net, 0.5, structure=neurons_and_biases, scope=scope)  # and what is masked there is no pruned unit
         assert sum(int(np.count_nonzero(w.kept_mask.any(axis=0))) for w in (w1, w2)) == left
+
+
+def test_infinite_scores_come_first_and_last_and_a_unit_with_both_is_refused():
+    def odd(weight):
+        scores = np.abs(weight)
+        scores[0, :2] = -np.inf, np.inf
+        return scores
+
+    net = small_net(0)
+    net.params()[2].mask = np.arange(9)[:, None] != np.full(7, 5)  # input 5 of the second layer is pruned: 7 weights
+    before = masks_of(net)
+    ranking = mn.rank(net, odd)
+    pruned = np.concatenate([~before[f"dense{i}.weight"].ravel() for i in (1, 2, 3)])
+    assert np.all(np.isneginf(ranking.score[pruned])) and np.all(np.isfinite(ranking.score[~pruned]))
+    for count, new in ((7, []), (10, [[0, 0]])):  # what was pruned before comes first, those of −∞ are next
+        masks = ranking.masks(count / 206)
+        assert [np.argwhere(mask != before[path]).tolist() for path, mask in masks.items()] == [new] * 3
+    many = ranking.masks(203 / 206)
+    assert [np.argwhere(mask).tolist() for mask in many.values()] == [[[0, 1]]] * 3
+    with pytest.raises(ValueError, match=r"^a unit has weights with scores of \+∞ and of −∞, .* finite numbers$"):
+        mn.rank(net, odd, mn.along("in"))
+
+
+@pytest.mark.parametrize(("how", "scores"), [("mean", [3.5, 1.5]), ("sum", [7, 3]), ("l2", [5, 5**0.5])])
+def test_a_unit_scores_the_mean_the_sum_or_the_norm_of_its_weights(how, scores):
+    net = mn.models.mlp(2, 2, 1, rng=0)
+    net.params()[0].data = np.array([[3, 1], [-4, -2]])
+    np.testing.assert_allclose(mn.rank(net, structure=mn.along("out"), combine=how).score, scores)
+
+
+def test_in_a_layer_of_thousands_exactly_the_lowest_are_pruned():
+    net = mn.Sequential(mn.Dense(100, 90, rng=0))
+    magnitudes, ranking = np.sort(np.abs(net.params()[0].data), axis=None), mn.rank(net)
+    for count in (1, 2, 700, 4500, 8999):
+        mask = ranking.masks(count / 9000)["dense1.weight"]
+        assert np.array_equal(mask, np.abs(net.params()[0].data) >= magnitudes[count])
+
+
+def test_masks_are_asked_for_by_units_or_by_weights():
+    ranking = mn.rank(small_net(0))
+    for arguments in ({}, {"sparsity": 0.5, "weights": 0.5}):
+        with pytest.raises(TypeError, match=r"^say either a fraction of units, masks\(0\.5\), or of weights"):
+            ranking.masks(**arguments)
