@@ -41,7 +41,7 @@ def test_wrong_sparsity_is_explained_and_changes_nothing(wrong, error, says):
     ({"scope": 4}, TypeError, r"scope is a function .* got 4; .*mn\.window\(4\)"),
     ({"scope": mn.window}, ValueError, r"write for example window\(4\)"),
     ({"criterion": "taylor"}, TypeError, r"data= is missing; write mn\.prune\(net, 0\.5, criterion=mn\.taylor, data="),
-    ({"combine": "avarage"}, ValueError, "'mean', 'sum' or 'l2'"),
+    ({"combine": "means"}, ValueError, r"'mean', 'sum' or 'l2', got 'means'\. Did you mean 'mean'\? .* mean, sum, l2\.$"),
 ])
 def test_wrong_words_are_explained_and_change_nothing(arguments, error, says):
     net = small_net(0)
