@@ -33,7 +33,8 @@ def test_wrong_sparsity_is_explained_and_changes_nothing(wrong, error, says):
     ({"criterion": lambda wait: wait}, TypeError, "Did you mean 'weight'"),
     ({"criterion": lambda weight: weight * np.nan}, ValueError, "NaN"),
     ({"structure": mn.along("uot")}, ValueError, "'out'"),
-    ({"structure": mn.along("out"), "scope": mn.window(4)}, ValueError, "structure=weights"),
+    ({"structure": mn.along("out"), "scope": mn.window(4)}, ValueError,
+     r"^a unit of this structure reaches over several windows; window\(m\) goes with structure=weights$"),
     ({"structure": "neurons"}, TypeError, r"structure is a function .* got 'neurons'; .*mn\.along\(\"out\"\)"),
     ({"structure": mn.along}, TypeError, r"structure is a function .* got along; .*mn\.along\(\"out\"\)"),
     ({"structure": mn.branches}, ValueError, r"^this network has no residual branches; build .*, for example mn"),
@@ -41,7 +42,7 @@ def test_wrong_sparsity_is_explained_and_changes_nothing(wrong, error, says):
     ({"scope": 4}, TypeError, r"scope is a function .* got 4; .*mn\.window\(4\)"),
     ({"scope": mn.window}, ValueError, r"write for example window\(4\)"),
     ({"criterion": "taylor"}, TypeError, r"data= is missing; write mn\.prune\(net, 0\.5, criterion=mn\.taylor, data="),
-    ({"combine": "means"}, ValueError, r"'mean', 'sum' or 'l2', got 'means'\. Did you mean 'mean'\? .* mean, sum, l2\.$"),
+    ({"combine": "means"}, ValueError, r"'mean', 'sum' or 'l2', got 'means'\. Did you .* 'mean'\? .*: mean, sum, l2\."),
 ])
 def test_wrong_words_are_explained_and_change_nothing(arguments, error, says):
     net = small_net(0)

@@ -482,3 +482,17 @@ def test_masks_are_asked_for_by_units_or_by_weights():
     for arguments in ({}, {"sparsity": 0.5, "weights": 0.5}):
         with pytest.raises(TypeError, match=r"^say either a fraction of units, masks\(0\.5\), or of weights"):
             ranking.masks(**arguments)
+
+
+def test_what_is_never_pruned_belongs_to_no_layer_and_no_group():
+    def odd_inputs(net):  # 12, 9 and 7 inputs: 6, 4 and 3 of them are units, and those between are none
+        ids, start = {}, 0
+        for param in net.params():
+            if param.prunable:
+                rows = np.arange(len(param.data))
+                ids[param.path] = np.where(rows % 2 == 1, start + rows // 2, -1)[:, None]
+                start += len(rows) // 2
+        return ids
+
+    units = mn.rank(small_net(0), structure=odd_inputs, scope=mn.layer).units
+    assert units.layer.tolist() == units.group.tolist() == [0] * 6 + [1] * 4 + [2] * 3
