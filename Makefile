@@ -7,6 +7,8 @@
 #   make test-all                                   also the other lessons, long walks and fresh processes
 #   make computers                                  the claims of the lessons, as other processors would round them
 #   make strength                                   random networks, files, moves and interrupts by the thousand
+#   make mutants                                    which changes of pruning's central files the tests notice (half an hour)
+#   make mutants MUTANTS="minnet.pruning.scope*"    of one file; then `.venv/bin/mutmut browse`, or `show` and a name
 #   make handouts                                   a page for each explorer, that needs no Jupyter, in handouts/
 
 PYTHON ?= python3
@@ -20,11 +22,11 @@ ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # Sliders answer up to 40 ms sooner; minnet/jupyter_nodelay.py says why.
 PROMPT := --ServerApp.kernel_websocket_connection_class=minnet.jupyter_nodelay.Prompt
 
-.PHONY: help lab test test-all computers strength lint bench handouts clean
+.PHONY: help lab test test-all computers strength mutants lint bench handouts clean
 
 help:
 	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
-	@echo 'Targets: lab  test  test-all  computers  strength  lint  bench  handouts  clean'
+	@echo 'Targets: lab  test  test-all  computers  strength  mutants  lint  bench  handouts  clean'
 
 lab: $(VENV)/lab.stamp
 	$(PY) -m jupyterlab $(ROOT) $(PROMPT) --LabApp.default_url='/lab/tree/$(LESSON)' $(LAB_ARGS)
@@ -41,6 +43,13 @@ computers: $(VENV)/test.stamp
 strength: $(VENV)/test.stamp
 	MINNET_STRENGTH=100 $(PY) -m pytest -n 2 -m "" -rP tests/properties tests/nn/test_determinism.py $(TEST_ARGS)
 
+mutants: $(VENV)/mutants.stamp
+	rm -rf mutants
+	OPENBLAS_NUM_THREADS=1 $(VENV)/bin/mutmut run --max-children 2 $(if $(MUTANTS),'$(MUTANTS)')
+	@$(VENV)/bin/mutmut results --all true | awk '!/not checked/ { file = $$1; sub(/\.[^.]*$$/, "", file); \
+		all[file]++; missed[file] += /: (survived|no tests)$$/ } END { for (file in all) printf \
+		"%-28s %4d mutants, %3d survive: %.1f %% killed\n", file, all[file], missed[file], 100 - 100 * missed[file] / all[file] }'
+
 lint: $(VENV)/test.stamp
 	$(PY) -m ruff check .
 
@@ -51,7 +60,7 @@ handouts: $(VENV)/lab.stamp
 	$(PY) -m minnet.handouts lessons handouts
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist mutants *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find minnet tests benchmarks lessons -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp is the file that says: this part of the environment is complete and not older than pyproject.toml.
@@ -62,4 +71,8 @@ $(VENV)/lab.stamp: pyproject.toml
 
 $(VENV)/test.stamp: $(VENV)/lab.stamp
 	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+$(VENV)/mutants.stamp: $(VENV)/test.stamp
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[mutants]'
 	touch $@

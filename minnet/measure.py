@@ -345,7 +345,11 @@ def _repeats(run, sample):
 
 
 def summary(samples, clock):
-    """The `Timing` of what a clock gave in several rounds."""
+    """The `Timing` of what a clock, such as `time.thread_time`, gave in several rounds."""
+    function(clock, "clock", "such as time.perf_counter or time.thread_time")
+    samples = numbers(samples, "samples").ravel().tolist()
+    if not samples:
+        raise ValueError("samples are the seconds of one round at least, got none")
     low, median, high = statistics.quantiles(samples, n=4, method="inclusive") if len(samples) > 1 else samples * 3
     timing = Timing(median, low, high)
     timing.clock = NAMES.get(clock) or getattr(clock, "__name__", repr(clock))

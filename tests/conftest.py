@@ -10,14 +10,15 @@ for library in ("OPENBLAS", "MKL", "OMP"):
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 import tests.rounding  # noqa: F401  (before minnet: it may round as another processor does)
 from tests.claims import Claim
 
 # A shared or slow machine must not fail a test; how fast things are is shown in benchmarks/.
 settings.register_profile("minnet", deadline=None, print_blob=True)
-settings.load_profile("minnet")
+settings.register_profile("mutants", deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
+settings.load_profile("minnet")  # `make mutants` has the other one: there a failure need not be made small
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ import re
 import signal
 import sys
 import tempfile
+import time
 import traceback
 import warnings
 from collections import Counter
@@ -172,6 +173,7 @@ BRIEF = {"epochs", "rounds", "count", "batch", "seeds", "hidden", "samples", "pa
 HERE = {  # where it is something else: {callable, or folder: {parameter: value}}
     "explore": {"data": lambda: data_set(X, Y)}, "experiments": {"data": lambda: data_set(X, Y)},
     "mn.Attention": {"heads": lambda: 2}, "mn.Param": {"data": X.copy, "axes": lambda: ("in", "out")},
+    "mn.measure.summary": {"samples": lambda: [0.1, 0.3], "clock": lambda: time.thread_time},
     "mn.Param.data=": {"new": lambda: np.ones((FEATURES, 5))},
     "mn.Param.grad=": {"new": lambda: np.ones((FEATURES, 5))},
     "mn.Param.mask=": {"new": lambda: np.ones((FEATURES, 5), bool)},

@@ -149,7 +149,7 @@ class Budget:
 
     @staticmethod
     def _by_layer(units, sparsities):
-        each = np.zeros(1 + int(units.layer.max(initial=-1)))
+        each = np.zeros(1 + max(units.layer_names))
         numbers = {name: number for number, name in units.layer_names.items()}
         for name, part in sparsities.items():
             if name not in numbers:

@@ -71,7 +71,7 @@ class Units:
         pairs += [(self.ids[path].ravel(), np.broadcast_to(values[path], param.shape).ravel())
                   for path, param in self.params.items() if param.prunable]
         ids, flat = (np.concatenate(part) for part in zip(*pairs, strict=True))
-        if 0 < ids.size == self.count and ids[0] == 0 and np.all(np.diff(ids) == 1):
+        if np.array_equal(ids, np.arange(self.count)):
             return flat.astype(np.float64)  # every unit is one weight, in order
         member = ids >= 0
         return np.bincount(ids[member], flat[member], minlength=self.count)

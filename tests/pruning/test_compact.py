@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minnet as mn
+from minnet.pruning.compaction import stored
 from tests.closeness import assert_close, tolerance
 
 from .trials import cases
@@ -165,7 +166,8 @@ def test_what_is_deleted_is_reported():
     mn.prune(net, 0.5, structure=mn.along("out"), scope=mn.layer)
     small = mn.compact(net)
     assert [p.shape for p in small.params()] == [(10, 4), (4,), (4, 3), (3,), (3, 3), (3,)]
-    assert "dense1: weight 10×8 → 10×4, bias 8 → 4" in small.report
+    assert small.report == ("dense1: weight 10×8 → 10×4, bias 8 → 4\ndense2: weight 8×6 → 4×3, bias 6 → 3\n"
+                            "dense3: weight 6×3 → 3×3\n163 numbers → 71")
     assert mn.explain_compact(net) == small.report
     assert net.params()[0].shape == (10, 8)  # the original is left as it was
 
@@ -178,6 +180,30 @@ def test_a_constant_neuron_lives_on_in_the_next_bias():
     small = mn.compact(net)
     assert small.params()[0].shape == (4, 2)
     assert_close(small.params()[3].data, b2.data + np.float32(2.5) * w2.data[1])
+
+
+def test_a_smaller_layer_keeps_what_is_masked_and_what_its_bias_is():
+    net = mn.models.mlp(5, 6, 3, rng=0)
+    mn.prune(net, 0.5, structure=mn.along("out"))
+    alive = net.params()[0].mask.any(axis=0)
+    net.params()[1].mask = alive & (np.cumsum(alive) > 1)  # of the three that are left, the first has no bias
+    small = mn.compact(net)
+    assert [p.mask is None for p in small.params()] == [True, False, True, True]
+    assert small.params()[1].mask.tolist() == [False, True, True]
+    for param, old in zip(small.params(), net.params(), strict=True):
+        assert (param.axes, param.contracted, param.prunable) == (old.axes, old.contracted, old.prunable)
+
+
+def test_a_masked_bias_comes_back_where_a_constant_is_folded_into_it():
+    net = mn.models.mlp(4, 3, 3, rng=0)
+    w1, b1, w2, b2 = net.params()
+    w1.mask = np.repeat([[True, False, True]], 4, axis=0)
+    b1.data = np.array([0, 2.5, 0])
+    w2.mask = np.array([[True] * 3, [False, False, True], [True] * 3])  # the constant neuron speaks to output 2 alone
+    b2.data, b2.mask = np.array([7, 8, 9]), np.array([False, True, False])
+    bias = mn.compact(net).params()[3]
+    assert bias.mask.tolist() == [False, True, True]
+    assert_close(bias.value, np.array([0, 8, 2.5 * w2.data[1, 2]], np.float32))
 
 
 def test_half_the_channels_leave_a_quarter_of_the_weights_between():
@@ -214,16 +240,33 @@ def test_a_smaller_network_trains_on(claim):
     assert all(gone is None or not p.value[gone].any() for p, gone in zip(small.params(), removed, strict=True))
 
 
-def test_an_unknown_layer_is_left_whole():
+@pytest.fixture
+def reverse():
+    """A layer that says nothing about what it does with its features."""
     class Reverse(mn.Layer):
         def forward(self, x, rng=None):
             return x[:, ::-1], lambda dy: dy[:, ::-1]
 
-    net = mn.Sequential(mn.Dense(4, 6, rng=0), Reverse(), mn.Dense(6, 5, rng=1), mn.ReLU(), mn.Dense(5, 2, rng=2))
+    yield Reverse()
+    mn.Layer.registry.pop("Reverse")
+
+
+def test_an_unknown_layer_is_left_whole(reverse):
+    net = mn.Sequential(mn.Dense(4, 6, rng=0), reverse, mn.Dense(6, 5, rng=1), mn.ReLU(), mn.Dense(5, 2, rng=2))
     mn.prune(net, 0.5, structure=mn.along("out"))
     x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
     assert_close(mn.compact(net)(x), net(x))
-    mn.Layer.registry.pop("Reverse")
+
+
+def test_an_unknown_layer_between_convolutions_keeps_its_channels_whatever_the_size_of_the_image(reverse):
+    net = mn.Sequential(mn.Conv2d(2, 4, 2, rng=0), mn.ReLU(), reverse, mn.Conv2d(4, 3, 2, rng=1), mn.ReLU(),
+                        mn.Flatten(), mn.Dense(3 * 4 * 6, 2, rng=2), input_shape=(2, 6, 8))
+    mn.prune(net, 0.5, structure=mn.along("out"), scope=mn.layer)
+    x = np.random.default_rng(0).normal(size=(5, 2, 6, 8)).astype(np.float32)
+    small = mn.compact(net)
+    assert_close(small(x), net(x))
+    first, _, second, *_ = small.params()
+    assert first.shape == (4, 2, 2, 2) and second.shape == (1, 4, 2, 2)
 
 
 def test_networks_in_a_network_keep_their_shapes_in_step():
@@ -283,3 +326,39 @@ def test_compact_asks_for_a_sample_where_it_cannot_know_the_shape():
     with pytest.raises(ValueError, match=r"mn\.compact\(net, sample=x\[:1\]\)"):
         mn.compact(net)
     assert mn.compact(net, np.zeros((1, 1, 5, 5))).params()[0].shape == (2, 1, 3, 3)
+    report = mn.explain_compact(net, np.zeros((1, 1, 5, 5)))
+    assert report == f"{2 * 9 + 2 + 18 * 3 + 3} numbers → {2 * 9 + 2 + 18 * 3 + 3}"
+    with pytest.raises(ValueError, match=r"^compact has to know the shape"):
+        mn.compact(mn.Sequential(mn.ReLU()))
+
+
+def test_a_layer_alone_can_be_compacted_and_may_disappear():
+    layer = mn.Dense(4, 3, rng=0)
+    layer.weight.mask = np.repeat([[False, True, True]], 4, axis=0)
+    assert mn.compact(layer).weight.shape == (4, 3)  # inputs and outputs stay
+    branch = mn.Residual(mn.Dense(3, 3, rng=0))
+    for param in branch.params():
+        param.mask = np.zeros(param.shape, bool)
+    small = mn.compact(branch, np.zeros((7, 2, 3)))
+    assert small.report.endswith("gone, its 12 numbers never change the answer\n12 numbers → 0")
+    assert small.input_shape == (2, 3)
+    x = np.random.default_rng(0).normal(size=(5, 2, 3)).astype(np.float32)
+    assert np.array_equal(small(x), x) and np.array_equal(branch(x), x)
+
+
+def test_stored_are_the_weights_that_compact_keeps():
+    net = mn.models.mlp(5, 6, 4, 3, rng=0)
+    w1, _, w2, _, w3, _ = net.params()
+    w1.mask = np.repeat([[False] + [True] * 5], 5, axis=0)  # neuron 0 hears nothing
+    w2.data[1] = 0  # what neuron 1 says is multiplied by zero, although no mask says so
+    w2.data[2] = 1
+    w3.data[3] = 0
+    before = [p.data.copy() for p in net.params()]
+    there = stored(net)
+    assert there["dense1.weight"].dtype == bool
+    assert np.array_equal(there["dense1.weight"], np.repeat([[False, False] + [True] * 4], 5, axis=0))
+    assert np.array_equal(there["dense2.weight"], np.outer([0, 0, 1, 1, 1, 1], [1, 1, 1, 0]) > 0)
+    assert np.array_equal(there["dense3.weight"], np.outer([1, 1, 1, 0], [1, 1, 1]) > 0)
+    assert set(there) == {"dense1.weight", "dense2.weight", "dense3.weight"}
+    assert all(np.array_equal(p.data, old) for p, old in zip(net.params(), before, strict=True))
+    assert [p.mask is None for p in net.params()] == [False] + [True] * 5

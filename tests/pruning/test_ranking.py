@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 import minnet as mn
 from minnet.messages import functions_of
+from minnet.nn.param import Param
 from minnet.pruning import evidence
-from minnet.pruning import structure as structures_file
+from minnet.pruning import ranking as ranking_file
 from minnet.pruning.ranking import set_masks
 
 from . import trials
@@ -31,7 +32,7 @@ def expect(net, masks, numbers):
 
 
 def test_the_suite_tries_every_structure_there_is_in_every_scope():
-    for name, function in functions_of(structures_file).items():
+    for name, function in trials.FUNCTIONS.items():
         assert name in STRUCTURES or name in trials.WITH_ARGUMENTS, f"give {name} an example in tests/pruning/trials.py"
         assert callable(function)
     assert {structure for _, structure, _ in FITTING} == set(STRUCTURES)
@@ -281,6 +282,7 @@ def test_a_unit_in_no_group_is_never_pruned():
         net = small_net(0)
         mn.prune(net, s, scope=first_layers)
         assert masks_of(net)["dense3.weight"].all() and removed_weights(net) in (round(0.5 * 171), 171, 108)
+    assert mn.rank(small_net(0), scope=first_layers).masks(weights=1.0)["dense3.weight"].all()
 
 
 def test_masks_are_set_by_path_and_others_stay():
@@ -308,3 +310,204 @@ def test_units_without_weights_are_pruned_of_nothing(structure):
 def test_where_there_are_no_axes_none_are_named():
     with pytest.raises(ValueError, match="There are: none"):
         mn.prune(mn.LayerNorm(3), 0.5, structure=mn.along("out"))
+
+
+def test_units_are_numbered_one_after_the_other_in_all_layers():
+    net = mn.Sequential(mn.Dense(3, 4, rng=0), mn.Dense(4, 0), mn.Dense(0, 3), mn.Dense(3, 5, rng=0),
+                        mn.Dense(5, 2, rng=0))  # two of the weights are empty: no unit is there
+    assert mn.rank(net, structure=mn.weights).units.size.tolist() == [1] * (12 + 15 + 10)
+    assert mn.rank(net, structure=mn.blocks(2, 2)).units.size.tolist() == [4, 4, 2, 2] + [4, 4, 2, 2, 2, 1] + [4, 4, 2]
+    assert mn.rank(some_net("conv"), structure=mn.along("out")).units.size.tolist() == [12] * 3 + [12] * 4 + [16] * 5
+    assert mn.rank(some_net("residual"), structure=mn.branches).units.count == 3
+
+
+def test_a_unit_has_the_same_indices_in_every_parameter_in_whichever_order_their_axes_stand():
+    class Turned(mn.Layer):
+        def __init__(self):
+            self.a = Param(np.zeros((2, 3, 4)), ("in", "row", "out"))
+            self.b = Param(np.zeros((4, 2, 3)), ("out", "in", "row"))
+
+    net = mn.Sequential(Turned(), mn.Dense(4, 2, rng=0))
+    for axes in (("in", "row", "out"), ("row", "out", "in"), ("in", "out", "row")):
+        ids = mn.along(*axes)(net)
+        assert sorted(ids["turned1.a"].ravel()) == list(range(24))
+        assert np.array_equal(ids["turned1.b"], ids["turned1.a"].transpose(2, 0, 1))
+    ids = mn.along("out", "in")(net)
+    assert sorted(ids["turned1.a"].ravel()) == list(range(8))
+    assert np.array_equal(ids["turned1.b"][:, :, 0], ids["turned1.a"][:, 0].T)
+    mn.Layer.registry.pop("Turned")
+
+
+def test_rank_chooses_as_prune_does():
+    x, labels = trials.batch_for(small_net(0), n=20)
+
+    def squares(y, target):
+        return float(np.sum(y**2)), 2 * y
+
+    for how in ({"criterion": "random", "rng": 3}, {"structure": mn.along("in"), "combine": "sum"},
+                {"criterion": "taylor", "data": (x, labels), "loss": squares}):
+        pruned, ranked = small_net(0), small_net(0)
+        mn.prune(pruned, 0.5, **how)
+        mn.rank(ranked, **how).apply(0.5)
+        assert all(np.array_equal(mask, masks_of(ranked)[path]) for path, mask in masks_of(pruned).items())
+    assert removed_weights(pruned) == 103
+
+
+@pytest.mark.parametrize("structure", [mn.weights, mn.along("in")])
+@pytest.mark.parametrize("levels", [0, 1, 3])
+def test_what_is_pruned_by_weight_are_the_lowest_and_among_equals_the_lower_index(structure, levels):
+    net = small_net(1, levels)
+    slow = Slow(net, structure, mn.network, {p.path: np.abs(p.data) for p in net.params()})
+    mn.rank(net, structure=structure).apply(weights=0.4)
+    pruned = slow.pruned(masks_of(net))
+    free = sorted(set(slow.places) - slow.fixed(), key=lambda unit: (slow.score[unit], unit))
+    assert pruned and pruned == set(free[: len(pruned)])
+
+
+def test_few_groups_and_many_are_pruned_alike(monkeypatch):
+    def two_by_two(net):  # two layers compete, and the one that each of them keeps may be any in the order of both
+        return {path: group // 2 for path, group in mn.layer(net).items()}
+
+    net = mn.Sequential(*(mn.Dense(5, 5, rng=seed) for seed in range(140)))
+    for scope in (mn.layer, two_by_two):  # more groups than are partitioned one by one
+        monkeypatch.setattr(ranking_file, "FEW", 64)
+        many = mn.rank(net, structure=mn.along("out"), scope=scope)
+        masks = {s: many.masks(s) for s in (0.2, 0.6, 1.0)}
+        monkeypatch.setattr(ranking_file, "FEW", 200)
+        for s, expected in masks.items():
+            few = mn.rank(net, structure=mn.along("out"), scope=scope).masks(s)
+            assert all(np.array_equal(mask, expected[path]) for path, mask in few.items())
+            left = [int(mask.any(axis=0).sum()) for mask in few.values() if mask.ndim == 2]
+            assert min(left) >= 1 and (scope is not mn.layer or set(left) == {max(1, 5 - round(5 * s))})
+
+
+def test_where_nothing_is_pruned_there_is_no_mask():
+    net = small_net(0)
+    ranking = mn.rank(net)
+    ranking.apply(0.5)
+    assert all(p.mask is not None for p in net.params() if p.prunable)
+    ranking.apply(0.0)
+    assert all(p.mask is None for p in net.params())
+
+
+def test_restore_brings_back_everything_but_what_was_cut():
+    net = small_net(0)
+    numbers = [p.data.copy() for p in net.params()]
+    mn.prune(net, 0.5)
+    mn.restore(net)
+    assert all(p.mask is None and np.array_equal(p.data, old) for p, old in zip(net.params(), numbers, strict=True))
+    mn.prune(net, 0.5)
+    mn.cut(net)
+    before = [p.mask for p in net.params()]
+    with pytest.raises(ValueError, match=r"^103 numbers were cut and are gone for good; train .*mn\.cut\(net\)$"):
+        mn.restore(net)
+    assert all(p.mask is old for p, old in zip(net.params(), before, strict=True))
+    assert all(not p.data[~p.mask].any() for p in net.params() if p.prunable)
+
+
+def test_sparsity_counts_weights_and_no_biases():
+    net = small_net(0)
+    assert mn.sparsity(net) == 0 and mn.sparsity(mn.Dense(1, 1)) == 0
+    for param in net.params():
+        if not param.prunable:
+            param.mask = np.zeros(param.shape, bool)
+    assert mn.sparsity(net) == 0
+    mn.prune(net, 0.5)
+    assert mn.sparsity(net) == 0.5
+
+
+@pytest.mark.parametrize("start", [0, 5])
+def test_units_may_be_numbered_in_any_order(start):
+    def shuffled(net):
+        plain = mn.weights(net)
+        number = np.append(0, np.random.default_rng(0).permutation(np.arange(1, 206)))
+        return {path: start + number[ids] for path, ids in plain.items()}
+
+    in_order, in_disorder = small_net(0), small_net(0)
+    mn.prune(in_order, 0.4)
+    mn.prune(in_disorder, 0.4, structure=shuffled)
+    assert all(np.array_equal(mask, masks_of(in_disorder)[path]) for path, mask in masks_of(in_order).items())
+
+
+def test_layers_without_weights_have_nothing_to_prune():
+    for net in (mn.Sequential(mn.Dense(0, 3)), mn.Sequential(mn.Dense(2, 0), mn.Dense(0, 3))):
+        mn.prune(net, 0.5)
+        mn.prune(net, {"dense1": 0.5})
+        mn.rank(net).apply(0.5)
+        assert all(p.mask is None for p in net.params())
+    net = mn.Sequential(mn.Dense(2, 4, rng=0), mn.Dense(4, 0))
+    mn.prune(net, {"dense1": 0.5, "dense2": 0.5})
+    assert removed_weights(net) == 4
+
+
+def test_a_unit_without_weights_is_never_pruned_and_does_not_count():
+    def neurons_and_biases(net):
+        ids = mn.along("out")(net)  # 9 and 7 neurons; a bias has a number of its own
+        return ids | {"dense1.bias": 100 + np.arange(9), "dense2.bias": np.arange(7) + 200}
+
+    for scope, left in ((mn.network, 8), (mn.layer, 5 + 3)):
+        net = small_net(0)
+        mn.prune(net, 0.5, structure=neurons_and_biases, scope=scope)
+        w1, b1, w2, b2, *_ = net.params()
+        assert sum(int(np.count_nonzero(w.kept_mask.any(axis=0))) for w in (w1, w2)) == left
+        assert b1.mask is None and b2.mask is None
+        b1.mask = np.zeros(9, bool)
+        mn.prune(net, 0.5, structure=neurons_and_biases, scope=scope)  # and what is masked there is no pruned unit
+        assert sum(int(np.count_nonzero(w.kept_mask.any(axis=0))) for w in (w1, w2)) == left
+
+
+def test_infinite_scores_come_first_and_last_and_a_unit_with_both_is_refused():
+    def odd(weight):
+        scores = np.abs(weight)
+        scores[0, :2] = -np.inf, np.inf
+        return scores
+
+    net = small_net(0)
+    net.params()[2].mask = np.arange(9)[:, None] != np.full(7, 5)  # input 5 of the second layer is pruned: 7 weights
+    before = masks_of(net)
+    ranking = mn.rank(net, odd)
+    pruned = np.concatenate([~before[f"dense{i}.weight"].ravel() for i in (1, 2, 3)])
+    assert np.all(np.isneginf(ranking.score[pruned])) and np.all(np.isfinite(ranking.score[~pruned]))
+    for count, new in ((7, []), (10, [[0, 0]])):  # what was pruned before comes first, those of −∞ are next
+        masks = ranking.masks(count / 206)
+        assert [np.argwhere(mask != before[path]).tolist() for path, mask in masks.items()] == [new] * 3
+    many = ranking.masks(203 / 206)
+    assert [np.argwhere(mask).tolist() for mask in many.values()] == [[[0, 1]]] * 3
+    with pytest.raises(ValueError, match=r"^a unit has weights with scores of \+∞ and of −∞, .* finite numbers$"):
+        mn.rank(net, odd, mn.along("in"))
+
+
+@pytest.mark.parametrize(("how", "scores"), [("mean", [3.5, 1.5]), ("sum", [7, 3]), ("l2", [5, 5**0.5])])
+def test_a_unit_scores_the_mean_the_sum_or_the_norm_of_its_weights(how, scores):
+    net = mn.models.mlp(2, 2, 1, rng=0)
+    net.params()[0].data = np.array([[3, 1], [-4, -2]])
+    np.testing.assert_allclose(mn.rank(net, structure=mn.along("out"), combine=how).score, scores)
+
+
+def test_in_a_layer_of_thousands_exactly_the_lowest_are_pruned():
+    net = mn.Sequential(mn.Dense(100, 90, rng=0))
+    magnitudes, ranking = np.sort(np.abs(net.params()[0].data), axis=None), mn.rank(net)
+    for count in (1, 2, 700, 4500, 8999):
+        mask = ranking.masks(count / 9000)["dense1.weight"]
+        assert np.array_equal(mask, np.abs(net.params()[0].data) >= magnitudes[count])
+
+
+def test_masks_are_asked_for_by_units_or_by_weights():
+    ranking = mn.rank(small_net(0))
+    for arguments in ({}, {"sparsity": 0.5, "weights": 0.5}):
+        with pytest.raises(TypeError, match=r"^say either a fraction of units, masks\(0\.5\), or of weights"):
+            ranking.masks(**arguments)
+
+
+def test_what_is_never_pruned_belongs_to_no_layer_and_no_group():
+    def odd_inputs(net):  # 12, 9 and 7 inputs: 6, 4 and 3 of them are units, and those between are none
+        ids, start = {}, 0
+        for param in net.params():
+            if param.prunable:
+                rows = np.arange(len(param.data))
+                ids[param.path] = np.where(rows % 2 == 1, start + rows // 2, -1)[:, None]
+                start += len(rows) // 2
+        return ids
+
+    units = mn.rank(small_net(0), structure=odd_inputs, scope=mn.layer).units
+    assert units.layer.tolist() == units.group.tolist() == [0] * 6 + [1] * 4 + [2] * 3

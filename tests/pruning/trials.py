@@ -19,11 +19,28 @@ THOROUGH = os.environ.get("MINNET_THOROUGH") == "1"
 
 CRITERIA = functions_of(criteria)
 
+# The structures there are. (`make mutants` puts its variants of a function beside it, under names of their own.)
+FUNCTIONS = {name: function for name, function in functions_of(structure).items() if "mutmut" not in name}
+
+
+class Made:
+    """A structure or scope that is made by a call, ``Made(mn.blocks, 2, 3)``: made again each time it is used."""
+
+    def __init__(self, make, *arguments):
+        self.make, self.arguments = make, arguments
+
+    def __call__(self, net):
+        return self.make(*self.arguments)(net)
+
+    @property
+    def keeps_one(self):
+        return getattr(self.make(*self.arguments), "keeps_one", False)
+
+
 # A structure that takes arguments says here with which of them it is tried.
 WITH_ARGUMENTS = {
-    "blocks": {"blocks(2, 3)": mn.blocks(2, 3), "blocks(1, 4)": mn.blocks(1, 4), "blocks(2, 1)": mn.blocks(2, 1),
-               "blocks(99, 99)": mn.blocks(99, 99)},
-    "along": {f"along{axes}": mn.along(*axes) for axes in (
+    "blocks": {f"blocks{size}": Made(mn.blocks, *size) for size in ((2, 3), (1, 4), (2, 1), (99, 99))},
+    "along": {f"along{axes}": Made(mn.along, *axes) for axes in (
         ("out",), ("in",), ("in", "row", "col"), ("col", "in", "row"), ("row", "col"), ("head",), ("head", "dim"))},
 }
 
@@ -31,7 +48,7 @@ WITH_ARGUMENTS = {
 def structures():
     """Every public structure, as {name: structure(net)}; those that are made by a call, with examples of it."""
     found = {}
-    for name, function in functions_of(structure).items():
+    for name, function in FUNCTIONS.items():
         if list(inspect.signature(function).parameters) == ["net"]:
             found[name] = function
         else:
@@ -39,7 +56,8 @@ def structures():
     return found
 
 
-SCOPES = {"network": mn.network, "layer": mn.layer} | {f"window({m})": mn.window(m) for m in (1, 2, 3, 4, 7, 100)}
+SCOPES = {"network": mn.network, "layer": mn.layer} | {
+    f"window({m})": Made(mn.window, m) for m in (1, 2, 3, 4, 7, 100)}
 
 
 def _conv(rng):

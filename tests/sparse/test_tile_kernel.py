@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minnet.sparse.packing import NARROW, WIDE, is_two_of_four, pack_network
+from minnet.sparse.packing import GROUP, NARROW, WIDE, is_two_of_four, pack_layer, pack_network
 from minnet.sparse.single_sample_kernel import predict_one
 from minnet.sparse.tile_kernel import MANY, predict_few, predict_many, tile_kernel
 from tests.closeness import assert_close
@@ -92,3 +92,31 @@ def test_blocks_store_one_column_for_four_weights():
     rows, blocks = (pack_network([(weight, None, False, format)]) for format in ("rows", "blocks"))
     assert len(rows.values) == len(blocks.values) == len(rows.columns) == 80
     assert len(blocks.columns) == 20
+
+
+@pytest.mark.parametrize(("density", "inputs", "starts"), [
+    (1, 2000, [0, 400, 800, 1200, 1600]),       # what the fastest cache takes
+    (0.05, 2000, [0, 668, 1336]),               # about 40 weights in a row: at most 800, in whole windows
+    (0.01, 2000, [0, 1000]),                    # and no more than 1024
+    (1, 400, [0]), (1, 30, [0]),
+])
+def test_bands_are_as_wide_as_the_density_asks(density, inputs, starts):
+    w = np.zeros((5, inputs), np.float32)
+    w[:, :: round(1 / density)] = 1
+    _, columns, groups = pack_layer(w, "rows")
+    assert sorted(set(groups[:, 1])) == starts
+    assert columns.max() < np.diff([*starts, inputs]).max()
+
+
+def test_a_column_fits_into_sixteen_bits_however_wide_the_band_may_be():
+    w = np.zeros((1, 100_000), np.float32)
+    w[0, ::999] = np.arange(1, 102)
+    values, columns, groups = pack_layer(w, "rows", widest_band=1 << 20)
+    assert groups[:, 1].tolist() == [0, 0, 50_000, 50_000]      # with an empty group each, to make two
+    first = GROUP * groups[0, 0]                                # where the second band begins
+    for start, part in ((0, slice(0, first, GROUP)), (50_000, slice(first, None, GROUP))):
+        kept = values[part] != 0
+        np.testing.assert_array_equal(w[0, start + columns[part][kept].astype(int)], values[part][kept])
+    assert np.count_nonzero(values) == 101
+    narrow = pack_layer(w[:, :40], "blocks", widest_band=0)[2]  # a band has a window at least
+    assert len(narrow) and not (narrow[:, 1] % 4).any() and len(pack_layer(w[:, :40] + 1, "blocks", 0)[2]) == 2 * 10
