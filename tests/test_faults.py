@@ -49,6 +49,20 @@ def test_labels_are_looked_at_where_they_are_only_measured(measure, spoil, error
         measure(net, (digits.val.x, spoil(digits.val.y)))
 
 
+@pytest.mark.parametrize("spoil", [lambda y: y[:, None], lambda y: y.astype(str), lambda y: y + 10])
+@pytest.mark.parametrize("measure", [
+    lambda net, data, wrong: mn.sensitivity(net, wrong),
+    lambda net, data, wrong: mn.sensitivity(net, data, validation=wrong),
+    lambda net, data, wrong: mn.iterate(net, data, rounds=2, validation=wrong),
+    lambda net, data, wrong: mn.fit(net, data, validation=wrong, progress=False),
+], ids=["sensitivity", "sensitivity on others", "iterate", "fit"])
+def test_labels_are_looked_at_where_they_are_measured_on_the_way(measure, spoil, net, digits):
+    before = state(net)
+    with pytest.raises((TypeError, ValueError), match="labels"):
+        measure(net, digits.val, (digits.val.x, spoil(digits.val.y)))
+    assert unchanged(net, before)
+
+
 @pytest.mark.parametrize("make", [
     lambda x, y: {"x": x, "y": y}, lambda x, y: (x.tolist(), y.tolist()),
     lambda x, y: mn.data.Split(x.copy(), y.copy()),
@@ -644,7 +658,8 @@ def test_what_a_file_cannot_hold_is_said_before_it_is_written(tmp_path):
 def test_a_pruned_module_can_be_copied_as_its_docstring_says(net, torch):
     mn.prune(net, 0.5)
     module = mn.to_torch(net)
-    assert "second time" in mn.to_torch.__doc__
+    with pytest.raises(RuntimeError, match="deepcopy"):  # which lesson 13 says
+        copy.deepcopy(module)
     for part in module.modules():
         if hasattr(part, "weight_mask"):
             torch.nn.utils.prune.remove(part, "weight")
