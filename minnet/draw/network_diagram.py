@@ -14,7 +14,7 @@ from matplotlib.collections import LineCollection
 
 from minnet.draw import palette
 from minnet.draw.figure import Drawing, masks_of, on_white_paper, weights
-from minnet.messages import flag, generator, sequence, text, whole
+from minnet.messages import flag, generator, sequence, whole
 from minnet.nn.layer import the_network
 
 LIMIT = 3000  # up to this many connections, all are drawn ...
@@ -103,7 +103,7 @@ class NetworkDiagram(Drawing):
     def __init__(self, net, ax=None, *, ghosts=True, masks=None, sample=None, rng=0, labels=None, title=None):
         super().__init__(ax, size=(7, 5), title=title)
         sample = None if sample is None else whole(sample, "sample")
-        labels = None if labels is None else sequence(labels, "labels", text, '("cat", "dog")')
+        labels = None if labels is None else sequence(labels, "labels", lambda label, _: str(label), '("cat", "dog")')
         ghosts, masks = flag(ghosts, "ghosts"), masks_of(net if masks is None else masks, the_network(net))
         self.net = net
         self.bundles = [Bundle(param) for param in weights(net)]

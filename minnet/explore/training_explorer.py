@@ -142,7 +142,9 @@ class TrainingExplorer(Explorer):
 
     def pause(self):
         """Stop the training after its present step; once this returns, nothing trains any more."""
-        self.job.close()
+        with self._lock:  # not while a step is made; to wait for the job here would be to wait for its report, too
+            self._playing = None
+            self.job.cancel()
         self._play.description = "Play"
 
     def one_step(self):
@@ -151,7 +153,7 @@ class TrainingExplorer(Explorer):
         if self._complete:
             self.play()  # says why not
             return
-        self._advance()
+        self.experiment.advance()
         self.refresh()
 
     def start_over(self):
@@ -173,15 +175,15 @@ class TrainingExplorer(Explorer):
     def _complete(self):
         return self.experiment.step >= self.experiment.count
 
-    def _advance(self):
-        with self._lock:  # the network is read only between two steps
-            self.experiment.advance()
-
     def _run(self):
         run, last, due = self.experiment, monotonic(), 1.0
+        playing = self._playing = object()
         while not self._complete:
             for _ in range(min(int(due), run.count - run.step)):
-                self._advance()
+                with self._lock:  # the network is read only between two steps
+                    if self._playing is not playing:
+                        return
+                    run.advance()
             due -= int(due)
             yield run.step
             sleep(0.02)

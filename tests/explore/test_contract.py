@@ -128,6 +128,23 @@ def test_the_latest_request_wins_and_cancel_ends_it(kind, explorer):
 
 
 @every_kind
+def test_no_button_waits_for_the_thread_of_the_job(kind, explorer, monkeypatch):
+    """That thread may be about to report, which takes the lock that a button holds: both would wait."""
+    def join(thread, timeout=None):
+        raise AssertionError(f"{thread.name} is waited for")
+
+    assert explorer.wait(60)
+    for trains in [button for button in explorer.buttons if starts(explorer, button)]:
+        for button in [button for button in explorer.buttons if not button.disabled]:
+            trains.click()
+            with monkeypatch.context() as patch:
+                patch.setattr(threading.Thread, "join", join)
+                button.click()
+            explorer.job.cancel()
+            assert explorer.wait(10) and explorer.errors == []
+
+
+@every_kind
 def test_a_report_may_come_when_something_else_is_chosen_by_now(kind, explorer):
     explorer.wait(60)
     for part in (1.0, 0.0):
