@@ -381,6 +381,7 @@ def test_every_drawing_is_tried():
     assert set(DRAWINGS) == set(mn.draw.__all__) - {"Drawing", "Picture"}
 
 
+@pytest.mark.walks
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("kind", DRAWINGS)
 def test_a_style_is_for_the_learners_own_figures(kind, style):

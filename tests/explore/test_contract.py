@@ -82,6 +82,7 @@ def test_a_random_walk_over_all_controls(kind, walks, moves):
     assert walk.walked >= walks * moves / 2  # the others were on something that was disabled just then
 
 
+@pytest.mark.walks
 @every_kind
 def test_what_is_blitted_is_what_a_full_drawing_would_show(kind, explorer):
     explorer.wait(60)
@@ -127,6 +128,7 @@ def test_the_latest_request_wins_and_cancel_ends_it(kind, explorer):
     assert "minnet job" not in [thread.name for thread in threading.enumerate()]
 
 
+@pytest.mark.walks
 @every_kind
 def test_no_button_waits_for_the_thread_of_the_job(kind, explorer, monkeypatch):
     """That thread may be about to report, which takes the lock that a button holds: both would wait."""
@@ -144,6 +146,7 @@ def test_no_button_waits_for_the_thread_of_the_job(kind, explorer, monkeypatch):
             assert explorer.wait(10) and explorer.errors == []
 
 
+@pytest.mark.walks
 @every_kind
 def test_a_report_may_come_when_something_else_is_chosen_by_now(kind, explorer):
     explorer.wait(60)
@@ -166,6 +169,7 @@ def starts(explorer, button):
     return running
 
 
+@pytest.mark.walks
 @every_kind
 def test_work_that_has_ended_is_shown_and_cannot_be_cancelled(kind, explorer):
     """A forgotten `progress` leaves the picture, the bar or Cancel as they were."""
@@ -177,6 +181,7 @@ def test_work_that_has_ended_is_shown_and_cannot_be_cancelled(kind, explorer):
     assert all(button.disabled for button in explorer.buttons if button.description == "Cancel")
 
 
+@pytest.mark.walks
 @every_kind
 def test_frame_reads_the_state_and_no_control(kind, explorer):
     assert explorer.wait(60)
@@ -268,6 +273,7 @@ def test_errors_are_text_and_no_markup():
     explorer.close()
 
 
+@pytest.mark.walks
 @every_kind
 def test_a_style_is_for_the_learners_own_figures(kind, opened):
     """Colours, grids and legends are the same, whatever the learner has chosen for other figures."""
@@ -297,6 +303,7 @@ def test_the_picture_is_there_without_a_kernel(kind, opened):
     assert size == (round(100 * width), round(100 * height))
 
 
+@pytest.mark.walks
 @every_kind
 def test_a_saved_page_shows_what_the_explorer_shows(kind, explorer, tmp_path, monkeypatch):
     if not THOROUGH:

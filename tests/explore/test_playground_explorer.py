@@ -38,6 +38,7 @@ def copied(explorer):
     return learner["net"], learner["data"]
 
 
+@pytest.mark.walks
 @pytest.mark.parametrize("state", [
     {}, {"criterion": "random", "seed": 3}, {"structure": "neurons / filters", "scope": "layer", "percent": 50},
     {"criterion": "taylor", "rounds": 4}, {"scope": "4 neighbours", "percent": 50, "criterion": "wanda"},

@@ -55,6 +55,7 @@ def check(explorer, net, split):
     assert explorer._point.get_xydata() == pytest.approx(np.array([[100 * (1 - kept / total), 100 * accuracy]]))
 
 
+@pytest.mark.walks
 def test_a_random_walk_over_all_controls_ends_nowhere_else(explorer, net, digits):
     rng = np.random.default_rng(0)
     for _ in range(50):

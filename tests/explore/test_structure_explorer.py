@@ -86,6 +86,7 @@ def check(explorer, nets, digits):
     assert all(timing.median > 0 for timing in shown.seconds.values())
 
 
+@pytest.mark.walks
 def test_a_random_walk_over_all_controls(explorer, nets, digits):
     rng = np.random.default_rng(0)
     before = {name: mn.snapshot(net) for name, net in nets.items()}

@@ -24,7 +24,7 @@ THOROUGH = os.environ.get("MINNET_THOROUGH") == "1"
 MOVES, WALK = (2000, 50) if THOROUGH else (60, 30)
 SHORT = 12  # moves of the walk that `make test` takes
 EVERY = 10  # comparisons until another one is opened to compare with
-OPENED = 50 if THOROUGH else 3
+OPENED = 50 if THOROUGH else 2
 
 ONLY_SHOWN = (widgets.HTML, widgets.HTMLMath, widgets.Label, widgets.Image, widgets.IntProgress, widgets.FloatProgress)
 

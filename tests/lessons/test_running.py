@@ -40,6 +40,7 @@ def test_a_test_can_move_a_slider_and_ask_for_values(run):
     assert texts == ["90% removed"]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("cell, message", [
     ("1 / 0", "cell 1: ZeroDivisionError"),
     ("import warnings; warnings.warn('look out')", "cell 1 wrote to stderr"),
