@@ -56,7 +56,7 @@ ERRORS = (TypeError, ValueError, LookupError, AttributeError, OSError, RuntimeEr
 
 # ---- deliberate exceptions ------------------------------------------------------------------------------
 
-NOT_ASKED = {  # callables that are no door, by name: why (of experiments only the constructors are, see `methods`)
+NOT_ASKED = {  # callables that are no door, by name: why
     "example": "written for the tests, called by the tests",
     "Drawing.update|Explorer.__init__": "abstract: what is made of it is tried",
     "forward|survey|begin|add|add_product|move_into|matrix|grad_later": "called by the training loop in every step",
@@ -170,7 +170,7 @@ GOOD = {  # what is passed for a parameter of this name, wherever it has no defa
 BRIEF = {"epochs", "rounds", "count", "batch", "seeds", "hidden", "samples", "pairs", "keys", "values", "progress",
          "libraries", "messages"}  # passed also where there is a default, which would take longer
 
-HERE = {  # where it is something else: {callable, or folder: {parameter: value}}
+HERE = {  # where it is something else: {callable, all methods of a class, or folder: {parameter: value}}
     "explore": {"data": lambda: data_set(X, Y)}, "experiments": {"data": lambda: data_set(X, Y)},
     "mn.Attention": {"heads": lambda: 2}, "mn.Param": {"data": X.copy, "axes": lambda: ("in", "out")},
     "mn.measure.summary": {"samples": lambda: [0.1, 0.3], "clock": lambda: time.thread_time},
@@ -268,6 +268,11 @@ class Door:
     def folder(self):
         return inspect.unwrap(self.function).__module__.split(".")[1]
 
+    @property
+    def kind(self):
+        """The name of its class, if it is a method."""
+        return self.name.rpartition(".")[0]
+
     @cached_property
     def parameters(self):
         """The names of its parameters and their kinds; of ``**how`` those that are in `KEYWORDS`."""
@@ -278,7 +283,7 @@ class Door:
 
     def good(self):
         """Arguments with which it works, {parameter: value}."""
-        own = {**HERE.get(self.folder, {}), **HERE.get(self.name, {})}
+        own = {**HERE.get(self.folder, {}), **HERE.get(f"{self.kind}.*", {}), **HERE.get(self.name, {})}
         if self.name.endswith(".__call__") and issubclass(self.owner, mn.Layer):
             own["x"] = lambda: self.owner.example(np.random.default_rng(0))[1]
         given = {}
@@ -311,6 +316,8 @@ class Door:
             return kind.example(np.random.default_rng(0))[0]
         if issubclass(kind, mn.explore.Explorer):
             return kind.example()
+        if kind.__module__.startswith("minnet.experiments.") and not holds_what_it_is_given(kind):
+            return kind(**Door(self.kind, kind).good())
         pytest.fail(f"{self.name} is a method, and there is no {kind.__name__} to call it on; add one to RECEIVERS in "
                     f"{__file__}")
 
@@ -348,8 +355,6 @@ def holds_what_it_is_given(kind):
 
 def methods(kind):
     """Public methods and setters of a class that were written in minnet, as (name, function that takes self)."""
-    if kind.__module__.startswith("minnet.experiments."):
-        return  # called by an explorer, with what its controls offer
     computes = getattr(kind, "example", None) is not mn.Layer.example  # no base of layers
     for word in dir(kind):
         static = inspect.getattr_static(kind, word)
@@ -468,6 +473,11 @@ def call(door, given, self_):
     return None
 
 
+def takes_long(receiver):
+    """Whether it is made only once for all values."""
+    return isinstance(receiver, mn.explore.Explorer) or type(receiver).__module__.startswith("minnet.experiments.")
+
+
 def tried(door):
     """Call it with each bad value; what has happened, {(parameter, value): None, or what is wrong}."""
     self_ = door.owner and door.receiver()
@@ -480,7 +490,7 @@ def tried(door):
         for said, bad in BAD.items():
             if said == "10**30" and (word or name) in UNCOUNTED:
                 continue
-            self_ = door.owner and (self_ if isinstance(self_, mn.explore.Explorer) else door.receiver())
+            self_ = door.owner and (self_ if takes_long(self_) else door.receiver())
             given = door.good()
             given[name] = {**given.get(name, {}), word: bad()} if word else bad()
             kept = public_state([self_, given]), files()
