@@ -41,7 +41,18 @@ import pytest
 import minnet
 import minnet as mn
 import minnet.experiments as experiments
-from minnet.experiments import inference_backends
+from minnet.experiments import (
+    criteria_comparison,
+    dropout_comparison,
+    dynamic_sparse_training,
+    inference_backends,
+    iterative_pruning,
+    lottery_tickets,
+    playground,
+    pruning_granularity,
+    pruning_schedules,
+    sparsity_sweep,
+)
 from minnet.formats import CSR
 from minnet.pruning.units import Units
 
@@ -130,6 +141,25 @@ def plane(points):
     return points @ np.ones((2, CLASSES))
 
 
+def regrowth_recipe():
+    return dynamic_sparse_training.Recipe(final=50, fraction=30, every=1, until=75, seed=0)
+
+
+def plan():
+    return pruning_schedules.Plan("cubic", 10, 70, "80%", "magnitude", "all compete")
+
+
+def playground_recipe():
+    subject = playground.Subject("mn.data.digits()", "mn.models.mlp(64, 4, 10, rng={seed})", 0)
+    return playground.Recipe(subject, "weights", "magnitude", "network", "rounds", 1, 50, 0, 0)
+
+
+def tried_playground():
+    tried = playground.Playground({"tiny": playground_recipe().subject})
+    list(tried.prune(playground_recipe()))
+    return tried
+
+
 def torch_model():
     torch = pytest.importorskip("torch")
     return torch.nn.Sequential(torch.nn.Linear(FEATURES, CLASSES))
@@ -199,9 +229,37 @@ HERE = {  # where it is something else: {callable, all methods of a class, or fo
         "rounds": 2, "final": 0.9, "count": 3, "rate": 0.1, "batch": 4}},
     "criteria_comparison.CriteriaComparison": {"nets": lambda: [make(0)]},
     "dropout_comparison.DropoutComparison": {"net": lambda: make(0)},
+    "dropout_comparison.DropoutComparison.*": {
+        "choice": lambda: dropout_comparison.Choice(20, "neurons", "magnitude"), "step": lambda: 1,
+        "signal": lambda: 1, "name": lambda: "whole"},
+    "inference_backends.StorageSizes.*": {"percent": lambda: 50, "name": lambda: "CSR"},
+    "inference_backends.Backends.*": {"part": lambda: 0.5},
     "head_ablation.HeadAblation": {"net": transformer},
     "lottery_tickets.LotteryTickets": {"final": lambda: 0.9},
     "pruning_granularity.PruningGranularity": {"nets": lambda: {"one": make(0)}},
+    "criteria_comparison.CriteriaComparison.*": {
+        "way": criteria_comparison.Way, "percent": lambda: 50, "number": lambda: 0},
+    "criteria_comparison.Way.*": {"percent": lambda: 50, "train": lambda: "digits.train"},
+    "pruning_granularity.PruningGranularity.*": {
+        "network": lambda: "one", "scope": lambda: "layer", "granularity": lambda: pruning_granularity.GRANULARITIES[0],
+        "percent": lambda: 50, "small": lambda: make(0)},
+    "pruning_granularity.Granularity.*": {"percent": lambda: 50, "scope": lambda: "layer"},
+    "sparsity_sweep.SparsitySweep.*": {"method": sparsity_sweep.Method, "percent": lambda: 50},
+    "head_ablation.HeadAblation.*": {"off": lambda: {"head_1_1"}, "count": lambda: 1},
+    "lottery_tickets.LotteryTickets.*": {"start": lambda: "ticket", "number": lambda: 0},
+    "lottery_tickets.TicketRuns.*": {"name": lambda: "tiny"},
+    "dynamic_sparse_training.DynamicSparseTraining.*": {"method": lambda: "SET", "recipe": regrowth_recipe},
+    "dynamic_sparse_training.TrainingPoint.*": {"neurons": lambda: (0, 1)},
+    "inference_timing.InferenceTiming.*": {
+        "percent": lambda: 50, "here": lambda: 50, "batch": lambda: 1, "batches": lambda: (1,), "places": lambda: (0,)},
+    "iterative_pruning.IterativePruning.*": {
+        "recipe": lambda: iterative_pruning.Recipe(2, "80%", "fine-tune", "network", 1)},
+    "playground.Playground.*": {"recipe": playground_recipe},
+    "playground.Recipe.*": {
+        "samples": lambda: 20, "net": lambda: make(0), "data": lambda: data_set(X, Y), "error": lambda: "no such unit"},
+    "pruning_schedules.Plan.*": {"level": lambda: 0.5, "state": lambda: plan()._asdict()},
+    "pruning_schedules.PruningSchedules.*": {"plan": plan},
+    "pruning_schedules.Trial.*": {"name": lambda: "loss"},
 }  # fmt: skip
 KEYWORDS = {  # for ``**how``, by its name or by that of the callable
     "how": ("criterion", "structure", "scope", "combine", "no_such_word"), "values": ("age", "no_such_word"),
@@ -215,6 +273,14 @@ RECEIVERS = {  # what methods are called on, by class; layers and explorers have
     "DecisionSurface": lambda: mn.draw.surface(plane, X[:, :2], Y), "WeightImages": lambda: mn.draw.masks(make(0)),
     "NetworkDiagram": lambda: mn.draw.network(make(0)), "WeightHistogram": lambda: mn.draw.histogram(make(0)),
     "RoutingGraph": lambda: mn.draw.web(mn.routing.Web(6, rng=0)),
+    "Way": criteria_comparison.Way, "Granularity": lambda: pruning_granularity.GRANULARITIES[0],
+    "TrainingPoint": lambda: dynamic_sparse_training.DynamicSparseTraining(make, data_set(X, Y), 3).course(
+        "SET", regrowth_recipe())[0],
+    "Recipe": playground_recipe, "Playground": tried_playground, "Plan": plan,
+    "Result": lambda: iterative_pruning.Result(1, 2), "Trial": lambda: pruning_schedules.Trial(
+        0, ((pruning_schedules.TrainingPoint(0, 0.0, 0.1, 2.3, (5,)),),), 3),
+    "TicketRuns": lambda: lottery_tickets.TicketRuns(
+        make, {"tiny": data_set(X, Y)}, rounds=2, final=0.9, count=3, rate=0.1, batch=4),
 }  # fmt: skip
 
 
