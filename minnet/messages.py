@@ -57,6 +57,20 @@ def number(value, name, below=math.inf, above=None):
     return found
 
 
+def percentage(value, name="percent"):
+    """A number from 0 to 100."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 100:
+        raise ValueError(f"{name} is a number from 0 to 100, got {short(value)}; write for example 90")
+    return value
+
+
+def instance(value, kind, name, form):
+    """An object of a class; ``form`` says how to get one."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is a {kind.__name__}, got {short(value)}; write for example {form}")
+    return value
+
+
 def flag(value, name):
     """True or False; None and 0 are False, other whole numbers True."""
     if value is not None and not isinstance(value, (int, np.bool_)):

@@ -41,7 +41,18 @@ import pytest
 import minnet
 import minnet as mn
 import minnet.experiments as experiments
-from minnet.experiments import inference_backends
+from minnet.experiments import (
+    criteria_comparison,
+    dropout_comparison,
+    dynamic_sparse_training,
+    inference_backends,
+    iterative_pruning,
+    lottery_tickets,
+    playground,
+    pruning_granularity,
+    pruning_schedules,
+    sparsity_sweep,
+)
 from minnet.formats import CSR
 from minnet.pruning.units import Units
 
@@ -56,7 +67,7 @@ ERRORS = (TypeError, ValueError, LookupError, AttributeError, OSError, RuntimeEr
 
 # ---- deliberate exceptions ------------------------------------------------------------------------------
 
-NOT_ASKED = {  # callables that are no door, by name: why (of experiments only the constructors are, see `methods`)
+NOT_ASKED = {  # callables that are no door, by name: why
     "example": "written for the tests, called by the tests",
     "Drawing.update|Explorer.__init__": "abstract: what is made of it is tried",
     "forward|survey|begin|add|add_product|move_into|matrix|grad_later": "called by the training loop in every step",
@@ -130,6 +141,25 @@ def plane(points):
     return points @ np.ones((2, CLASSES))
 
 
+def regrowth_recipe():
+    return dynamic_sparse_training.Recipe(final=50, fraction=30, every=1, until=75, seed=0)
+
+
+def plan():
+    return pruning_schedules.Plan("cubic", 10, 70, "80%", "magnitude", "all compete")
+
+
+def playground_recipe():
+    subject = playground.Subject("mn.data.digits()", "mn.models.mlp(64, 4, 10, rng={seed})", 0)
+    return playground.Recipe(subject, "weights", "magnitude", "network", "rounds", 1, 50, 0, 0)
+
+
+def tried_playground():
+    tried = playground.Playground({"tiny": playground_recipe().subject})
+    list(tried.prune(playground_recipe()))
+    return tried
+
+
 def torch_model():
     torch = pytest.importorskip("torch")
     return torch.nn.Sequential(torch.nn.Linear(FEATURES, CLASSES))
@@ -170,7 +200,7 @@ GOOD = {  # what is passed for a parameter of this name, wherever it has no defa
 BRIEF = {"epochs", "rounds", "count", "batch", "seeds", "hidden", "samples", "pairs", "keys", "values", "progress",
          "libraries", "messages"}  # passed also where there is a default, which would take longer
 
-HERE = {  # where it is something else: {callable, or folder: {parameter: value}}
+HERE = {  # where it is something else: {callable, all methods of a class, or folder: {parameter: value}}
     "explore": {"data": lambda: data_set(X, Y)}, "experiments": {"data": lambda: data_set(X, Y)},
     "mn.Attention": {"heads": lambda: 2}, "mn.Param": {"data": X.copy, "axes": lambda: ("in", "out")},
     "mn.measure.summary": {"samples": lambda: [0.1, 0.3], "clock": lambda: time.thread_time},
@@ -199,9 +229,37 @@ HERE = {  # where it is something else: {callable, or folder: {parameter: value}
         "rounds": 2, "final": 0.9, "count": 3, "rate": 0.1, "batch": 4}},
     "criteria_comparison.CriteriaComparison": {"nets": lambda: [make(0)]},
     "dropout_comparison.DropoutComparison": {"net": lambda: make(0)},
+    "dropout_comparison.DropoutComparison.*": {
+        "choice": lambda: dropout_comparison.Choice(20, "neurons", "magnitude"), "step": lambda: 1,
+        "signal": lambda: 1, "name": lambda: "whole"},
+    "inference_backends.StorageSizes.*": {"percent": lambda: 50, "name": lambda: "CSR"},
+    "inference_backends.Backends.*": {"part": lambda: 0.5},
     "head_ablation.HeadAblation": {"net": transformer},
     "lottery_tickets.LotteryTickets": {"final": lambda: 0.9},
     "pruning_granularity.PruningGranularity": {"nets": lambda: {"one": make(0)}},
+    "criteria_comparison.CriteriaComparison.*": {
+        "way": criteria_comparison.Way, "percent": lambda: 50, "number": lambda: 0},
+    "criteria_comparison.Way.*": {"percent": lambda: 50, "train": lambda: "digits.train"},
+    "pruning_granularity.PruningGranularity.*": {
+        "network": lambda: "one", "scope": lambda: "layer", "granularity": lambda: pruning_granularity.GRANULARITIES[0],
+        "percent": lambda: 50, "small": lambda: make(0)},
+    "pruning_granularity.Granularity.*": {"percent": lambda: 50, "scope": lambda: "layer"},
+    "sparsity_sweep.SparsitySweep.*": {"method": sparsity_sweep.Method, "percent": lambda: 50},
+    "head_ablation.HeadAblation.*": {"off": lambda: {"head_1_1"}, "count": lambda: 1},
+    "lottery_tickets.LotteryTickets.*": {"start": lambda: "ticket", "number": lambda: 0},
+    "lottery_tickets.TicketRuns.*": {"name": lambda: "tiny"},
+    "dynamic_sparse_training.DynamicSparseTraining.*": {"method": lambda: "SET", "recipe": regrowth_recipe},
+    "dynamic_sparse_training.TrainingPoint.*": {"neurons": lambda: (0, 1)},
+    "inference_timing.InferenceTiming.*": {
+        "percent": lambda: 50, "here": lambda: 50, "batch": lambda: 1, "batches": lambda: (1,), "places": lambda: (0,)},
+    "iterative_pruning.IterativePruning.*": {
+        "recipe": lambda: iterative_pruning.Recipe(2, "80%", "fine-tune", "network", 1)},
+    "playground.Playground.*": {"recipe": playground_recipe},
+    "playground.Recipe.*": {
+        "samples": lambda: 20, "net": lambda: make(0), "data": lambda: data_set(X, Y), "error": lambda: "no such unit"},
+    "pruning_schedules.Plan.*": {"level": lambda: 0.5, "state": lambda: plan()._asdict()},
+    "pruning_schedules.PruningSchedules.*": {"plan": plan},
+    "pruning_schedules.Trial.*": {"name": lambda: "loss"},
 }  # fmt: skip
 KEYWORDS = {  # for ``**how``, by its name or by that of the callable
     "how": ("criterion", "structure", "scope", "combine", "no_such_word"), "values": ("age", "no_such_word"),
@@ -215,6 +273,14 @@ RECEIVERS = {  # what methods are called on, by class; layers and explorers have
     "DecisionSurface": lambda: mn.draw.surface(plane, X[:, :2], Y), "WeightImages": lambda: mn.draw.masks(make(0)),
     "NetworkDiagram": lambda: mn.draw.network(make(0)), "WeightHistogram": lambda: mn.draw.histogram(make(0)),
     "RoutingGraph": lambda: mn.draw.web(mn.routing.Web(6, rng=0)),
+    "Way": criteria_comparison.Way, "Granularity": lambda: pruning_granularity.GRANULARITIES[0],
+    "TrainingPoint": lambda: dynamic_sparse_training.DynamicSparseTraining(make, data_set(X, Y), 3).course(
+        "SET", regrowth_recipe())[0],
+    "Recipe": playground_recipe, "Playground": tried_playground, "Plan": plan,
+    "Result": lambda: iterative_pruning.Result(1, 2), "Trial": lambda: pruning_schedules.Trial(
+        0, ((pruning_schedules.TrainingPoint(0, 0.0, 0.1, 2.3, (5,)),),), 3),
+    "TicketRuns": lambda: lottery_tickets.TicketRuns(
+        make, {"tiny": data_set(X, Y)}, rounds=2, final=0.9, count=3, rate=0.1, batch=4),
 }  # fmt: skip
 
 
@@ -268,6 +334,11 @@ class Door:
     def folder(self):
         return inspect.unwrap(self.function).__module__.split(".")[1]
 
+    @property
+    def kind(self):
+        """The name of its class, if it is a method."""
+        return self.name.rpartition(".")[0]
+
     @cached_property
     def parameters(self):
         """The names of its parameters and their kinds; of ``**how`` those that are in `KEYWORDS`."""
@@ -278,7 +349,7 @@ class Door:
 
     def good(self):
         """Arguments with which it works, {parameter: value}."""
-        own = {**HERE.get(self.folder, {}), **HERE.get(self.name, {})}
+        own = {**HERE.get(self.folder, {}), **HERE.get(f"{self.kind}.*", {}), **HERE.get(self.name, {})}
         if self.name.endswith(".__call__") and issubclass(self.owner, mn.Layer):
             own["x"] = lambda: self.owner.example(np.random.default_rng(0))[1]
         given = {}
@@ -311,6 +382,8 @@ class Door:
             return kind.example(np.random.default_rng(0))[0]
         if issubclass(kind, mn.explore.Explorer):
             return kind.example()
+        if kind.__module__.startswith("minnet.experiments.") and not holds_what_it_is_given(kind):
+            return kind(**Door(self.kind, kind).good())
         pytest.fail(f"{self.name} is a method, and there is no {kind.__name__} to call it on; add one to RECEIVERS in "
                     f"{__file__}")
 
@@ -348,8 +421,6 @@ def holds_what_it_is_given(kind):
 
 def methods(kind):
     """Public methods and setters of a class that were written in minnet, as (name, function that takes self)."""
-    if kind.__module__.startswith("minnet.experiments."):
-        return  # called by an explorer, with what its controls offer
     computes = getattr(kind, "example", None) is not mn.Layer.example  # no base of layers
     for word in dir(kind):
         static = inspect.getattr_static(kind, word)
@@ -468,6 +539,11 @@ def call(door, given, self_):
     return None
 
 
+def takes_long(receiver):
+    """Whether it is made only once for all values."""
+    return isinstance(receiver, mn.explore.Explorer) or type(receiver).__module__.startswith("minnet.experiments.")
+
+
 def tried(door):
     """Call it with each bad value; what has happened, {(parameter, value): None, or what is wrong}."""
     self_ = door.owner and door.receiver()
@@ -480,7 +556,7 @@ def tried(door):
         for said, bad in BAD.items():
             if said == "10**30" and (word or name) in UNCOUNTED:
                 continue
-            self_ = door.owner and (self_ if isinstance(self_, mn.explore.Explorer) else door.receiver())
+            self_ = door.owner and (self_ if takes_long(self_) else door.receiver())
             given = door.good()
             given[name] = {**given.get(name, {}), word: bad()} if word else bad()
             kept = public_state([self_, given]), files()

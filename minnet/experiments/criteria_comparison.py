@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minnet.experiments import SCOPES, networks, parts
-from minnet.messages import functions_of, wholes
+from minnet.messages import choice, functions_of, instance, percentage, whole, wholes
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import criteria as rules
@@ -40,7 +40,7 @@ class Way(NamedTuple):
 
     def code(self, criterion, percent, train):
         """The line that does the same to a network called ``net``; ``train`` is how the training data are typed."""
-        arguments = [f"{percent / 100:g}", f"mn.{criterion}"]
+        arguments = [f"{percentage(percent) / 100:g}", f"mn.{choice(criterion, 'criterion', CRITERIA)}"]
         if self.structure != "weights":
             arguments.append('structure=mn.along("out")')
         if self.scope != "network":
@@ -107,11 +107,13 @@ class CriteriaComparison:
 
     def masks(self, way, criterion, percent, number=0):
         """What is kept of one network, {path: ndarray of bool}, for all its weights."""
+        self._known(way, criterion, percent, number)
         there = self._ranking(way, criterion, number)[0].masks(percent / 100)
         return {p.path: there.get(p.path, np.ones(p.shape, bool)) for p in self.nets[number].params() if p.prunable}
 
     def accuracies(self, way, criterion, percent):
         """Accuracy of each network, pruned and not retrained."""
+        self._known(way, criterion, percent)
         key = way, criterion, percent
         if key not in self._accuracies:
             found = []
@@ -124,6 +126,7 @@ class CriteriaComparison:
 
     def curve(self, way, criterion):
         """Accuracy over `PERCENT`, not retrained, a mean over the networks."""
+        self._known(way, criterion)
         key = way, criterion
         if key not in self._curves:
             self._curves[key] = np.array([np.mean(self.accuracies(way, criterion, percent)) for percent in PERCENT])
@@ -131,6 +134,7 @@ class CriteriaComparison:
 
     def scanned(self, way, criterion):
         """Accuracy with each layer pruned alone, a mean over the networks: {layer: array over `PERCENT`}."""
+        self._known(way, criterion)
         key = way.structure, way.combine, criterion
         if key not in self._scans:
             every = [scan(*self._ranking(way, criterion, number), self.split, [each / 100 for each in PERCENT])
@@ -140,11 +144,13 @@ class CriteriaComparison:
 
     def pruned(self, way, criterion, percent, number):
         """A copy of one network, pruned by a criterion; another thread may train it."""
+        self._known(way, criterion, percent, number)
         return set_masks(self.nets[number].copy(), self._ranking(way, criterion, number)[0].masks(percent / 100))
 
     def retrain(self, way, percent):
         """Retrain copies for every criterion, first at this sparsity, then at `RETRAINED_AT`; yields (fraction done,
         what is being done) at each step."""
+        self._known(way, percent=percent)
         networks, count = len(self.nets), steps_for(self.train, self.epochs, BATCH)
         missing = [(each, criterion) for each in dict.fromkeys((percent, *RETRAINED_AT)) for criterion in CRITERIA
                    if (way, criterion, each) not in self.retrained]
@@ -157,6 +163,17 @@ class CriteriaComparison:
                 found.append(accuracy(net, self.split))
             self.retrained[way, criterion, each] = found
         yield 1.0, "done"
+
+    def _known(self, way, criterion=CRITERIA[0], percent=0, number=0):
+        """Look at what a method was given."""
+        instance(way, Way, "way", 'Way("neurons")')
+        choice(way.structure, "structure", STRUCTURES)
+        choice(way.scope, "scope", SCOPES)
+        choice(way.combine, "combine", COMBINE)
+        choice(criterion, "criterion", CRITERIA)
+        percentage(percent)
+        if whole(number, "number") >= len(self.nets):
+            raise ValueError(f"the networks have the numbers 0 … {len(self.nets) - 1}, got {number}")
 
     def _ranking(self, way, criterion, number):
         """The ranking of one network, and the copy on which it writes its masks."""

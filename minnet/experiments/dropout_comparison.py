@@ -18,7 +18,7 @@ import numpy as np
 from minnet import measure
 from minnet.experiments import parts
 from minnet.files.network_file import save
-from minnet.messages import file, whole
+from minnet.messages import choice, file, flag, instance, number, whole
 from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.evaluation import accuracy, predict
 from minnet.nn.layer import Pointwise
@@ -180,7 +180,7 @@ TRIED = 200  # known signals of which one is chosen to open with
 DOUBT = 10, 50  # least and most wrong answers of a hundred while dropout is left on
 
 
-class Measurements:
+class _Measurements:
     """Questions to networks.
 
     Parameters
@@ -192,7 +192,7 @@ class Measurements:
     """
 
     def __init__(self, data, seed):
-        self._data, (_, self._new), self._seed = data, parts(data, whole=True), whole(seed, "seed")
+        self._data, self._new, self._seed = data, data.val, seed
         self._seconds, self._noise = {}, {}
 
     def moment(self, net, epochs=0):
@@ -309,6 +309,7 @@ BATCH = 32
 KEPT_RECORDS = 12  # trainings whose records are kept
 STRUCTURES = {"neurons": structure.along("out"), "weights": structure.weights}  # as dropout: neurons first
 CRITERIA = ("magnitude", "random")
+FILES = ("whole", "dropout", "pruned")
 
 
 class Choice(NamedTuple):
@@ -317,6 +318,15 @@ class Choice(NamedTuple):
     fraction: int
     structure: str
     criterion: str
+
+
+def known(chosen):
+    """A `Choice` of known words."""
+    instance(chosen, Choice, "choice", 'Choice(20, "neurons", "magnitude")')
+    number(chosen.fraction, "fraction", below=100)
+    choice(chosen.structure, "structure", STRUCTURES)
+    choice(chosen.criterion, "criterion", CRITERIA)
+    return chosen
 
 
 class DropoutComparison:
@@ -349,8 +359,6 @@ class DropoutComparison:
         Of the network as given.
     records : dict of {recipe: list of TrainingPoint}
         What training has shown so far, one point an epoch.
-    measurements : Measurements
-        Questions to any of these networks.
     bytes : dict of {name: int}
         Of the files of the networks ``whole``, ``dropout`` and, once it is cut, ``pruned``.
     folder : Path
@@ -378,45 +386,42 @@ class DropoutComparison:
         self.per_epoch = steps_for(data.train, 1, BATCH)
         self.steps = epochs * self.per_epoch
         self.small, self.records, self._kept_neurons = None, {}, None
-        self.measurements, self._before_training, self._rankings = Measurements(data, seed), {}, {}
-        self._telling = {}
+        self._measurements, self._before_training, self._rankings = _Measurements(data, seed), {}, {}
+        self._telling, self._selected = {}, (50, 0)  # in per cent, and epochs
         self.dropout, self.pruned = with_dropout(self.net.copy(), 0.5), self.net.copy()
-        self.whole = self.measurements.moment(self.net)
+        self.whole = self._measurements.moment(self.net)
         self.bytes = {name: on_disk(each, self.path(name)) for name, each in
                       (("whole", self.net), ("dropout", self.dropout))}
 
     def path(self, name):
         """Of the file of a network."""
-        return self.folder / f"{name}.safetensors"
+        return self.folder / f"{choice(name, 'network', FILES)}.safetensors"
 
     # ---- the two networks ---------------------------------------------------------------------------
 
     def select(self, choice, epochs=0):
         """Bring both copies to a choice, as they are after this many epochs of training, or as far as they have got."""
+        points = self.points(choice, epochs)
         if self.small is None:
             write(self.pruned, self._masks(choice))
-        for net, point in zip((self.dropout, self.pruned), self.points(choice, epochs), strict=True):
+        for net, point in zip((self.dropout, self.pruned), points, strict=True):
             rewind(net, point.numbers)
         set_dropout(self.dropout, choice.fraction / 100)
+        self._selected = choice.fraction, points[0].epochs
 
     def points(self, choice, epochs):
         """The `TrainingPoint` of each copy after this many epochs of training, or as far as they have got."""
         left, right = self.record(choice)
-        epochs = min(epochs, len(left) - 1)
+        epochs = min(whole(epochs, "epochs"), len(left) - 1)
         return left[epochs], right[min(epochs, len(right) - 1)]
 
     def record(self, choice):
         """What training has shown of both copies, each a list of `TrainingPoint` that begins before training."""
-        return [self.records.get(recipe) or [self._untrained(recipe)] for recipe in self.recipes(choice)]
-
-    def recipes(self, choice):
-        """What the training of each copy depends on."""
-        pruned = ("cut",) if self.small else (choice.structure, choice.criterion, choice.fraction)
-        return ("dropout", choice.fraction), pruned
+        return [self.records.get(recipe) or [self._untrained(recipe)] for recipe in self._recipes(choice)]
 
     def trained(self, choice):
         """For how many epochs both have been trained; what was cut begins with what it had learned."""
-        recipes = self.recipes(choice)[: 1 if self.small else 2]
+        recipes = self._recipes(choice)[: 1 if self.small else 2]
         return min(len(self.records.get(recipe, ["untrained"])) for recipe in recipes) - 1
 
     def weights(self):
@@ -429,42 +434,65 @@ class DropoutComparison:
 
     def kept_in_step(self, choice, step):
         """The hidden neurons that dropout keeps in one training step (1 for the first), list of (width,)."""
-        return spared(self.widths[1:-1], choice.fraction / 100, step - 1, samples=len(self.data.train), batch=BATCH,
-                      seed=self.seed)
+        return spared(self.widths[1:-1], known(choice).fraction / 100, whole(step, "step", least=1) - 1,
+                      samples=len(self.data.train), batch=BATCH, seed=self.seed)
 
     def kept_for(self, choice, signal):
         """The hidden neurons that dropout keeps where it is left on to predict a signal, list of (width,)."""
-        return kept_in_first_row(self.widths[1:-1], choice.fraction / 100, ASKED, self.rng(signal))
-
-    def rng(self, signal):
-        """The generator of dropout where it is left on to predict a signal."""
-        return np.random.default_rng((self.seed, signal))
+        return kept_in_first_row(self.widths[1:-1], known(choice).fraction / 100, ASKED, self._rng(signal))
 
     def telling(self, choice):
         """A new signal that shows what dropout does to an answer, before any training, as a number."""
-        if choice not in self._telling:
+        if known(choice) not in self._telling:
             self.select(choice)
-            self._telling[choice] = self.measurements.telling(self.dropout, self.pruned, self.rng)
+            self._telling[choice] = self._measurements.telling(self.dropout, self.pruned, self._rng)
         return self._telling[choice]
 
-    def noisy(self, choice, epochs):
-        """Accuracies of the copy with dropout on new signals, with dropout left on, (repeats,)."""
-        return self.measurements.noisy(self.dropout, (choice.fraction, epochs))
+    def answers(self, signal, dropping=False):
+        """How often each class is the answer of each copy to the same new signal; to no signal (None), never.
+
+        Parameters
+        ----------
+        signal : int or None
+        dropping : bool
+            Whether dropout is left on.
+
+        Returns
+        -------
+        dropout, pruned : ndarray of int, (classes,)
+        """
+        rng = None if signal is None else self._rng(signal)
+        return (self._measurements.answers(self.dropout, signal, rng if flag(dropping, "dropping") else None),
+                self._measurements.answers(self.pruned, signal))
+
+    def noisy(self):
+        """Accuracies of the copy with dropout, as it is now, on new signals, with dropout left on, (repeats,)."""
+        return self._measurements.noisy(self.dropout, self._selected)
 
     def seconds(self):
         """To predict all new signals: the network as given, with dropout, pruned.  A mask takes the same time wherever
         its zeros are, so it is measured once."""
         masked = any(param.mask is not None for param in self.pruned.params())
-        return self.measurements.seconds([self.net, self.dropout, self.pruned],
-                                         "cut" if self.small else "masked" if masked else "whole")
+        return self._measurements.seconds([self.net, self.dropout, self.pruned],
+                                          "cut" if self.small else "masked" if masked else "whole")
+
+    def _rng(self, signal):
+        """The generator of dropout where it is left on to predict a new signal."""
+        if whole(signal, "signal") >= len(self.data.val):
+            raise ValueError(f"the new signals have the numbers 0 … {len(self.data.val) - 1}, got {signal}")
+        return np.random.default_rng((self.seed, signal))
+
+    def _recipes(self, choice):
+        """What the training of each copy depends on."""
+        return ("dropout", known(choice).fraction), ("cut",) if self.small else choice
 
     def _untrained(self, recipe):
-        """A copy before it is trained with dropout or with what pruning has left (in ``pruned``)."""
+        """A copy before it is trained with dropout or with what pruning has left."""
         if recipe[0] == "dropout":
             return self.whole
         if recipe not in self._before_training:
-            rewind(self.pruned, self.whole.numbers)
-            self._before_training[recipe] = self.measurements.moment(self.pruned)
+            pruned = set_masks(self.net.copy(), self._masks(recipe))
+            self._before_training[recipe] = self._measurements.moment(pruned)
         return self._before_training[recipe]
 
     def _masks(self, choice):
@@ -480,7 +508,7 @@ class DropoutComparison:
         """Train copies of both further, on the same batches; yields (fraction done, what is being done)."""
         nets = {}
         self.select(choice)
-        for recipe in self.recipes(choice):
+        for recipe in self._recipes(choice):
             if len(self.records.get(recipe, ())) <= self.epochs:
                 self.records[recipe] = [self._untrained(recipe)]
                 net = self.net.copy() if recipe[0] == "dropout" else self.pruned.copy()
@@ -498,7 +526,7 @@ class DropoutComparison:
                 next(run)
             if done % self.per_epoch == 0:
                 for record, net in zip(records, nets.values(), strict=True):
-                    record.append(self.measurements.moment(net, done // self.per_epoch))
+                    record.append(self._measurements.moment(net, done // self.per_epoch))
             yield done / self.steps, f"step {done:,} of {self.steps:,}"
         yield 1.0, "done"
 
@@ -508,4 +536,4 @@ class DropoutComparison:
         cut(self.pruned)
         self.pruned = self.small = compact(self.pruned)
         self.bytes["pruned"] = on_disk(self.small, self.path("pruned"))
-        self._before_training["cut",] = self.measurements.moment(self.small)
+        self._before_training["cut",] = self._measurements.moment(self.small)

@@ -13,7 +13,7 @@ import numpy as np
 
 from minnet.experiments import parts, untrained
 from minnet.experiments.iterative_pruning import BATCH
-from minnet.messages import whole
+from minnet.messages import choice, instance, number, percentage, sequence, whole
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps
 from minnet.pruning import criteria
@@ -96,10 +96,6 @@ class Recipe(NamedTuple):
     until: int
     seed: int
 
-    def of(self, method):
-        """What of it matters for a method."""
-        return self if method in (SET, RIGL) else self._replace(fraction=0, every=0, until=0)
-
     def __str__(self):
         return f"{self.final}%  {self.fraction:3}% every {self.every:3}, to {self.until:3}%  seed {self.seed}"
 
@@ -138,10 +134,14 @@ class TrainingPoint:
 
     def busiest(self, count):
         """The neurons with most connections, those first."""
-        return np.argsort(-np.bincount(self.places % self.shape[1], minlength=self.shape[1]), kind="stable")[:count]
+        links = np.bincount(self.places % self.shape[1], minlength=self.shape[1])
+        return np.argsort(-links, kind="stable")[: whole(count, "count")]
 
     def weights(self, neurons):
         """Weights of some neurons, (inputs, neurons); NaN where there is no connection."""
+        neurons = sequence(neurons, "neurons", whole, "point.busiest(36)")
+        if max(neurons, default=0) >= self.shape[1]:
+            raise ValueError(f"the neurons are 0 … {self.shape[1] - 1}, got {max(neurons)}")
         table = np.full(self.shape, np.nan, np.float32)
         table.flat[self.places] = self.values
         return table[:, neurons]
@@ -174,12 +174,12 @@ class DynamicSparseTraining:
 
     def course(self, method, recipe):
         """The moments of a training; before it has begun, only the first."""
-        key = method, recipe.of(method)
+        key = self._key(method, recipe)
         return self.courses.get(key) or [self._beginning(*key)]
 
     def complete(self, method, recipe):
         """Whether a training has come to its end."""
-        return len(self.courses.get((method, recipe.of(method)), ())) == len(self.moments)
+        return len(self.courses.get(self._key(method, recipe), ())) == len(self.moments)
 
     def final(self, method, recipe):
         """Accuracy at the end of a training; None before."""
@@ -187,13 +187,26 @@ class DynamicSparseTraining:
 
     def train(self, recipe):
         """Train in all four ways what is missing; yields (fraction done, what is being done)."""
+        missing = [method for method in METHODS if not self.complete(method, recipe)]
         if recipe not in self.tried:
             self.tried.append(recipe)
-        missing = [method for method in METHODS if not self.complete(method, recipe)]
         for place, method in enumerate(missing):
-            for step in self._grow(method, recipe.of(method)):
+            for step in self._grow(*self._key(method, recipe)):
                 yield (place + step / self.count) / len(missing), method
         yield 1.0, "done"
+
+    def _key(self, method, recipe):
+        """A method, and what of a recipe matters for it."""
+        instance(recipe, Recipe, "recipe", "Recipe(final=98, fraction=30, every=25, until=75, seed=0)")
+        percentage(recipe.final, "final")
+        whole(recipe.seed, "seed")
+        if choice(method, "method", METHODS) not in (SET, RIGL):
+            return method, recipe._replace(fraction=0, every=0, until=0)
+        percentage(recipe.fraction, "fraction")
+        whole(recipe.every, "every", least=1)
+        for name in ("final", "until"):  # where nothing is removed, nothing moves
+            number(getattr(recipe, name), name, above=0)
+        return method, recipe
 
     def _grow(self, method, recipe):
         net, rng = self._start(method, recipe)

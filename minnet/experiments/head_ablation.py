@@ -10,14 +10,16 @@ import numpy as np
 
 from minnet import measure
 from minnet.experiments import BATCH, prunable
-from minnet.messages import wholes
+from minnet.messages import choice, short, whole, wholes
 from minnet.nn.arguments import measurable
 from minnet.nn.arguments import optimiser as an_optimiser
 from minnet.nn.attention import Attention, attention_layers, removed_heads
 from minnet.nn.evaluation import accuracy
+from minnet.nn.layer import the_network
 from minnet.nn.optim import Adam
 from minnet.nn.train import steps, steps_for
 from minnet.pruning.compaction import compact
+from minnet.pruning.evidence import named
 from minnet.pruning.ranking import rank, restore, set_masks
 from minnet.pruning.structure import along, branches
 
@@ -116,25 +118,39 @@ class HeadAblation:
         """The names of all heads, layer by layer."""
         return [name for name in self.units if name.startswith("head")]
 
+    def _names(self, off):
+        """Units that are off, as a frozenset of their names."""
+        if not isinstance(off, (set, frozenset, list, tuple)):
+            raise TypeError(f"off is a set of names, got {short(off)}; write for example {{'head_1_1'}}")
+        return frozenset(choice(name, "unit", self.units) for name in off)
+
+    def _key(self, off, net):
+        """Units that are off, and the network that was retrained without them, or None."""
+        return self._names(off), None if net is None else the_network(net)
+
     # ---- what is removed ----------------------------------------------------------------------------
 
     def lowest(self, criterion, count):
         """The names of the ``count`` heads that a ranking removes first; the last one of a layer stays."""
+        criterion, total = named(criterion), len(self.heads)
+        if whole(count, "count") > total:
+            raise ValueError(f"count is at most {total}, as many as there are heads, got {short(count)}")
         if criterion not in self._rankings:
             self._rankings[criterion] = rank(self.net, criterion, along("head"), data=self.train, rng=self.seed)
-        masks = self._rankings[criterion].masks(count / len(self.heads))
+        masks = self._rankings[criterion].masks(count / total)
         return frozenset(name for name in self.heads
                          if all(not (masks[path] & unit).any() for path, unit in self.units[name].items()))
 
     def heads_gone(self, off):
         """How many heads are gone with these units."""
+        off = self._names(off)
         return sum(heads if f"layer_{number}" in off else sum(name.startswith(f"head_{number}_") for name in off)
                    for number, heads in enumerate(self.levels, 1))
 
     def masks(self, off):
         """``{path: mask}`` with some units off; a parameter that is whole has None."""
         removed = {}
-        for name in off:
+        for name in self._names(off):
             for path, unit in self.units[name].items():
                 removed[path] = removed.get(path, False) | unit
         return {path: ~removed[path] if path in removed else None for path in self._shapes}
@@ -145,19 +161,20 @@ class HeadAblation:
 
     # ---- what follows at once -----------------------------------------------------------------------
 
-    def right(self, net):
+    def _right(self, net):
         """Accuracy, in batches small enough for the processor's own memory."""
         return accuracy(net, self.split, batch=BATCH)
 
     def accuracy(self, off, net=None):
         """Accuracy with these units off: of a network ``net`` that was retrained like that, or just pruned."""
-        key = off, net
+        key = self._key(off, net)
         if key not in self._accuracies:
-            self._accuracies[key] = self.right(net or self.pruned(off))
+            self._accuracies[key] = self._right(net or self.pruned(off))
         return self._accuracies[key]
 
     def left(self, off):
         """How many numbers `compact` leaves."""
+        off = self._names(off)
         if off not in self._left:
             self._left[off] = measure.parameters(compact(self.pruned(off))).all
         return self._left[off]
@@ -170,18 +187,17 @@ class HeadAblation:
         list of ndarray, (heads,) for each layer
             NaN where a head is gone already, or not measured yet.
         """
-        known = self._costs.get((off, net), {})
-        layers = attention_layers(net or self.net)
+        known, layers = self._costs.get(self._key(off, net), {}), attention_layers(net or self.net)
         return [np.array([known.get((layer, head), np.nan) for head in range(1, each.heads + 1)])
                 for layer, each in enumerate(layers, 1)]
 
     def curve(self, criterion):
         """``{heads removed: accuracy}`` along a ranking, without retraining, as far as it is measured."""
-        return dict(sorted(self._curves.get(criterion, {}).items()))
+        return dict(sorted(self._curves.get(named(criterion), {}).items()))
 
     def seconds(self, off):
         """``{"whole", "compact"}``: how long 64 samples take; None while it is not measured."""
-        return self._seconds.get(off)
+        return self._seconds.get(self._names(off))
 
     # ---- what takes a while -------------------------------------------------------------------------
 
@@ -193,25 +209,27 @@ class HeadAblation:
         str
             What was measured, after each measurement.
         """
+        off, net, _ = key = (*self._key(off, net), named(criterion))
         yield from self.measure_costs(off, net)
-        yield from self.measure_seconds(off)
+        yield from self._measure_seconds(off)
         yield from self.measure_curve(criterion)
-        self._complete.add((off, net, criterion))
+        self._complete.add(key)
 
     def complete(self, off, net=None, criterion="taylor"):
         """Whether `measure` has nothing left to do."""
-        return (off, net, criterion) in self._complete
+        return (*self._key(off, net), named(criterion)) in self._complete
 
     def measure_costs(self, off, net=None):
         """Remove each head that is left, one at a time; yields after each."""
-        known, trial = self._costs.setdefault((off, net), {}), net or self.pruned(off)
+        off, net = key = self._key(off, net)
+        known, trial = self._costs.setdefault(key, {}), net or self.pruned(off)
         for layer, lost in enumerate(removed_heads(trial), 1):
             for head in 1 + np.flatnonzero(~lost):
                 if (layer, head) not in known:
-                    known[layer, head] = self.accuracy(off, net) - self.right(without(trial, (layer, head)))
+                    known[layer, head] = self.accuracy(off, net) - self._right(without(trial, (layer, head)))
                     yield f"head {head} of layer {layer}"
 
-    def measure_seconds(self, off):
+    def _measure_seconds(self, off):
         """Time the whole network and the compact one in turn; yields once."""
         if off not in self._seconds:
             x = np.ascontiguousarray(self.split.x[:BATCH], np.float32)
@@ -221,7 +239,7 @@ class HeadAblation:
 
     def measure_curve(self, criterion):
         """Remove more and more heads along a ranking; yields after each."""
-        known = self._curves.setdefault(criterion, {})
+        known = self._curves.setdefault(named(criterion), {})
         for count in range(len(self.heads) - len(self.levels) + 1):
             if count not in known:
                 known[count] = self.accuracy(self.lowest(criterion, count))
@@ -229,6 +247,7 @@ class HeadAblation:
 
     def retrain(self, off):
         """Train a copy without these units; yields (fraction done, what is being done) at each step."""
+        off = self._names(off)
         net, count = self.pruned(off), steps_for(self.train, self.epochs)
         for step in steps(net, self.train, self.optimiser, count=count, rng=self.seed):
             yield (step.index + 1) / count, "retraining"

@@ -17,7 +17,7 @@ import numpy as np
 
 from minnet import sparse
 from minnet.formats import COO, CSR, NM, Bitmap, Blocks
-from minnet.messages import choice, fraction, sequence, short, whole
+from minnet.messages import choice, flag, fraction, percentage, sequence, short, whole
 from minnet.nn.layer import the_network
 from minnet.nn.layers import Dense
 from minnet.pruning import structure
@@ -71,11 +71,13 @@ class StorageSizes:
 
     def at(self, percent):
         """{format: bytes} at one of the places."""
+        if percentage(percent) not in self.places:
+            raise ValueError(f"percent is one of the places, {', '.join(map(str, self.places))}, got {short(percent)}")
         return {name: int(many[self.places.index(percent)]) for name, many in self.bytes.items()}
 
     def break_even(self, name):
         """The percentage from which on a format is smaller than dense; None if it never is."""
-        gap = self.bytes[name] - self.dense
+        gap = self.bytes[choice(name, "format", self.bytes)] - self.dense
         if gap[-1] > 0:
             return None
         above = np.flatnonzero(gap > 0)
@@ -145,7 +147,7 @@ class Backends:
 
     def pruned(self, part, blocks=False):
         """A copy of the network without this fraction of its weights: single ones, or four outputs at a time."""
-        return self._masked((self._by_block if blocks else self._by_weight).masks(part))
+        return self._masked((self._by_block if flag(blocks, "blocks") else self._by_weight).masks(part))
 
     def ready(self, part, names=None):
         """The backends for a sparsity (all, or those named), one after the other since it takes a while.
@@ -154,10 +156,11 @@ class Backends:
         ------
         (name, Backend)
         """
-        few = self.pruned(part)
+        few, names = self.pruned(part), self.names if names is None else names
+        names = sequence(names, "names", lambda name, _: choice(name, "backend", self.names), '("minnet sparse",)')
         networks = {DENSE: self.whole, BLOCKS: self.pruned(part, blocks=True), TWO_FOUR: self.half,
                     SMALLER: self._smaller(few), TORCH: self.whole}
-        for name in names or self.names:
+        for name in names:
             net = networks.get(name, few)
             left = sum(param.kept for param in net.params() if param.prunable)
             start = perf_counter()

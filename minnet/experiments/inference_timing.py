@@ -18,7 +18,7 @@ import numpy as np
 
 from minnet.experiments.inference_backends import BLOCKS, DENSE, NAIVE, SCIPY, SMALLER, SPARSE, TWO_FOUR
 from minnet.measure import sample_of, summary
-from minnet.messages import numbers, whole
+from minnet.messages import numbers, percentage, sequence, whole
 from minnet.sparse.roofline import limits
 from minnet.sparse.tile_kernel import MANY
 from minnet.threads import at_most
@@ -63,12 +63,13 @@ class InferenceTiming:
 
     def done(self, percent, batch, rounds=None):
         """Whether there is nothing more to measure at a place."""
-        known = self.rounds_at.get((percent, batch), ())
-        return sum(set(self.backends.names) <= set(each) for each in known) >= (rounds or self.rounds)
+        known = self.rounds_at.get(_place(percent, batch), ())
+        rounds = self.rounds if rounds is None else whole(rounds, "rounds", least=1)
+        return sum(set(self.backends.names) <= set(each) for each in known) >= rounds
 
     def swept(self, batch, places):
         """Whether something is known about every place."""
-        return all(self.rounds_at.get((percent, batch)) for percent in places)
+        return all(self.rounds_at.get(_place(percent, batch)) for percent in _all_of(places))
 
     def result(self, percent, batch, places):
         """The `TimingResult` of a place: everything that is known about it.
@@ -79,6 +80,7 @@ class InferenceTiming:
         places : sequence of int
             Sparsities of a complete curve, in percent.
         """
+        percent, batch = _place(percent, batch)
         near = nearest(list(self.rounds_at), percent, batch)
         where, samples = near or (None, None)
         rounds = self.rounds_at.get(near, ())
@@ -106,13 +108,15 @@ class InferenceTiming:
         (float, str)
             Fraction done, and what is being done.
         """
-        missing = [each for each in sorted(places, key=lambda place: abs(place - here))
+        here, batch = _place(here, batch)
+        missing = [each for each in sorted(_all_of(places), key=lambda place: abs(place - here))
                    if each != here and not self.rounds_at.get((each, batch))]
         return self._all([(here, batch, self.backends.names, self.rounds),
                           *((each, batch, (DENSE, *CURVES), SKETCH) for each in missing)])
 
     def everywhere(self, places, batches):
         """Measure all backends at all of these places; yields as `run` does."""
+        places, batches = _all_of(places), sequence(batches, "batches", partial(whole, least=1), "(1, 64)")
         return self._all([(percent, batch, self.backends.names, SKETCH) for percent in places for batch in batches
                           if not self.done(percent, batch, SKETCH)])
 
@@ -127,7 +131,7 @@ class InferenceTiming:
 
     def forget(self, percent, batch):
         """Measure this place again."""
-        self.rounds_at.pop((percent, batch), None)
+        self.rounds_at.pop(_place(percent, batch), None)
 
     def _measure(self, percent, batch, names, rounds):
         place, ready = self._last
@@ -189,6 +193,14 @@ class InferenceTiming:
             finally:
                 if before > 1:
                     torch.set_num_threads(before)
+
+
+def _place(percent, batch):
+    return percentage(percent), whole(batch, "batch", least=1)
+
+
+def _all_of(places):
+    return sequence(places, "places", percentage, "range(0, 100, 5)")
 
 
 # ---- What the timings show ---------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import numpy as np
 
 from minnet.experiments import SCOPES, at_least_one, parts, untrained
 from minnet.experiments.lottery_tickets import reinitialised
-from minnet.messages import whole
+from minnet.messages import choice, instance, whole
 from minnet.nn.checkpoint import snapshot
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
@@ -38,6 +38,12 @@ class Recipe(NamedTuple):
     def __str__(self):
         often = "one shot" if self.rounds == 1 else f"{self.rounds} rounds"
         return f"{often:9} → {self.final} {self.retraining:9} {self.scope:7} {self.epochs:2} epochs"
+
+    def _check(self):
+        for name, known in (("final", FINALS), ("retraining", RETRAINING), ("scope", SCOPES)):
+            choice(getattr(self, name), name, known)
+        whole(self.rounds, "rounds", least=1)
+        whole(self.epochs, "epochs")
 
 
 class Point(NamedTuple):
@@ -87,7 +93,8 @@ class Result:
 
     def finals(self, kind="pruned"):
         """Accuracies after the last round, of the runs that are complete."""
-        return [run.points[-1].accuracy for run in getattr(self, kind) if len(run.points) == self.rounds]
+        runs = getattr(self, choice(kind, "kind", ("pruned", "random")))
+        return [run.points[-1].accuracy for run in runs if len(run.points) == self.rounds]
 
 
 class IterativePruning:
@@ -125,14 +132,16 @@ class IterativePruning:
 
     def budget(self, recipe):
         """Steps of retraining, all rounds together."""
+        instance(recipe, Recipe, "recipe", 'Recipe(5, "98%", "fine-tune", "network", 20)')._check()
         return 0 if recipe.retraining == "none" else recipe.epochs * self.per_epoch
 
     def attempt(self, recipe):
         """Try a recipe, one step of training at a time; yields (fraction done, what is being done)."""
+        budget = self.budget(recipe)
         number = self.tried[recipe].number if recipe in self.tried else 1 + len(self.tried)
         self.tried[recipe] = Result(number, recipe.rounds)
         missing = [seed for seed in self.seeds if seed not in self._whole]
-        total = len(missing) * self.first + len(self.seeds) * (self.first + 3 * self.budget(recipe))
+        total = len(missing) * self.first + len(self.seeds) * (self.first + 3 * budget)
         for done, what in enumerate(self._all(recipe, missing)):
             yield min(done / total, 1.0), what
         yield 1.0, "done"

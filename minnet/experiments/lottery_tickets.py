@@ -7,11 +7,12 @@ every round as many weights are also trained from other initial values, and at r
 from __future__ import annotations
 
 import inspect
+from numbers import Real
 
 import numpy as np
 
 from minnet.experiments import parts, untrained
-from minnet.messages import fraction, generator, keywords, sequence, short, whole, wholes
+from minnet.messages import choice, closest, fraction, generator, keywords, sequence, short, whole, wholes
 from minnet.messages import number as a_number
 from minnet.nn.checkpoint import rewind, snapshot
 from minnet.nn.evaluation import accuracy
@@ -126,7 +127,7 @@ class LotteryTickets:
 
     def entrants(self, number):
         """Who is trained in a round; at round 0 all of them would be the whole network."""
-        return STARTS[:3] if number else STARTS[3:]
+        return STARTS[:3] if whole(number, "number") else STARTS[3:]
 
     @property
     def finished(self):
@@ -135,6 +136,10 @@ class LotteryTickets:
 
     def net(self, start, number):
         """The untrained network of a start: its weights, and its masks of a round."""
+        choice(start, "start", STARTS)
+        if whole(number, "number") >= len(self.masks) and start != "dense":
+            raise ValueError(f"no masks of round {short(number)} yet, {len(self.masks) - 1} of {self.rounds} rounds "
+                             "are done; run list(tickets.search()) first")
         if start == "dense":
             return self.make(self.seed)
         made = {"ticket": ticket, "re-initialised": reinitialised, "random mask": random_mask}[start]
@@ -145,7 +150,7 @@ class LotteryTickets:
 
     def accuracies(self, start):
         """[(sparsity, accuracy at the end)] of the rounds that are done; every start begins as the whole network."""
-        if start == "dense":
+        if choice(start, "start", STARTS) == "dense":
             return [(level, self.trained["dense", 0][-1]) for level in self.levels if ("dense", 0) in self.trained]
         keys = [("dense", 0), *((start, number) for number in range(1, self.rounds + 1))]
         return [(self.levels[key[1]], self.trained[key][-1]) for key in keys if key in self.trained]
@@ -228,15 +233,22 @@ class TicketRuns:
 
     def run(self, name, seed):
         """The tickets of this data set and seed, as far as they are trained."""
-        key = name, seed
+        key = self._known(name), whole(seed, "seed")
         if key not in self.runs:
             self.runs[key] = LotteryTickets(self.make, self.data[name], seed, **self.how)
         return self.runs[key]
 
     def complete(self, name):
         """{seed: LotteryTickets} of the seeds for which everything is trained, in the order of the seeds."""
+        self._known(name)
         return {seed: run for (data, seed), run in sorted(self.runs.items(), key=lambda each: each[0][1])
                 if data == name and run.finished[0] == run.finished[1]}
+
+    def _known(self, name):
+        """The name of a data set, a text or a number."""
+        if not isinstance(name, (str, Real)) or name not in self.data:
+            raise ValueError(f"unknown data set {short(name)}." + closest(name, self.data))
+        return name
 
 
 def together(mask, far=10):

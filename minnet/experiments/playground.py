@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from minnet.data import mnist_files
-from minnet.experiments import BATCH
+from minnet.experiments import BATCH, parts
 from minnet.experiments.pruning_granularity import price
-from minnet.messages import format_bytes, format_seconds, short
+from minnet.messages import choice, format_bytes, format_seconds, instance, percentage, short, whole, wholes
 from minnet.nn.evaluation import evaluate
 from minnet.nn.layer import Layer
 from minnet.nn.train import steps, steps_for
@@ -143,6 +143,7 @@ class Recipe(NamedTuple):
     @property
     def how(self):
         """The arguments of pruning, as code by name."""
+        self._check()
         return {"criterion": CRITERIA[self.criterion], "structure": STRUCTURES[self.structure],
                 "scope": SCOPES[self.scope]}
 
@@ -150,6 +151,15 @@ class Recipe(NamedTuple):
     def gradual(self):
         """Pruned while it trains, and not between two trainings."""
         return self.schedule == "gradual" and self.epochs > 0
+
+    def _check(self):
+        instance(self.subject, Subject, "subject", 'SUBJECTS["digits, 64-32-16-10"]')
+        for name, known in (("structure", STRUCTURES), ("criterion", CRITERIA), ("scope", SCOPES),
+                            ("schedule", SCHEDULES)):
+            choice(getattr(self, name), name, known)
+        whole(self.rounds, "rounds", least=1)
+        wholes(epochs=self.epochs, seed=self.seed)
+        percentage(self.percent)
 
     def refusal(self, error):
         """Why a network cannot be pruned so, in the words of the controls; ``error`` says it in those of the code."""
@@ -205,12 +215,14 @@ class Recipe(NamedTuple):
 
     def train(self, net, data):
         """Train a network with all its weights, in place; yields the fraction done."""
+        parts(data, net, whole=True)
         count = steps_for(data.train, self.subject.epochs, self.subject.batch)
         for step in steps(net, data.train, count=count, batch=self.subject.batch, rng=self.seed):
             yield (step.index + 1) / count
 
     def prune(self, net, data):
         """Prune and retrain a network, in place; yields the fraction done."""
+        parts(data, net, whole=True)
         count, stop, every = self.pace(len(data.train))
         how = {word: made(code) for word, code in self.how.items()}
         if self.gradual:
@@ -260,21 +272,28 @@ class Playground:
 
     def data(self, recipe):
         """The data of a recipe; loaded once."""
-        code = recipe.subject.data
+        code = self._known(recipe).subject.data
         if code not in self._data:
             self._data[code] = made(code)
         return self._data[code]
 
     def trained(self, recipe):
         """Whether the whole network of a recipe has been trained."""
+        self._known(recipe)
         return (recipe.subject, recipe.seed) in self._trained
 
     def dense(self, recipe):
         """The whole network of a recipe, trained if it has been trained."""
+        self._known(recipe)
         key = recipe.subject, recipe.seed
         if key not in self._trained and key not in self._untrained:
             self._untrained[key] = recipe.untrained()
         return self._trained.get(key) or self._untrained[key]
+
+    def _known(self, recipe):
+        """A recipe, looked at."""
+        instance(recipe, Recipe, "recipe", "explorer.shown.recipe")._check()
+        return recipe
 
     # ---- what comes of a recipe ---------------------------------------------------------------------
 
@@ -284,6 +303,8 @@ class Playground:
 
     def result(self, recipe):
         """The `Outcome` of a recipe that was tried."""
+        if self._known(recipe) not in self.tried:
+            raise ValueError("this recipe has not been tried yet; write list(playground.prune(recipe))")
         return self._outcome(recipe, self.tried[recipe])
 
     def preview(self, recipe):
@@ -317,8 +338,8 @@ class Playground:
 
     def train(self, recipe):
         """Train the whole network; yields the fraction done."""
-        net = recipe.untrained()
-        yield from recipe.train(net, self.data(recipe))
+        data, net = self.data(recipe), recipe.untrained()
+        yield from recipe.train(net, data)
         self._trained[recipe.subject, recipe.seed] = net
 
     def prune(self, recipe):

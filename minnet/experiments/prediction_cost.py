@@ -12,6 +12,7 @@ import numpy as np
 
 from minnet import measure, sparse
 from minnet.messages import format_bytes, format_seconds, numbers, whole
+from minnet.nn.layer import the_network
 from minnet.pruning.ranking import sparsity
 
 ROUNDS, BUDGET = 9, 0.02  # rounds at most, and seconds after which no new one begins
@@ -58,7 +59,7 @@ class PredictionCost:
 
     def read(self, net):
         """The `Time` of a network as it is masked now."""
-        key = tuple(None if p.mask is None else p.mask.tobytes() for p in net.params())
+        key = tuple(None if p.mask is None else p.mask.tobytes() for p in the_network(net).params())
         if key not in self._seen:
             if len(self._seen) > 500:
                 self._seen.clear()

@@ -12,7 +12,7 @@ import numpy as np
 
 from minnet import measure, sparse
 from minnet.experiments import BATCH, SCOPES, networks, parts
-from minnet.messages import wholes
+from minnet.messages import choice, closest, instance, percentage, short, text, wholes
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning import scope as scopes
@@ -34,12 +34,12 @@ class Granularity:
 
     def call(self, percent, scope):
         """The line of code that does the same."""
-        arguments = [f"{percent / 100:g}"]
+        arguments = [f"{percentage(percent) / 100:g}"]
         if self.structure is not structures.weights:
             arguments.append(f"structure={self.code}")
         if self.scope is not None:
             arguments.append("scope=mn.window(4)")
-        elif scope == "layer":
+        elif choice(scope, "scope", SCOPES) == "layer":
             arguments.append("scope=mn.layer")
         return f"mn.prune(net, {', '.join(arguments)})"
 
@@ -111,12 +111,13 @@ class PruningGranularity:
 
     def pruned(self, network, scope, granularity, percent):
         """A copy of a network with this part of the units removed, if it has any."""
+        self._key(network, scope, granularity, percent)
         net, ranking = self.nets[network].copy(), self._ranking(network, scope, granularity)
         return net if ranking is None else set_masks(net, ranking.masks(percent / 100))
 
     def tried(self, network, scope, granularity, percent):
         """The `Tried` of a granularity without retraining; None where there is no such unit.  Computed once."""
-        key = network, scope, granularity.name, percent
+        key = self._key(network, scope, granularity, percent)
         if key not in self._tried:
             self._tried[key] = None
             if self.has(network, scope, granularity):
@@ -127,7 +128,7 @@ class PruningGranularity:
 
     def cost(self, network, scope, granularity, percent, small):
         """Bytes and seconds of the whole network, of the compact one, and of that compiled, its gaps skipped."""
-        key = network, scope, granularity.name, percent
+        key = self._key(network, scope, granularity, percent)
         if key not in self._costs:
             self._costs[key] = price(self.nets[network], small, self.split.x)
         return self._costs[key]
@@ -143,12 +144,21 @@ class PruningGranularity:
                 self.retrained[network, scope, each.name, percent] = self._accuracy(net)
         yield 1.0, "done"
 
+    def _key(self, network, scope, granularity, percent=0):
+        """What is computed of these is kept under this key; they are looked at first."""
+        try:
+            self.nets[network]
+        except (KeyError, TypeError):  # a name may be of any kind
+            raise ValueError(f"unknown network {short(network)}." + closest(network, self.nets)) from None
+        instance(granularity, Granularity, "granularity", "GRANULARITIES[0]")
+        return network, choice(scope, "scope", SCOPES), text(granularity.name, "name"), percentage(percent)
+
     def _accuracy(self, net):
         return accuracy(net, self.split, batch=BATCH)  # small batches stay in the processor's own memory
 
     def _ranking(self, network, scope, granularity):
         """The ranking of a granularity; None where there is no such unit."""
-        key = network, scope, granularity.name
+        key = self._key(network, scope, granularity)[:-1]
         if key not in self._rankings:
             try:
                 found = rank(self.nets[network], structure=granularity.structure,

@@ -13,7 +13,7 @@ import numpy as np
 
 from minnet.experiments import at_least_one, parts, untrained
 from minnet.experiments.iterative_pruning import BATCH, FINALS
-from minnet.messages import whole
+from minnet.messages import choice, instance, percentage, short, whole
 from minnet.nn.evaluation import evaluate
 from minnet.nn.train import steps
 from minnet.pruning import criteria, schedule
@@ -42,7 +42,10 @@ class Plan(NamedTuple):
     @classmethod
     def of(cls, state):
         """The plan that the controls make.  Without time between start and stop, everything goes at once."""
-        if state["shape"] == AT_ONCE or state["stop"] <= state["start"]:
+        if not isinstance(state, dict) or set(state) != set(cls._fields):
+            raise TypeError(f"a plan is made of {', '.join(cls._fields)}, got {short(state)}; write for example "
+                            "Plan.of(explorer.state)")
+        if state["shape"] == AT_ONCE or percentage(state["stop"], "stop") <= percentage(state["start"], "start"):
             state = {**state, "shape": AT_ONCE, "stop": state["start"]}
         return cls(**state)
 
@@ -57,6 +60,8 @@ class Plan(NamedTuple):
 
     def schedule(self, count):
         """The fraction removed as a function of the completed steps, in a training of ``count`` steps."""
+        self._check()
+        count = whole(count, "count", least=1)
         final, start, stop = FINALS[self.final], self.start * count / 100, self.stop * count / 100
         if self.shape == AT_ONCE:
             return schedule.one_shot(final, at=start)
@@ -72,11 +77,19 @@ class Plan(NamedTuple):
 
     def prune(self, net, level, data, rng):
         """Remove this fraction of the network."""
+        self._check()
         how = {"criterion": CRITERIA[self.criterion], "data": data, "rng": rng}
         if self.scope == ALL:
             prune(net, level, **how)
         else:
             prune(net, erdos_renyi(net, level), scope=scopes.layer, **how)
+
+    def _check(self):
+        for name, known in (("shape", SHAPES), ("final", FINALS), ("criterion", CRITERIA), ("scope", (ALL, SHARED))):
+            choice(getattr(self, name), name, known)
+        if percentage(self.start, "start") >= percentage(self.stop, "stop") and self.shape != AT_ONCE:
+            raise ValueError(f"a plan ends after its start, got {self.start}% to {self.stop}%; if everything goes at "
+                             f"once, write shape={AT_ONCE!r}")
 
 
 class TrainingPoint(NamedTuple):
@@ -113,6 +126,7 @@ class Trial:
 
     def course(self, name):
         """What the seeds have in common so far: steps (n,), and mean, lowest and highest of a number, each (n,)."""
+        choice(name, "name", TrainingPoint._fields)
         reached = min(map(len, self.tracks))
         values = np.array([[getattr(moment, name) for moment in track[:reached]] for track in self.tracks])
         return (np.array([moment.step for moment in self.tracks[0][:reached]]),
@@ -163,6 +177,7 @@ class PruningSchedules:
 
     def attempt(self, plan):
         """Try a plan, one step of training at a time; yields (fraction done, what is being done)."""
+        instance(plan, Plan, "plan", 'Plan("cubic", 10, 70, "98%", "magnitude", "all compete")')._check()
         first = [] if self.whole and len(self.whole.finals()) == len(self.seeds) else [None]
         total = len([*first, plan]) * len(self.seeds) * self.count
         done = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from math import ceil
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from minnet.experiments import SCOPES, parts
 from minnet.experiments.prediction_cost import PredictionCost
-from minnet.messages import whole
+from minnet.messages import choice, instance, percentage, whole
 from minnet.nn.evaluation import accuracy
 from minnet.nn.train import steps, steps_for
 from minnet.pruning.ranking import masks_of, rank, set_masks, sparsity
@@ -68,6 +69,8 @@ class SparsitySweep:
 
     def prune(self, method, percent):
         """Give the network the masks of this sparsity.  Before the first change its own masks stay, as it came."""
+        self._known(method)
+        percentage(percent)
         self.update()
         if not (self._as_found and percent == self.found):
             self._as_found = False
@@ -78,14 +81,15 @@ class SparsitySweep:
         set_masks(self.net, self._found_masks)
         self._as_found = True
 
-    def position(self):
-        """The network's present masks, for `return_to`."""
-        return masks_of(self.net), self._as_found
-
-    def return_to(self, position):
-        """Give the network back its masks of an earlier moment."""
-        masks, self._as_found = position
-        set_masks(self.net, masks)
+    @contextmanager
+    def undisturbed(self):
+        """``with sweep.undisturbed():``: afterwards the network has the masks that it had before."""
+        masks, as_found = masks_of(self.net), self._as_found
+        try:
+            yield
+        finally:
+            set_masks(self.net, masks)
+            self._as_found = as_found
 
     def update(self):
         """If the weights were trained further meanwhile, forget what was ranked and measured before."""
@@ -108,6 +112,7 @@ class SparsitySweep:
 
     def curve(self, method):
         """Accuracy at 0, 1, … 100 %, not retrained, (101,); measured once for the weights of the last `update`."""
+        self._known(method)
         if method not in self._curves:
             self.update()
             copy, ranking, curve = self.dense.copy(), self._ranking(method), []
@@ -119,11 +124,19 @@ class SparsitySweep:
 
     def retrain(self, method):
         """Retrain a copy at each of `RETRAINED_AT`; yields (fraction done, what is being done) at each step."""
+        self._known(method)
         self.update()
         dense, count, ranking = self.dense.copy(), steps_for(self.train, self.epochs), self._ranking(method)
         masks = {percent: ranking.masks(percent / 100) for percent in RETRAINED_AT}
         points = self.retrained[method] = {}
         return self._retrain(dense, masks, points, count, method.seed)
+
+    def _known(self, method):
+        """Look at what a method of this class was given."""
+        instance(method, Method, "method", 'Method("random")')
+        choice(method.criterion, "criterion", CRITERIA)
+        choice(method.scope, "scope", SCOPES)
+        whole(method.seed, "seed")
 
     def _ranking(self, method):
         """All weights of `dense`, ranked once."""

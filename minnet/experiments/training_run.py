@@ -52,17 +52,18 @@ class TrainingRun:
 
     def __init__(self, data, *, hidden=16, rate=0.1, count=2000, batch=32, seed=0):
         self.data, self.rate = data, number(rate, "rate")
-        hidden, self.count, self.batch = wholes(1, hidden=hidden, count=count, batch=batch)
+        self.count, self.batch = wholes(1, count=count, batch=batch)
         train, split = parts(data)
         x, y = samples(split)
         self._train = (x, y) if train is None else samples(train, "train on")
         self.x, self.y = x[:MEASURED], y[:MEASURED]
         self.classes = class_count(self._train[1], y)
-        self._first = {"hidden": hidden, "rate": self.rate, "seed": whole(seed, "seed")}
+        self._first = {"hidden": hidden, "rate": self.rate, "seed": seed}
         self.reset()
 
     def start_over(self, hidden, seed):
         """Begin again with an untrained network; the run so far becomes the one before."""
+        hidden, seed = whole(hidden, "hidden", least=1), whole(seed, "seed")
         if len(self.curve) > 1:
             self.before = self.curve
         features = int(np.prod(self._train[0].shape[1:]))

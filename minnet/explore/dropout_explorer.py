@@ -126,8 +126,8 @@ class DropoutExplorer(Explorer):
         active, seconds, mode = self._active(state), experiment.seconds(), state["mode"]
         names = class_names(experiment.data, experiment.widths[-1])
         signal = None if mode == TRAINING else state["signal"]  # in training nothing is predicted
-        rng = experiment.rng(signal) if mode == DROPOUT_ON else None
-        noisy = experiment.noisy(choice, one.epochs) if mode == DROPOUT_ON else []
+        answers = experiment.answers(signal, mode == DROPOUT_ON)
+        noisy = experiment.noisy() if mode == DROPOUT_ON else []
         weights, cut = experiment.weights(), experiment.small is not None
         living = alive([weight != 0 for weight in weights])
         masks = [(weight != 0) & both
@@ -136,11 +136,11 @@ class DropoutExplorer(Explorer):
             weights=[layer.weight.data.copy() for layer in dense(experiment.dropout)],
             masks=between(experiment.widths, active), active=active, moment=one, record=list(left),
             **in_memory(experiment.dropout), bytes=experiment.bytes["dropout"], seconds=seconds[1],
-            answers=experiment.measurements.answers(experiment.dropout, signal, rng))
+            answers=answers[0])
         pruning = Side(
             weights=weights, masks=masks, active=living, moment=two, record=list(right),
             **in_memory(experiment.pruned), bytes=experiment.bytes["pruned" if cut else "whole"], seconds=seconds[2],
-            answers=experiment.measurements.answers(experiment.pruned, signal))
+            answers=answers[1])
         return Frame(
             **state, epochs=one.epochs, trained=experiment.trained(choice), start=experiment.whole,
             start_bytes=experiment.bytes["whole"], start_seconds=seconds[0], dropout=dropout, pruning=pruning,

@@ -128,12 +128,8 @@ class SparsityExplorer(Explorer):
 
     @contextmanager
     def undisturbed(self):
-        before = self.experiment.position()
-        with super().undisturbed() as pose:
-            try:
-                yield pose
-            finally:
-                self.experiment.return_to(before)
+        with super().undisturbed() as pose, self.experiment.undisturbed():
+            yield pose
 
     # ---- from the state to the numbers --------------------------------------------------------------
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minnet as mn
-from minnet.experiments.dropout_comparison import alive, spared, with_dropout
+from minnet.data.dataset import Dataset, Split
+from minnet.experiments.dropout_comparison import Choice, DropoutComparison, alive, known, spared, with_dropout
 
 
 def same(one, two):
@@ -56,3 +57,33 @@ def test_dropout_layers_stand_before_every_dense_layer_but_the_first():
     assert kinds == ["Dense", "ReLU", "Dropout", "Dense", "ReLU", "Dropout", "Dense"]
     assert net.layers[0].weight is trained.layers[0].weight
     assert [type(layer).__name__ for layer in with_dropout(net, 0.5).layers] == kinds  # not twice
+
+
+@pytest.fixture
+def comparison(rng):
+    data = Split(rng.normal(size=(60, 6)).astype(np.float32), np.arange(60) % 3)
+    return DropoutComparison(mn.models.mlp(6, 9, 8, 3, rng=0),
+                             Dataset("noise", data, data, data, (6,), ("a", "b", "c")), epochs=1)
+
+
+def test_what_pruning_leaves_recognises_the_same_whatever_is_selected(comparison):
+    none, half = (Choice(fraction, "weights", "random") for fraction in (0, 50))
+    comparison.select(none)
+    _, seen = comparison.points(half, 0)
+    comparison.select(half)
+    assert seen.new == mn.accuracy(comparison.pruned, comparison.data.val) != comparison.whole.new
+
+
+def test_accuracies_with_dropout_left_on_are_of_what_is_selected(comparison):
+    comparison.select(Choice(0, "weights", "random"), 5)  # not trained: as far as it has got
+    assert comparison.noisy().tolist() == [comparison.whole.new] * 10
+    comparison.select(Choice(90, "weights", "random"))
+    assert len(set(comparison.noisy())) > 1
+
+
+def test_a_choice_is_looked_at_word_by_word():
+    known(Choice(20, "weights", "random"))
+    for wrong in ((20, "weights", "random"), Choice(100, "weights", "random"), Choice(20, ["weights"], "random"),
+                  Choice(20, "weights", "gradient")):
+        with pytest.raises((TypeError, ValueError), match=r"choice is|fraction is|unknown structure|unknown criterion"):
+            known(wrong)

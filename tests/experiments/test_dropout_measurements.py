@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minnet.data.dataset import Dataset, Split
-from minnet.experiments.dropout_comparison import Measurements
+from minnet.experiments.dropout_comparison import _Measurements
 
 SIGNALS = np.arange(5.0, dtype=np.float32)[:, None]  # each signal is its own number
 CLASSES = np.array([0, 1, 0, 1, 1])
@@ -33,6 +33,6 @@ class Net:
     (Net([0, 1, 1, 0, 0], [0.3, 0.3, 0.3, 0, 0]), Net([1, 0, 0, 1, 1]), 0),    # none that both recognise
 ])
 def test_the_signal_to_open_with_is_chosen_from_the_networks(net, pruned, opened):
-    exam = Measurements(Dataset("five", *[Split(SIGNALS, CLASSES)] * 3, image_shape=(1,), class_names=("0", "1")),
-                        seed=0)
+    exam = _Measurements(Dataset("five", *[Split(SIGNALS, CLASSES)] * 3, image_shape=(1,), class_names=("0", "1")),
+                         seed=0)
     assert exam.telling(net, pruned, np.random.default_rng) == opened

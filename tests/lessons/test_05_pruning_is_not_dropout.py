@@ -202,7 +202,7 @@ def test_every_control_that_the_text_names_exists(lesson):
 
 
 def test_the_opening_signal_is_known_to_both_and_dropout_makes_it_doubtful(lesson):
-    """Task 3: `Measurements.telling` looks for such a signal, on whatever computer the two networks were trained."""
+    """Task 3: `DropoutComparison.telling` looks for one, on whatever computer the two networks were trained."""
     lesson.run("twins.set(mode='predict')")
     truth = lesson.value("twins.shown.names.index(twins.shown.truth)")
     assert lesson.value(f"[int(s.answers[{truth}]) for s in (twins.shown.dropout, twins.shown.pruning)]") == [100, 100]
