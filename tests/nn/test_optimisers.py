@@ -74,6 +74,74 @@ def test_hundred_steps_as_torch(name, masked):
     assert worst <= 1
 
 
+class Textbook:
+    """The optimisers as they stand in their papers: moments and a count of steps for each weight of one parameter."""
+
+    def __init__(self, optimiser, shape):
+        self.optimiser, self.kept = optimiser, np.ones(shape, bool)
+        self.moment, self.square, self.count = (np.zeros(shape) for _ in range(3))
+
+    def step(self, weight, gradient, kept):
+        it = self.optimiser
+        for notes in (self.moment, self.square, self.count):
+            notes[kept & ~self.kept] = 0  # a weight that has come back starts again
+        self.kept = kept
+        self.count += 1
+        decoupled = isinstance(it, mn.AdamW)
+        if not decoupled:
+            gradient = gradient + it.weight_decay * weight
+        if isinstance(it, mn.Adam):
+            self.moment = it.beta1 * self.moment + (1 - it.beta1) * gradient
+            self.square = it.beta2 * self.square + (1 - it.beta2) * gradient**2
+            mean, spread = self.moment / (1 - it.beta1**self.count), self.square / (1 - it.beta2**self.count)
+            change = mean / (np.sqrt(spread) + it.eps) + decoupled * it.weight_decay * weight
+        else:
+            self.moment = it.momentum * self.moment + gradient
+            change = gradient + it.momentum * self.moment if it.nesterov else self.moment
+        return np.where(kept, weight - it.lr * change, weight)
+
+
+@pytest.mark.parametrize("optimiser", [
+    mn.SGD(0.05), mn.SGD(0.05, momentum=0.9, weight_decay=0.01), mn.SGD(0.05, momentum=0.8, nesterov=True),
+    mn.Adam(0.01, beta1=0.8, beta2=0.9, eps=0.05), mn.Adam(0.01, weight_decay=0.1), mn.AdamW(0.01, weight_decay=0.1),
+], ids=repr)  # fmt: skip
+def test_steps_are_those_of_the_papers_and_a_weight_that_comes_back_starts_again(optimiser):
+    rng, net = np.random.default_rng(0), mn.models.mlp(7, 6, 5, rng=0).astype("float64")
+    trial, there = Trial(optimiser, net), [(p.data.copy(), Textbook(optimiser, p.shape)) for p in net.params()]
+    for number in range(9):
+        if number in (2, 4, 7):  # some go and some come back, at 4 for the first time
+            for param in net.params():
+                if param.prunable:
+                    param.mask = rng.random(param.shape) < 0.6
+        gradients = [gradient.astype(float) for gradient in random_gradients(net, rng)]
+        trial.step(gradients)
+        there = [(book.step(weight, gradient, param.kept_mask), book)
+                 for (weight, book), gradient, param in zip(there, gradients, net.params(), strict=True)]
+        for param, (expected, _) in zip(net.params(), there, strict=True):
+            np.testing.assert_allclose(param.data, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [mn.SGD, mn.Adam, mn.AdamW])
+@pytest.mark.parametrize("name, wrong, says", [
+    ("lr", -1, "^lr is a number, at least 0, got -1"), ("weight_decay", np.nan, "^weight_decay is a number"),
+    ("momentum", 1, "^momentum is a number, at least 0 and below 1, got 1"), ("l1", np.inf, "^l1 is a number"),
+    ("beta1", 1, "^beta1 is a number, at least 0 and below 1"), ("beta2", 1.5, "^beta2 is .* below 1"),
+])
+def test_numbers_of_an_optimiser_are_looked_at_when_it_is_made(kind, name, wrong, says):
+    if name in kind.__dataclass_fields__:
+        with pytest.raises(ValueError, match=says):
+            kind(**{name: wrong})
+        assert kind(**{name: 0.99})
+
+
+def test_a_schedule_is_looked_at_in_its_step():
+    trial = Trial(mn.SGD(lambda index: 0.1 - 0.1 * index))
+    for _ in range(2):
+        trial.step(random_gradients(trial.net, np.random.default_rng(0)))
+    with pytest.raises(ValueError, match=r"^the learning rate of step 2 is a number, at least 0, got -0\.1$"):
+        trial.step(random_gradients(trial.net, np.random.default_rng(0)))
+
+
 def test_training_as_torch_does():
     """100 real steps in float64, forward and backward included, end at the same weights to 1e-5."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: `pip install -e .[compare]` brings it")
