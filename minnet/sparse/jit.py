@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
+import threading
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import llvmlite.binding
@@ -25,6 +28,23 @@ OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 inner = numba.njit(no_cpython_wrapper=True, forceinline=True, **OPTIONS)
 
 _warned = False
+
+
+@contextmanager
+def interrupts_wait():
+    """Ctrl-C, inside, takes effect at the end: numba stopped halfway may never compile again in this process."""
+    act = signal.getsignal(signal.SIGINT)
+    if not callable(act) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came = []
+    signal.signal(signal.SIGINT, lambda *given: came.append(given))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, act)
+        if came:
+            act(*came[-1])
 
 
 def wide_registers() -> bool:
@@ -43,8 +63,8 @@ def entry(*signature):
 class Kernel:
     """A function that is compiled when it is called for the first time, for one signature only.
 
-    The first call compiles it or loads it from the cache on disk. Where no folder is writable, each process compiles it
-    again, and one warning (for all kernels together) says so.
+    The first call compiles it or loads it from the cache on disk, and Ctrl-C waits until it is there. Where no folder
+    is writable, each process compiles it again, and one warning (for all kernels together) says so.
 
     Attributes
     ----------
@@ -70,7 +90,8 @@ class Kernel:
     def ready(self):
         """Compile or load it now, instead of at the first call. Returns the compiled function."""
         if not self.compiled:
-            self.call = self._cached() or self._compile()
+            with interrupts_wait():
+                self.call = self._cached() or self._compile()
         return self.call
 
     def _cached(self):
@@ -87,8 +108,6 @@ class Kernel:
         except OSError as problem:  # the disk is full, or the folder has become read-only
             _warn_once(problem)
             return None
-        except Exception:  # after an interrupt while LLVM calls back, numba may miss code or find more than it expects
-            return self._compile()  # in here: as long as what failed exists, nothing new is taken for it
 
     def _files(self, folder):
         """This kernel's files in numba's cache: an index and one file of machine code for each signature."""

@@ -6,13 +6,12 @@ the same time with nothing in the cache, twenty times over; in every run it is t
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numba
-import numpy as np
 import pytest
 from numba.core.codegen import CPUCodeLibrary
 
@@ -87,21 +86,19 @@ def test_without_a_writable_folder_there_is_one_warning(tmp_path):
     assert found == (1, 0)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no compiled object yet"), KeyError("module already added")], ids=repr)
-def test_what_an_interrupt_has_kept_from_numba_is_compiled_again(error, tmp_path, monkeypatch):
-    """Python ignores an exception in what LLVM calls, so numba goes on and does not find what it expects."""
-    def nothing(library):
-        raise error
+def test_an_interrupt_waits_until_the_kernel_is_compiled(tmp_path, monkeypatch):
+    """numba keeps generators for the whole process: one that an interrupt has ended stops every later compilation."""
+    def pressed(library):
+        signal.raise_signal(signal.SIGINT)
+        return serialized(library)
 
+    serialized = CPUCodeLibrary.serialize_using_object_code
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(CPUCodeLibrary, "serialize_using_object_code", nothing)
-    kernel, y = Kernel(naive_csr.multiply.python, naive_csr.multiply.signature), np.empty((1, 2), np.float32)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        kernel.call(np.ones((1, 1), np.float32), y, np.float32([3]), np.int32([0]), np.int32([0, 1, 1]),
-                    np.float32([0, 4]), False)
-    assert y.tolist() == [[3, 4]]
-    assert not list(tmp_path.rglob("*.nbc"))
+    monkeypatch.setattr(CPUCodeLibrary, "serialize_using_object_code", pressed)
+    kernel, act = Kernel(naive_csr.multiply.python, naive_csr.multiply.signature), signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        kernel.ready()
+    assert kernel.compiled and signal.getsignal(signal.SIGINT) is act and list(tmp_path.rglob("*.nbc"))
 
 
 def test_processes_that_start_at_the_same_time(tmp_path):
