@@ -65,6 +65,7 @@ ACTS = {"interrupt": interrupt, "again": again, "all": all_of_them}
 
 
 def main(act, folder, *cases):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background inherits that it is ignored
     signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     found = {"interrupted": 0, "wrong": [], "warnings": []}
     with warnings.catch_warnings(record=True) as caught:
