@@ -66,11 +66,11 @@ class Layer:
         for name, attribute in vars(self).items():
             if isinstance(attribute, Layer):
                 inside[name] = attribute
-                continue
-            for layer in _contained(attribute, Layer):
-                kind = type(layer).__name__.lower()
-                count[kind] = count.get(kind, 0) + 1
-                inside[f"{kind}{count[kind]}"] = layer
+            elif isinstance(attribute, CONTAINERS):
+                for layer in _contained(attribute, Layer):
+                    kind = type(layer).__name__.lower()
+                    count[kind] = count.get(kind, 0) + 1
+                    inside[f"{kind}{count[kind]}"] = layer
         return inside
 
     def own_params(self):
@@ -79,7 +79,7 @@ class Layer:
         for name, value in vars(self).items():
             if isinstance(value, Param):
                 own[name] = value
-            else:
+            elif isinstance(value, CONTAINERS):
                 own.update({f"{name}{number}": each for number, each in enumerate(_contained(value, Param), 1)})
         return own
 
@@ -141,6 +141,9 @@ class Layer:
     def __repr__(self):
         said = ", ".join(f"{value!r}" for value in self.config().values())
         return f"{type(self).__name__}({said})"
+
+
+CONTAINERS = list, tuple, dict, set, frozenset  # in which layers and parameters are looked for
 
 
 def the_network(net):

@@ -178,7 +178,9 @@ class Sequential(Layer):
         return x.reshape(len(x), *self.input_shape)
 
     def _first_with_params(self):
-        return next(i for i, layer in enumerate(self.layers) if layer.params())
+        return next(i for i, layer in enumerate(self.layers)
+                    if any(isinstance(each, Param) for each in vars(layer).values())  # quick, for each step asks
+                    or layer.params())
 
     def __repr__(self):
         return f"Sequential({', '.join(map(repr, self.layers))})"
