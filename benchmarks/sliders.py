@@ -150,13 +150,15 @@ keys = ("options", "min", "max", "step", "base")
 again = type(own)(**{{key: getattr(own, key) for key in keys if hasattr(own, key)}})
 place(again, 0.4)
 
-def anew(value):
+def repaint(value):
+    state = {{**other.state, main: value}}
+    other.prepare(state)
     figure = mn.draw.Picture(0, 0, size=other.size)
     other.draw(figure)
-    other.paint(other.frame({{**other.state, main: value}}))
+    other.paint(other.frame(state))
     display(Image(figure.png()))
 
-named("interact", widgets.interactive(anew, value=again))
+named("interact", widgets.interactive(repaint, value=again))
 """
 
 # Presses a key on the slider, waits until the picture has followed and is decoded; milliseconds.  Of several pictures
