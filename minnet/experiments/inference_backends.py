@@ -17,7 +17,7 @@ import numpy as np
 
 from minnet import sparse
 from minnet.formats import COO, CSR, NM, Bitmap, Blocks
-from minnet.messages import choice, flag, fraction, percentage, sequence, short, whole
+from minnet.messages import choice, flag, percentage, sequence, short, whole
 from minnet.nn.layer import the_network
 from minnet.nn.layers import Dense
 from minnet.pruning import structure
@@ -60,7 +60,7 @@ class StorageSizes:
         if not isinstance(backends, Backends):
             raise TypeError(f"StorageSizes takes Backends, got {short(backends)}; write Backends(net)")
         self.places = sequence(places, "places", whole, "range(0, 100, 5)")
-        fraction(max(self.places, default=0) / 100, "each of places, in per cent,")
+        percentage(max(self.places, default=0), "each of places")
         self.dense = sum(param.data.nbytes for param in backends.whole.params() if param.prunable)
         self.half = stored_bytes(backends.half, NM.from_dense)
         self.bytes = {name: np.zeros(len(self.places), np.int64) for name in FORMATS}

@@ -69,7 +69,8 @@ class InferenceTiming:
 
     def swept(self, batch, places):
         """Whether something is known about every place."""
-        return all(self.rounds_at.get(_place(percent, batch)) for percent in _all_of(places))
+        batch = whole(batch, "batch", least=1)
+        return all(self.rounds_at.get((percent, batch)) for percent in _all_of(places))
 
     def result(self, percent, batch, places):
         """The `TimingResult` of a place: everything that is known about it.

@@ -222,7 +222,6 @@ def small(seed):
     return mn.models.mlp(64, 6, 10, rng=seed)
 
 
-
 @pytest.mark.walks
 @pytest.mark.parametrize("open_one", [
     lambda data: minnet.explore.training(data, hidden=4),
